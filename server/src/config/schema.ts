@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0']).transform((v) => v === 'true' || v === '1')]);
+const int = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+/**
+ * Every setting, one row each. An environment variable `UNCOL_<UPPER_SNAKE>` or the same camelCase key in the JSON file
+ * named by `UNCOL_CONFIG_FILE` sets it; the environment wins. `DATABASE_URL` is the only name without the prefix.
+ */
+export const settingsSchema = z.strictObject({
+  home: z.string().describe('Folder of all state. Default: the user data folder, /uncol.'),
+  host: z.string().default('127.0.0.1').describe('Address to listen on. Another than loopback needs an OIDC issuer.'),
+  port: int(0, 65535).default(8190).describe('Port of viewer and API; 0 takes a free one.'),
+  pacsUrl: z.url().optional().describe('DICOMweb root of an existing PACS. Unset: an own Orthanc with sample studies.'),
+  pacsCredentialsFile: z.string().optional().describe('JSON file {"username","password"} or {"token"} for the PACS.'),
+  pacsIdleSeconds: int(1, 600).default(30).describe('A transfer without any byte for this long is cut and resumed.'),
+  pacsRetries: int(0, 10).default(3).describe('Renewed tries of one retrieval after a reset or an idle cut.'),
+  databaseUrl: z.string().optional().describe('PostgreSQL to use instead of the embedded one (secret).'),
+  idleSeconds: int(1, 86400).default(120).describe('The inference process ends after this long without work.'),
+  correctionsPerRound: int(1, 1000).default(2).describe('A fine-tuning round starts after this many corrections.'),
+  roundSteps: int(1, 200).default(120).describe('Training steps of a round.'),
+  roundUnlabelledSlices: int(0, 60).default(60).describe('Unlabelled slices taken from the PACS for a round.'),
+  heldOutPercent: int(0, 50).default(10).describe('Share of patients, percent, whose corrections never train.'),
+  promotion: z
+    .enum(['auto', 'ask'])
+    .default('auto')
+    .describe('Whether a candidate that passes the gate serves at once.'),
+  threads: int(1, 64).optional().describe('Threads of the network. Default: what affinity and CPU quota allow.'),
+  maxVoxels: int(1e6, 4e9).default(400_000_000).describe('Largest series accepted, voxels.'),
+  samples: flag.default(true).describe('Load the sample studies into the own PACS.'),
+  oidcIssuer: z.url().optional().describe('OpenID Connect issuer; needed to listen beyond loopback.'),
+  oidcAudience: z.string().default('uncol').describe('Audience that a token must carry.'),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level written to the log.'),
+  seed: int(0, 2 ** 31 - 1)
+    .default(1337)
+    .describe('Seed of rounds.'),
+});
+
+export type Settings = Readonly<z.infer<typeof settingsSchema>>;
+
+/** Settings that are never printed in clear. */
+export const secretSettings: ReadonlySet<keyof Settings> = new Set(['databaseUrl']);

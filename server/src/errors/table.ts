@@ -1,0 +1,89 @@
+/** One row of the closed set of faults: HTTP status, short title, what to do. */
+export interface ErrorRow {
+  readonly status: number;
+  readonly title: string;
+  readonly hint: string;
+}
+
+const row = (status: number, title: string, hint: string): ErrorRow => ({ status, title, hint });
+
+/** Every code that a client, the CLI or the log can see. Codes are stable; texts may improve. */
+export const errorTable = {
+  // requests
+  'request-invalid': row(422, 'Request not valid', 'Correct the fields named in the message and send it again.'),
+  'request-too-large': row(413, 'Request too large', 'Send less data, or raise the limit in the server settings.'),
+  'not-found': row(404, 'Not found', 'Check the address; the resource may never have existed.'),
+  'not-authenticated': row(401, 'Not signed in', 'Sign in again in the viewer and retry.'),
+  'not-allowed': row(403, 'Not allowed', 'Ask an administrator for the role named in the message.'),
+  'idempotency-conflict': row(409, 'Key used before', 'Use a new Idempotency-Key for a different request.'),
+  'too-busy': row(503, 'Too much work queued', 'Try again in a minute.'),
+  internal: row(500, 'Unexpected fault', 'Try again; if it stays, give the time to the administrator.'),
+  // settings and set-up
+  'config-invalid': row(
+    500,
+    'Settings not valid',
+    'Correct the settings named in the message; `uncol doctor` lists all.',
+  ),
+  'setup-failed': row(500, 'Set-up failed', 'Read the step that failed; run the same command again to resume.'),
+  'integrity-mismatch': row(500, 'File is not what was expected', 'Delete the named file; set-up fetches it again.'),
+  'database-unavailable': row(503, 'Database not reachable', 'Check DATABASE_URL or the embedded database log.'),
+  // PACS
+  'pacs-unreachable': row(503, 'PACS not reachable', 'Check UNCOL_PACS_URL, the network and that the PACS runs.'),
+  'pacs-refused': row(502, 'PACS refused', 'Check the PACS credentials and the rights of the service account.'),
+  'pacs-answer-invalid': row(502, 'PACS answer not understood', 'Check that UNCOL_PACS_URL is a DICOMweb address.'),
+  'pacs-store-failed': row(502, 'PACS did not store the object', 'Nothing is lost: storing is tried again by itself.'),
+  // series
+  'series-not-found': row(404, 'Series not found', 'Check the UIDs; the study may have been moved or deleted.'),
+  'series-not-image': row(
+    422,
+    'Series holds no image volume',
+    'Choose an image series (MR or CT) in the active viewport.',
+  ),
+  'series-modality-mismatch': row(422, 'Model is for another modality', 'Choose a model whose card fits the series.'),
+  'series-too-few-slices': row(422, 'Too few slices', 'Choose a volume series; localizers cannot be segmented.'),
+  'series-mixed-geometry': row(422, 'Slices do not belong together', 'Split the series, or choose another one.'),
+  'series-missing-slices': row(422, 'Slices are missing', 'Send the complete series to the PACS and try again.'),
+  'series-duplicate-slices': row(422, 'Two different slices at one position', 'Remove the duplicates from the series.'),
+  'series-uneven-spacing': row(422, 'Slices are unevenly spaced', 'Choose an evenly spaced reconstruction.'),
+  'series-tilted': row(422, 'Gantry tilt', 'Choose a reconstruction without tilt.'),
+  'series-no-contrast': row(422, 'Series is constant', 'Choose a series with image content.'),
+  'series-not-writable': row(
+    422,
+    'Source attributes not usable',
+    'The series cannot be referenced by a SEG; see the message.',
+  ),
+  'instance-unreadable': row(422, 'An instance cannot be read', 'Send that instance to the PACS again.'),
+  'transfer-syntax-unsupported': row(422, 'Compression not supported', 'Ask the PACS for another transfer syntax.'),
+  'image-too-large': row(422, 'Series too large', 'Choose a smaller series or raise the limit in the settings.'),
+  // models
+  'model-not-found': row(404, 'Model not found', 'List the models with `uncol models`.'),
+  'model-invalid': row(500, 'Model folder not valid', 'Restore the folder; its files must match the card.'),
+  'recipe-invalid': row(422, 'Recipe not valid', 'Correct the keys named in the message.'),
+  'engine-failed': row(500, 'Network could not be run', 'Run `uncol doctor`; it names the fault and the engines.'),
+  // inference and corrections
+  'inference-not-found': row(404, 'Inference not found', 'Press Segment again; results are kept for a limited time.'),
+  'inference-not-ready': row(409, 'Inference is not finished', 'Wait until the job is done.'),
+  'correction-geometry-mismatch': row(
+    422,
+    'Correction is on another grid',
+    'Correct the mask on the series it was made for.',
+  ),
+  'correction-segment-unknown': row(422, 'Unknown segment in correction', 'Use only the segments of the model card.'),
+  'correction-empty-approval': row(422, 'No slice is vouched for', 'Edit a slice, or tick "I checked every slice".'),
+  'job-not-found': row(404, 'Job not found', 'Check the identifier.'),
+  'job-cancelled': row(409, 'Job was cancelled', 'Start it again if it is still wanted.'),
+  'child-lost': row(500, 'Worker process ended', 'It is started again by itself; try again.'),
+  // learning
+  'round-not-found': row(404, 'Round not found', 'List the rounds with `uncol rounds`.'),
+  'round-running': row(409, 'A round is running for this model', 'Wait for its verdict.'),
+  'round-no-corrections': row(409, 'Nothing to learn from', 'Submit a correction first.'),
+  'training-not-finite': row(
+    500,
+    'Training left the numbers',
+    'The version in service stays; look at the corrections of the round.',
+  ),
+  'promotion-not-possible': row(409, 'Cannot promote', 'Choose a candidate that exists and is not in service.'),
+  'disk-full': row(507, 'Disk full', 'Free space below UNCOL_HOME.'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;

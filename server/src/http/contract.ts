@@ -1,0 +1,194 @@
+/** Everything on the wire under `/v1`. Imports only zod, so that the extension can take its types. */
+import { z } from 'zod';
+
+export const uid = z
+  .string()
+  .max(64)
+  .regex(/^(0|[1-9]\d*)(\.(0|[1-9]\d*))*$/)
+  .meta({ id: 'Uid' });
+export const id = z.uuid().meta({ id: 'Id' });
+export const modelName = z.string().regex(/^[a-z0-9-]{1,40}$/);
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    hint: z.string(),
+    seen: z.record(z.string(), z.unknown()),
+    requestId: z.string(),
+  })
+  .meta({ id: 'Problem' });
+
+export const jobState = z.enum(['queued', 'running', 'done', 'failed', 'cancelled']);
+export const job = z
+  .object({
+    id,
+    kind: z.enum(['infer', 'train', 'export']),
+    state: jobState,
+    /** retrieve | decode | resample | segment | decide | save, or plan | train | evaluate | promote. */
+    stage: z.string(),
+    percent: z.number().min(0).max(100),
+    /** Null while unknown. */
+    secondsLeft: z.number().nullable(),
+    /** Set for training: step, steps, loss terms, trust rates. */
+    figures: z.record(z.string(), z.number()),
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
+  })
+  .meta({ id: 'Job' });
+
+export const startInference = z
+  .strictObject({
+    studyInstanceUid: uid,
+    seriesInstanceUid: uid,
+    /** `name` (the version in service) or `name@version`; absent: the first model that fits. */
+    model: z
+      .string()
+      .regex(/^[a-z0-9-]{1,40}(@\d{1,6})?$/)
+      .optional(),
+  })
+  .meta({ id: 'StartInference' });
+export const acceptedJob = z.object({ id, jobId: id }).meta({ id: 'AcceptedJob' });
+
+export const modelRef = z.object({ name: modelName, version: z.int(), sha256: z.string() }).meta({ id: 'ModelRef' });
+export const segmentResult = z.object({
+  number: z.int(),
+  label: z.string(),
+  voxels: z.int(),
+  ml: z.number(),
+  colour: z.array(z.number()),
+});
+export const inference = z
+  .object({
+    id,
+    jobId: id,
+    state: jobState,
+    model: modelRef,
+    series: z.object({ studyInstanceUid: uid, seriesInstanceUid: uid }),
+    segments: z.array(segmentResult),
+    /** Mean normalised entropy inside the dilated mask, 0 sure .. 1 unsure; null until done. */
+    uncertainty: z.number().nullable(),
+    timingsMs: z.record(z.string(), z.number()),
+    trackingUid: uid,
+    notes: z.array(z.string()),
+  })
+  .meta({ id: 'Inference' });
+
+/**
+ * Head of a labelmap envelope. The envelope is: 4 bytes little-endian length of the JSON head, the head as UTF-8, then
+ * `rows * columns` bytes a slice in the order of `slices`; each byte is a segment number, 0 = background. The whole is
+ * sent with `Content-Encoding: gzip`.
+ */
+export const labelmapHead = z
+  .strictObject({
+    columns: z.int().min(1).max(65535),
+    rows: z.int().min(1).max(65535),
+    /** SOP Instance UID of the source of each slice. */
+    slices: z.array(uid).min(1),
+  })
+  .meta({ id: 'LabelmapHead' });
+
+/** Head of the envelope of `POST /v1/corrections`. */
+export const correctionHead = labelmapHead
+  .extend({
+    inferenceId: id,
+    /** `edited`: the reader changed something; `accepted`: unchanged, all slices vouched for. */
+    kind: z.enum(['edited', 'accepted']),
+    /** Slices the reader vouches for; all others count as unlabelled. */
+    approvedSlices: z.array(uid).min(1),
+  })
+  .meta({ id: 'CorrectionHead' });
+
+export const receipt = z
+  .object({
+    id,
+    inferenceId: id,
+    /** `stored` once the PACS holds the SEG; `storing` while the server keeps trying. */
+    state: z.enum(['storing', 'stored']),
+    seg: z.object({ sopInstanceUid: uid, seriesInstanceUid: uid, seriesDescription: z.string() }),
+    approvedSlices: z.int(),
+    changedVoxels: z.int(),
+    dice: z.number().nullable(),
+    /** Reported when source attributes had to be repaired or left out. */
+    notes: z.array(z.string()),
+    /** The reader belongs to the patients kept apart for checking: it will not train. */
+    heldOut: z.boolean(),
+    /** Corrections still missing until the next round. */
+    untilRound: z.int(),
+    roundId: id.nullable(),
+  })
+  .meta({ id: 'Receipt' });
+
+export const model = z
+  .object({
+    name: modelName,
+    version: z.int(),
+    sha256: z.string(),
+    inService: z.boolean(),
+    title: z.string(),
+    trainedFor: z.string(),
+    modality: z.array(z.string()),
+    segments: z.array(z.object({ number: z.int(), label: z.string(), colour: z.array(z.number()) })),
+    dimension: z.literal('2d'),
+    parameters: z.object({ inference: z.int() }),
+    parent: z.int().nullable(),
+    notes: z.array(z.string()),
+  })
+  .meta({ id: 'Model' });
+
+export const pool = z
+  .object({
+    model: modelName,
+    labelledStudies: z.int(),
+    labelledSlices: z.int(),
+    heldOutStudies: z.int(),
+    untilRound: z.int(),
+  })
+  .meta({ id: 'Pool' });
+
+export const verdict = z
+  .object({
+    outcome: z.enum(['promoted', 'refused', 'waiting']),
+    /** One sentence with its numbers. */
+    reason: z.string(),
+    inServiceDice: z.number(),
+    candidateDice: z.number(),
+    epsilon: z.number(),
+    /** Which weights won: student or specialized teacher, and the step of the checkpoint. */
+    chosen: z.object({ source: z.enum(['student', 'specialized-teacher', 'in-service']), step: z.int() }),
+    cases: z.array(z.object({ subject: z.string(), inService: z.number(), candidate: z.number() })),
+  })
+  .meta({ id: 'Verdict' });
+
+export const round = z
+  .object({
+    id,
+    jobId: id,
+    model: modelName,
+    fromVersion: z.int(),
+    toVersion: z.int().nullable(),
+    state: z.enum(['planned', 'training', 'evaluating', 'done', 'failed']),
+    labelledSlices: z.int(),
+    replaySlices: z.int(),
+    unlabelledSlices: z.int(),
+    /** In this version the generalized teacher abstains; the panel says so. */
+    generalizedTeacher: z.string(),
+    verdict: verdict.nullable(),
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
+    startedAt: z.string().nullable(),
+    finishedAt: z.string().nullable(),
+  })
+  .meta({ id: 'Round' });
+
+export type Job = z.infer<typeof job>;
+export type StartInference = z.infer<typeof startInference>;
+export type Inference = z.infer<typeof inference>;
+export type LabelmapHead = z.infer<typeof labelmapHead>;
+export type CorrectionHead = z.infer<typeof correctionHead>;
+export type Receipt = z.infer<typeof receipt>;
+export type Model = z.infer<typeof model>;
+export type Pool = z.infer<typeof pool>;
+export type Round = z.infer<typeof round>;
+export type Problem = z.infer<typeof problem>;

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+
+const code = z.strictObject({ value: z.string(), scheme: z.string(), meaning: z.string().max(64) });
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+
+const segmentRow = z.strictObject({
+  number: z.int().min(1).max(255),
+  label: z.string().min(1).max(64),
+  category: code,
+  type: code,
+  anatomicRegion: code.optional(),
+  colour: triple,
+  /** Keep only the largest 26-connected component of the volume. */
+  largestComponent: z.boolean(),
+  /** Components smaller than this are dropped. */
+  minVolumeMl: z.number().min(0),
+});
+
+/** The model card, `models/<name>/<version>/card.json`: what a version is, what it fits, how its output is decided. */
+export const cardSchema = z.strictObject({
+  schema: z.literal(1),
+  name: z.string().regex(/^[a-z0-9-]{1,40}$/),
+  version: z.int().min(1),
+  title: z.string().max(64),
+  /** One sentence for the panel: what it was trained for and on. */
+  trainedFor: z.string().max(300),
+  intendedUse: z.string(),
+  limitations: z.array(z.string()),
+  licence: z.string(),
+  trainingData: z.array(z.strictObject({ source: z.string(), licence: z.string(), use: z.string() })),
+  /** A series fits when its modality is listed and no excluded word stands in its description. */
+  filter: z.strictObject({ modality: z.array(z.enum(['MR', 'CT', 'PT'])).min(1) }),
+  input: z.strictObject({
+    plane: z.enum(['axial', 'coronal', 'sagittal']),
+    /** Grid on which the network works: [column, row, slice] mm in the plane's own axes. */
+    spacingMm: triple,
+    /** Network input, pixels [columns, rows]; multiples of 16. */
+    sizePx: z.tuple([z.int(), z.int()]),
+    /** Percentiles of the non-constant voxels that map to 0 and 1, then clipped. */
+    intensity: z.strictObject({ lowPercentile: z.number(), highPercentile: z.number() }),
+  }),
+  architecture: z.strictObject({
+    network: z.literal('prob-unet-2d'),
+    variant: z.enum(['full', 'lite']),
+    /** Background included. */
+    classes: z.int().min(2),
+    inferenceParameters: z.int(),
+  }),
+  segments: z.array(segmentRow).min(1),
+  /** Subjects that decide every gate; never trained on. */
+  baseSet: z.strictObject({ task: z.enum(['brain', 'lesion']), seeds: z.array(z.int()).min(1) }),
+  gate: z.strictObject({ epsilon: z.number().min(0) }),
+  weights: z.strictObject({ file: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/), tableHash: z.string() }),
+  parent: z.strictObject({ version: z.int(), sha256: z.string() }).nullable(),
+  /** Free text of how this version came to be, e.g. that the generalized teacher abstained. */
+  notes: z.array(z.string()),
+  engine: z.string(),
+});
+
+export type Card = z.infer<typeof cardSchema>;

@@ -1,0 +1,27 @@
+import type { Volume } from '../volume/volume.ts';
+
+/** One image object of the source series, in slice order (k of the volume's geometry). */
+export interface SourceInstance {
+  readonly sopClassUid: string;
+  readonly sopInstanceUid: string;
+}
+
+/** DICOM JSON-like naturalized attributes copied from the source into derived objects: keyword to value(s). */
+export type HeaderAttributes = Readonly<Record<string, unknown>>;
+
+/** A series read from a PACS or a folder, checked, decoded and sorted: everything the rest of the server needs of it. */
+export interface SourceSeries {
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly frameOfReferenceUid: string;
+  readonly modality: string;
+  /** Slice k of the volume is `instances[k]`. */
+  readonly instances: readonly SourceInstance[];
+  readonly volume: Volume;
+  /** Patient and study module attributes for copying (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2); holds PHI, never log it. */
+  readonly header: HeaderAttributes;
+  /** True when any source frame was lossy compressed; then ratio and method are copied into derived objects. */
+  readonly lossy: boolean;
+  /** Things a reader should know, e.g. surplus bytes ignored. No PHI. */
+  readonly notes: readonly string[];
+}
