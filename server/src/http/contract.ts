@@ -138,6 +138,9 @@ export const model = z
   })
   .meta({ id: 'Model' });
 
+/** Answer of `GET /v1/models`, the best fit for the series first; without a series, every version. */
+export const modelList = z.object({ models: z.array(model) }).meta({ id: 'ModelList' });
+
 export const pool = z
   .object({
     model: modelName,
@@ -182,6 +185,11 @@ export const round = z
   })
   .meta({ id: 'Round' });
 
+/** Answer of `GET /v1/rounds`, newest first; `?model=` leaves one model's. */
+export const roundList = z.object({ rounds: z.array(round) }).meta({ id: 'RoundList' });
+/** Body of `POST /v1/rounds`: start now, without waiting for more corrections. */
+export const startRound = z.strictObject({ model: modelName }).meta({ id: 'StartRound' });
+
 export type Job = z.infer<typeof job>;
 export type StartInference = z.infer<typeof startInference>;
 export type Inference = z.infer<typeof inference>;
@@ -189,6 +197,10 @@ export type LabelmapHead = z.infer<typeof labelmapHead>;
 export type CorrectionHead = z.infer<typeof correctionHead>;
 export type Receipt = z.infer<typeof receipt>;
 export type Model = z.infer<typeof model>;
+export type ModelList = z.infer<typeof modelList>;
 export type Pool = z.infer<typeof pool>;
 export type Round = z.infer<typeof round>;
+export type RoundList = z.infer<typeof roundList>;
+export type StartRound = z.infer<typeof startRound>;
+export type Verdict = z.infer<typeof verdict>;
 export type Problem = z.infer<typeof problem>;
