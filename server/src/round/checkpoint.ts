@@ -1,0 +1,95 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import { endianness } from 'node:os';
+import { dirname } from 'node:path';
+import type { TrainingState } from '../engine/ops.ts';
+
+/** Training state with what else a run needs to go on exactly where it was. `extra` must survive JSON. */
+export interface Checkpoint<Extra> {
+  readonly state: TrainingState;
+  /** Best weights so far; absent before the first evaluation. */
+  readonly best?: Float32Array;
+  readonly extra: Extra;
+}
+
+interface Head<Extra> {
+  readonly format: 'uncol-checkpoint-1';
+  readonly tableHash: string;
+  readonly step: number;
+  readonly size: number;
+  readonly hasBest: boolean;
+  readonly extra: Extra;
+}
+
+const vectors = ['student', 'ema', 'firstMoment', 'secondMoment'] as const;
+
+/** Writes whole or not at all: temporary file, fsync, rename, fsync of the folder. */
+export async function saveCheckpoint<Extra>(
+  path: string,
+  tableHash: string,
+  checkpoint: Checkpoint<Extra>,
+): Promise<void> {
+  const { state, best, extra } = checkpoint;
+  const head: Head<Extra> = {
+    format: 'uncol-checkpoint-1',
+    tableHash,
+    step: state.step,
+    size: state.student.length,
+    hasBest: best !== undefined,
+    extra,
+  };
+  const text = Buffer.from(JSON.stringify(head));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(text.length);
+  const parts = [length, text, ...vectors.map((name) => bytesOf(state[name]))];
+  if (best) parts.push(bytesOf(best));
+  await writeDurably(path, parts);
+}
+
+/** The checkpoint at `path`, or undefined when there is none, it is cut short, or it belongs to another network. */
+export async function loadCheckpoint<Extra>(path: string, tableHash: string): Promise<Checkpoint<Extra> | undefined> {
+  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!file || file.length < 4) return undefined;
+  const start = 4 + file.readUInt32LE(0);
+  if (start > file.length) return undefined;
+  const head = JSON.parse(file.toString('utf8', 4, start)) as Head<Extra>;
+  const count = vectors.length + (head.hasBest ? 1 : 0);
+  if (head.format !== 'uncol-checkpoint-1' || head.tableHash !== tableHash) return undefined;
+  if (file.length !== start + count * head.size * 4) return undefined;
+  const vector = (index: number) => {
+    const from = start + index * head.size * 4;
+    const copy = new Float32Array(head.size);
+    new Uint8Array(copy.buffer).set(file.subarray(from, from + head.size * 4));
+    return copy;
+  };
+  const state: TrainingState = {
+    step: head.step,
+    student: vector(0),
+    ema: vector(1),
+    firstMoment: vector(2),
+    secondMoment: vector(3),
+  };
+  return { state, ...(head.hasBest ? { best: vector(4) } : {}), extra: head.extra };
+}
+
+/** Writes `parts` to `path` so that a crash at any instant leaves the old file or the new one. */
+export async function writeDurably(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const handle = await open(temporary, 'w', 0o640);
+  try {
+    for (const part of parts) await handle.write(part);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, path);
+  const folder = await open(dirname(path), 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+  if (endianness() !== 'LE') throw new TypeError('checkpoints need a little-endian machine');
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { loadCheckpoint, saveCheckpoint } from '../../../server/src/round/checkpoint.ts';
+
+const state = (step: number) => ({
+  step,
+  student: Float32Array.of(1, 2, 3),
+  ema: Float32Array.of(4, 5, 6),
+  firstMoment: Float32Array.of(7, 8, 9),
+  secondMoment: Float32Array.of(10, 11, 12),
+});
+
+async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'uncol-checkpoint-'));
+  await run(folder).finally(() => rm(folder, { recursive: true }));
+}
+
+test('a checkpoint comes back bit for bit, with and without best weights', () =>
+  withFolder(async (folder) => {
+    const path = join(folder, 'c');
+    assert.equal(await loadCheckpoint(path, 't'), undefined);
+    for (const best of [undefined, Float32Array.of(0.1, 0.2, 0.3)]) {
+      const checkpoint = { state: state(5), ...(best ? { best } : {}), extra: { random: 17 } };
+      await saveCheckpoint(path, 't', checkpoint);
+      assert.deepEqual(await loadCheckpoint(path, 't'), checkpoint);
+    }
+    assert.deepEqual(await readdir(folder), ['c'], 'no temporary file stays');
+  }));
+
+test('a checkpoint that is cut short or of another network counts as none', () =>
+  withFolder(async (folder) => {
+    const path = join(folder, 'c');
+    await saveCheckpoint(path, 't', { state: state(1), extra: {} });
+    assert.equal(await loadCheckpoint(path, 'other'), undefined);
+    const whole = await readFile(path);
+    for (const length of [0, 3, 20, whole.length - 1]) {
+      await writeFile(path, whole.subarray(0, length));
+      assert.equal(await loadCheckpoint(path, 't'), undefined, `cut to ${length}`);
+    }
+  }));
