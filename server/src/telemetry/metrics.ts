@@ -1,0 +1,68 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const seconds = [0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+
+/**
+ * The one table of metrics. Base units (seconds, bytes); labels take values from closed sets only, so that neither
+ * cardinality nor patient data can grow in them.
+ */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    httpSeconds: new Histogram({
+      name: 'uncol_http_seconds',
+      help: 'Time to the end of a reply, by route pattern and status class.',
+      labelNames: ['method', 'route', 'status'] as const,
+      buckets: seconds,
+      registers,
+    }),
+    inferenceSeconds: new Histogram({
+      name: 'uncol_inference_seconds',
+      help: 'Time of each stage of an inference.',
+      labelNames: ['stage'] as const,
+      buckets: seconds,
+      registers,
+    }),
+    jobsTotal: new Counter({
+      name: 'uncol_jobs_total',
+      help: 'Jobs that reached an end, by kind and state.',
+      labelNames: ['kind', 'state'] as const,
+      registers,
+    }),
+    childrenLostTotal: new Counter({
+      name: 'uncol_children_lost_total',
+      help: 'Worker processes that ended in the middle of a task.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    childrenRunning: new Gauge({
+      name: 'uncol_children_running',
+      help: 'Worker processes alive.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    correctionsTotal: new Counter({
+      name: 'uncol_corrections_total',
+      help: 'Corrections accepted, by kind.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    roundLoss: new Gauge({
+      name: 'uncol_round_loss',
+      help: 'Last value of each loss term of the running round.',
+      labelNames: ['term'] as const,
+      registers,
+    }),
+    gateVerdictTotal: new Counter({
+      name: 'uncol_gate_verdict_total',
+      help: 'Verdicts of the promotion gate.',
+      labelNames: ['verdict'] as const,
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
