@@ -1,0 +1,47 @@
+"""Reads a SEG with pydicom and prints, as JSON, what an independent reader sees: labels by source instance and frame positions."""
+import json
+import sys
+
+import pydicom
+
+ds = pydicom.dcmread(sys.argv[1])
+pixels = ds.pixel_array
+if pixels.ndim == 2:
+    pixels = pixels[None]
+frames = []
+for group, plane in zip(ds.PerFrameFunctionalGroupsSequence, pixels):
+    source = group.DerivationImageSequence[0].SourceImageSequence[0]
+    frames.append(
+        {
+            "segment": int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber),
+            "source": str(source.ReferencedSOPInstanceUID),
+            "position": [float(v) for v in group.PlanePositionSequence[0].ImagePositionPatient],
+            "voxels": [int(i) for i in plane.reshape(-1).nonzero()[0]],
+        }
+    )
+shared = ds.SharedFunctionalGroupsSequence[0]
+print(
+    json.dumps(
+        {
+            "rows": int(ds.Rows),
+            "columns": int(ds.Columns),
+            "orientation": [float(v) for v in shared.PlaneOrientationSequence[0].ImageOrientationPatient],
+            "spacing": [float(v) for v in shared.PixelMeasuresSequence[0].PixelSpacing],
+            "frames": frames,
+            "segments": [
+                {
+                    "number": int(s.SegmentNumber),
+                    "label": str(s.SegmentLabel),
+                    "type": str(s.SegmentAlgorithmType),
+                    "version": str(s.SegmentationAlgorithmIdentificationSequence[0].AlgorithmVersion),
+                    "tracking": str(s.TrackingUID),
+                }
+                for s in ds.SegmentSequence
+            ],
+            "patientName": str(ds.PatientName),
+            "seriesDescription": str(ds.SeriesDescription),
+            "contentDescription": str(ds.ContentDescription),
+            "studyUid": str(ds.StudyInstanceUID),
+        }
+    )
+)

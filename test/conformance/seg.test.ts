@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type SegRequest, writeSeg } from '../../server/src/seg/write.ts';
+import { randomSegRequest } from '../fixtures/seg-request.ts';
+
+/** Debian's python3-pydicom is seen by Debian's own interpreter only. */
+const python = '/usr/bin/python3';
+const validator = '/usr/bin/dciodvfy';
+const missing = [python, validator].filter((path) => !existsSync(path));
+const skip = missing.length > 0 && !process.env['CI'] ? `needs ${missing.join(', ')}` : false;
+
+interface Seen {
+  readonly rows: number;
+  readonly columns: number;
+  readonly orientation: readonly number[];
+  readonly spacing: readonly number[];
+  readonly frames: readonly {
+    segment: number;
+    source: string;
+    position: readonly number[];
+    voxels: readonly number[];
+  }[];
+  readonly segments: readonly { number: number; label: string; type: string; version: string; tracking: string }[];
+  readonly patientName: string;
+  readonly seriesDescription: string;
+  readonly contentDescription: string;
+  readonly studyUid: string;
+}
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'uncol-seg-'));
+});
+after(() => rm(folder, { recursive: true }));
+
+async function save(request: SegRequest): Promise<string> {
+  const path = join(folder, `${request.sopInstanceUid}.dcm`);
+  await writeFile(path, writeSeg(request).bytes);
+  return path;
+}
+
+/** What dciodvfy complains of; the first line names the object it recognised. */
+function complaints(path: string): readonly string[] {
+  const { stderr } = spawnSync(validator, [path], { encoding: 'utf8' });
+  return stderr.split('\n').filter((line) => /^(Error|Warning)/.test(line));
+}
+
+const see = (path: string): Seen =>
+  JSON.parse(
+    execFileSync(python, [join(import.meta.dirname, 'read-seg.py'), path], { encoding: 'utf8', maxBuffer: 1e9 }),
+  );
+
+test('a SEG on any oblique grid is read voxel for voxel by pydicom and dciodvfy finds nothing', { skip }, async () => {
+  for (const [seed, size] of [
+    [1, [51, 43, 9]],
+    [2, [64, 64, 5]],
+    [3, [7, 5, 3]],
+    [4, [251, 253, 4]],
+  ] as const) {
+    const request = randomSegRequest(seed, size);
+    const path = await save(request);
+    assert.deepEqual(complaints(path), [], `seed ${seed}`);
+    compare(see(path), request);
+  }
+});
+
+function compare(seen: Seen, { labelmap, source, model, trackingUid }: SegRequest): void {
+  const [columns, rows, slices] = labelmap.geometry.size;
+  const { geometry } = labelmap;
+  assert.deepEqual([seen.columns, seen.rows], [columns, rows]);
+  const labels = new Uint8Array(labelmap.data.length);
+  for (const frame of seen.frames) {
+    const k = source.instances.findIndex((instance) => instance.sopInstanceUid === frame.source);
+    assert.ok(k >= 0 && k < slices, 'the frame names a source instance');
+    for (const axis of [0, 1, 2] as const) {
+      const expected = geometry.origin[axis] + k * geometry.spacingMm[2] * geometry.direction[2][axis];
+      assert.ok(
+        Math.abs((frame.position[axis] ?? Number.NaN) - expected) < 1e-6,
+        'the frame lies where its source lies',
+      );
+    }
+    for (const voxel of frame.voxels) labels[k * rows * columns + voxel] = frame.segment;
+  }
+  assert.ok(Buffer.from(labels).equals(Buffer.from(labelmap.data)), '0 wrong voxels');
+  assert.deepEqual(
+    seen.segments.map((segment) => segment.label),
+    ['brain', 'cerebellum', 'thalamus'],
+    'the empty segment is kept',
+  );
+  assert.equal(seen.segments[0]?.version, String(model.version));
+  assert.equal(seen.segments[0]?.tracking, trackingUid);
+  assert.equal(seen.segments[0]?.type, 'AUTOMATIC');
+  assert.match(seen.seriesDescription, /AI-generated, research use/);
+  assert.match(seen.contentDescription, /AI-generated, research use/);
+}
+
+test('a mask without any voxel is a valid object with its segments', { skip }, async () => {
+  const request = randomSegRequest(5);
+  const path = await save({ ...request, labelmap: { ...request.labelmap, data: new Uint8Array(51 * 43 * 9) } });
+  assert.deepEqual(complaints(path), []);
+  const seen = see(path);
+  assert.equal(seen.segments.length, 3);
+  assert.ok(seen.frames.every((frame) => frame.voxels.length === 0));
+});
+
+test('ill-formed source values are repaired and told, the study UID is never altered', { skip }, async () => {
+  const request = randomSegRequest(6);
+  const studyInstanceUid = '1.2.03.4';
+  const header = {
+    ...request.source.header,
+    PatientName: `${'N'.repeat(70)}^TEST`,
+    PatientID: 'ID\\WITH\\BACKSLASH',
+    AccessionNumber: '12345678901234567890',
+    PatientWeight: '70,5',
+    PatientAge: '45',
+    StudyDescription: 'Größe Ж',
+  };
+  const changed = { ...request, source: { ...request.source, studyInstanceUid, header } };
+  const { notes } = writeSeg(changed);
+  for (const keyword of ['PatientName', 'AccessionNumber', 'PatientWeight', 'PatientAge']) {
+    assert.ok(
+      notes.some((note) => note.includes(keyword)),
+      `${keyword} is told`,
+    );
+  }
+  assert.ok(!notes.join().includes('NNNN'), 'no value of the patient stands in a note');
+  const path = await save(changed);
+  const ownFaults = complaints(path).filter(
+    (line) => !/StudyInstanceUID|Study Instance UID|contains invalid data/.test(line),
+  );
+  assert.deepEqual(ownFaults, [], 'nothing but the ill-formed study UID itself is complained of');
+  assert.equal(see(path).studyUid, studyInstanceUid);
+});
+
+test('a name in three scripts survives', { skip }, async () => {
+  const request = randomSegRequest(8);
+  const PatientName = 'Yamada^Tarou=山田^太郎=やまだ^たろう';
+  const path = await save({
+    ...request,
+    source: { ...request.source, header: { ...request.source.header, PatientName } },
+  });
+  assert.deepEqual(complaints(path), []);
+  assert.equal(see(path).patientName, PatientName);
+});
+
+test('a very long model name keeps the warning whole within 64 characters', { skip }, async () => {
+  const request = { ...randomSegRequest(7), algorithmType: 'SEMIAUTOMATIC' as const };
+  const model = { ...request.model, name: 'a'.repeat(40), version: 123456 };
+  const path = await save({ ...request, model });
+  assert.deepEqual(complaints(path), []);
+  const seen = see(path);
+  assert.ok(seen.seriesDescription.length <= 64);
+  assert.match(seen.seriesDescription, /corrected: AI-generated, research use$/);
+  assert.equal(seen.segments[0]?.type, 'SEMIAUTOMATIC');
+});
