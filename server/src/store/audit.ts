@@ -1,0 +1,38 @@
+import type { Queryable } from './database.ts';
+
+/** Acts that are written down. */
+export type AuditAction =
+  | 'inference-started'
+  | 'job-cancelled'
+  | 'correction-submitted'
+  | 'correction-stored'
+  | 'round-started'
+  | 'verdict'
+  | 'model-promoted';
+
+export interface AuditRow {
+  readonly seq: number;
+  readonly at: Date;
+  /** Subject of the token, or `server`. */
+  readonly actor: string;
+  readonly action: AuditAction;
+  /** Identifiers and figures of what was acted on; never patient data. */
+  readonly object: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Appends a row, in the transaction of the act itself; the table refuses any change of rows. */
+export async function appendAudit(db: Queryable, row: Omit<AuditRow, 'seq' | 'at'>): Promise<void> {
+  await db.query('insert into audit (actor, action, object) values ($1, $2, $3::jsonb)', [
+    row.actor,
+    row.action,
+    JSON.stringify(row.object),
+  ]);
+}
+
+/** Newest first. */
+export function listAudit(db: Queryable, limit = 100): Promise<readonly AuditRow[]> {
+  return db.query<AuditRow>(
+    'select seq::integer as seq, at, actor, action, object from audit order by seq desc limit $1',
+    [limit],
+  );
+}

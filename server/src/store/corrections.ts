@@ -1,0 +1,162 @@
+import type { Queryable } from './database.ts';
+
+/** One row of `correction`: a reader's final labelmap and the SEG it is stored as. */
+export interface CorrectionRow {
+  readonly id: string;
+  readonly predictionId: string;
+  /** Fixed before the first STOW: a repeated one stores the same object. */
+  readonly segSopInstanceUid: string;
+  readonly segSeriesInstanceUid: string;
+  readonly segSeriesDescription: string;
+  /** Blob of the SEG file once written; the export sends exactly these bytes. */
+  readonly segSha256: string | null;
+  readonly state: 'storing' | 'stored';
+  readonly exportJobId: string | null;
+  /** Subject of the reader's token. */
+  readonly reader: string;
+  readonly idempotencyKey: string;
+  readonly bodySha256: string;
+  readonly kind: 'edited' | 'accepted';
+  /** Blob of the gzip labelmap envelope as it was sent. */
+  readonly labelmapSha256: string;
+  /** SOP Instance UIDs of the slices the reader vouches for. */
+  readonly approvedSlices: readonly string[];
+  readonly changedVoxels: number;
+  readonly dice: number | null;
+  readonly notes: readonly string[];
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly modelName: string;
+  readonly modelVersion: number;
+  readonly trackingUid: string;
+  readonly subjectKey: string;
+  readonly heldOut: boolean;
+  readonly usedInRound: string | null;
+  readonly createdAt: Date;
+}
+
+export type NewCorrection = Omit<CorrectionRow, 'state' | 'usedInRound' | 'createdAt'>;
+
+const fields = {
+  id: 'id',
+  predictionId: 'prediction_id',
+  segSopInstanceUid: 'seg_sop_instance_uid',
+  segSeriesInstanceUid: 'seg_series_instance_uid',
+  segSeriesDescription: 'seg_series_description',
+  segSha256: 'seg_sha256',
+  exportJobId: 'export_job_id',
+  reader: 'reader',
+  idempotencyKey: 'idempotency_key',
+  bodySha256: 'body_sha256',
+  kind: 'kind',
+  labelmapSha256: 'labelmap_sha256',
+  approvedSlices: 'approved_slices',
+  changedVoxels: 'changed_voxels',
+  dice: 'dice',
+  notes: 'notes',
+  studyInstanceUid: 'study_instance_uid',
+  seriesInstanceUid: 'series_instance_uid',
+  modelName: 'model_name',
+  modelVersion: 'model_version',
+  trackingUid: 'tracking_uid',
+  subjectKey: 'subject_key',
+  heldOut: 'held_out',
+} as const satisfies Record<keyof NewCorrection, string>;
+
+const columns = Object.entries({
+  ...fields,
+  state: 'state',
+  usedInRound: 'used_in_round',
+  createdAt: 'created_at',
+})
+  .map(([key, column]) => `${column} as "${key}"`)
+  .join(', ');
+
+/** @returns false when the reader used the idempotency key before; nothing is written then. */
+export async function insertCorrection(db: Queryable, row: NewCorrection): Promise<boolean> {
+  const keys = Object.keys(fields) as (keyof NewCorrection)[];
+  const places = keys.map((_, index) => `$${index + 1}`).join(', ');
+  const inserted = await db.query(
+    `insert into correction (${keys.map((key) => fields[key]).join(', ')}) values (${places})
+     on conflict (reader, idempotency_key) do nothing returning id`,
+    keys.map((key) => row[key]),
+  );
+  return inserted.length > 0;
+}
+
+export async function readCorrection(db: Queryable, id: string): Promise<CorrectionRow | undefined> {
+  const [row] = await db.query<CorrectionRow>(`select ${columns} from correction where id = $1`, [id]);
+  return row;
+}
+
+export async function readCorrectionByKey(
+  db: Queryable,
+  reader: string,
+  idempotencyKey: string,
+): Promise<CorrectionRow | undefined> {
+  const [row] = await db.query<CorrectionRow>(
+    `select ${columns} from correction where reader = $1 and idempotency_key = $2`,
+    [reader, idempotencyKey],
+  );
+  return row;
+}
+
+/** Corrections that the PACS does not hold yet, oldest first: what a restarted server goes on with. */
+export function listStoringCorrections(db: Queryable): Promise<readonly CorrectionRow[]> {
+  return db.query<CorrectionRow>(`select ${columns} from correction where state = 'storing' order by seq`);
+}
+
+/** Names the blob of the SEG file; the first name stays. */
+export async function keepSeg(db: Queryable, id: string, segSha256: string): Promise<void> {
+  await db.query('update correction set seg_sha256 = coalesce(seg_sha256, $2) where id = $1', [id, segSha256]);
+}
+
+/** @returns false when it was marked before. */
+export async function markStored(db: Queryable, id: string): Promise<boolean> {
+  const rows = await db.query(
+    `update correction set state = 'stored', stored_at = now() where id = $1 and state = 'storing' returning id`,
+    [id],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * What a round of `modelName` can learn from: of each series the newest correction, in order of arrival. Corrections of
+ * held-out patients are left out unless `heldOut` asks for exactly those.
+ */
+export function listNewestCorrections(
+  db: Queryable,
+  modelName: string,
+  heldOut = false,
+): Promise<readonly CorrectionRow[]> {
+  return db.query<CorrectionRow>(
+    `select * from (
+       select distinct on (series_instance_uid) ${columns}, seq from correction
+       where model_name = $1 order by series_instance_uid, seq desc) newest
+     where "heldOut" = $2 order by seq`,
+    [modelName, heldOut],
+  );
+}
+
+/** How many of {@link listNewestCorrections} no round has used: the number that starts the next round. */
+export async function countUnusedCorrections(db: Queryable, modelName: string): Promise<number> {
+  const newest = await listNewestCorrections(db, modelName);
+  return newest.filter((row) => row.usedInRound === null).length;
+}
+
+/** Notes the first round that used each correction. */
+export async function markUsed(db: Queryable, ids: readonly string[], roundId: string): Promise<void> {
+  await db.query('update correction set used_in_round = $2 where id = any($1::uuid[]) and used_in_round is null', [
+    ids,
+    roundId,
+  ]);
+}
+
+/** Series that a reader has corrected under `modelName`; all others are unlabelled. */
+export async function listCorrectedSeries(db: Queryable, modelName: string): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ uid: string }>(
+    'select distinct series_instance_uid as uid from correction where model_name = $1',
+    [modelName],
+  );
+  return new Set(rows.map((row) => row.uid));
+}

@@ -1,0 +1,123 @@
+import type { Queryable } from './database.ts';
+import type { JobState } from './job-progress.ts';
+
+/** One segment as the reader is told about it. */
+export interface SegmentFigure {
+  readonly number: number;
+  readonly label: string;
+  readonly voxels: number;
+  readonly ml: number;
+  /** sRGB 0..255. */
+  readonly colour: readonly number[];
+}
+
+/** What an inference gives beside its labelmap. */
+export interface PredictionResult {
+  readonly segments: readonly SegmentFigure[];
+  /** Mean normalised entropy near the mask, 0..1. */
+  readonly uncertainty: number;
+  readonly timingsMs: Readonly<Record<string, number>>;
+  readonly notes: readonly string[];
+}
+
+/** One row of `prediction`, with the state of its job. */
+export interface PredictionRow {
+  readonly id: string;
+  readonly jobId: string;
+  readonly state: JobState;
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly modelName: string;
+  readonly modelVersion: number;
+  readonly modelSha256: string;
+  readonly trackingUid: string;
+  readonly requestedBy: string;
+  readonly requestSha256: string;
+  readonly labelmapSha256: string | null;
+  readonly result: PredictionResult | null;
+}
+
+export type NewPrediction = Omit<PredictionRow, 'state' | 'labelmapSha256' | 'result'> & {
+  readonly idempotencyKey: string | null;
+};
+
+const select = `select p.id, p.job_id as "jobId", j.state, p.study_instance_uid as "studyInstanceUid",
+  p.series_instance_uid as "seriesInstanceUid", p.model_name as "modelName", p.model_version as "modelVersion",
+  p.model_sha256 as "modelSha256", p.tracking_uid as "trackingUid", p.requested_by as "requestedBy",
+  p.request_sha256 as "requestSha256", p.labelmap_sha256 as "labelmapSha256", p.result
+  from prediction p join job_progress j on j.id = p.job_id`;
+
+/** @returns false when `requestedBy` used the idempotency key before; nothing is written then. */
+export async function insertPrediction(db: Queryable, row: NewPrediction): Promise<boolean> {
+  const inserted = await db.query(
+    `insert into prediction (id, job_id, study_instance_uid, series_instance_uid, model_name, model_version,
+       model_sha256, tracking_uid, requested_by, request_sha256, idempotency_key)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+     on conflict (requested_by, idempotency_key) do nothing returning id`,
+    [
+      row.id,
+      row.jobId,
+      row.studyInstanceUid,
+      row.seriesInstanceUid,
+      row.modelName,
+      row.modelVersion,
+      row.modelSha256,
+      row.trackingUid,
+      row.requestedBy,
+      row.requestSha256,
+      row.idempotencyKey,
+    ],
+  );
+  return inserted.length > 0;
+}
+
+export async function readPrediction(db: Queryable, id: string): Promise<PredictionRow | undefined> {
+  const [row] = await db.query<PredictionRow>(`${select} where p.id = $1`, [id]);
+  return row;
+}
+
+/** The prediction that `requestedBy` asked for under `key` before. */
+export async function readPredictionByKey(
+  db: Queryable,
+  requestedBy: string,
+  key: string,
+): Promise<PredictionRow | undefined> {
+  const [row] = await db.query<PredictionRow>(`${select} where p.requested_by = $1 and p.idempotency_key = $2`, [
+    requestedBy,
+    key,
+  ]);
+  return row;
+}
+
+/** Keeps the outcome; writing it again (a repeated job) is harmless, because the same input gives the same blob. */
+export async function finishPrediction(
+  db: Queryable,
+  id: string,
+  labelmapSha256: string,
+  result: PredictionResult,
+): Promise<void> {
+  await db.query('update prediction set labelmap_sha256 = $2, result = $3::jsonb where id = $1', [
+    id,
+    labelmapSha256,
+    JSON.stringify(result),
+  ]);
+}
+
+/**
+ * The tracking UID of a series under a model: the first caller's `proposedUid` is kept for ever, so that all SEGs of
+ * one case carry the same (PS3.3 C.8.20.2, Tracking UID).
+ */
+export async function trackCase(
+  db: Queryable,
+  studyCase: { readonly studyInstanceUid: string; readonly seriesInstanceUid: string; readonly modelName: string },
+  proposedUid: string,
+): Promise<string> {
+  const [row] = await db.query<{ uid: string }>(
+    `insert into study_case (series_instance_uid, model_name, study_instance_uid, tracking_uid)
+     values ($1, $2, $3, $4)
+     on conflict (series_instance_uid, model_name) do update set model_name = excluded.model_name
+     returning tracking_uid as uid`,
+    [studyCase.seriesInstanceUid, studyCase.modelName, studyCase.studyInstanceUid, proposedUid],
+  );
+  return row?.uid ?? proposedUid;
+}

@@ -1,0 +1,44 @@
+import type { Queryable } from './database.ts';
+
+/** A version made in service; its files lie in `UNCOL_HOME/models/<name>/<version>`. */
+export interface ModelVersionRow {
+  readonly name: string;
+  readonly version: number;
+  /** Of the weights file. */
+  readonly sha256: string;
+  readonly parent: number | null;
+  readonly roundId: string | null;
+  readonly createdAt: Date;
+}
+
+export async function insertModelVersion(db: Queryable, row: Omit<ModelVersionRow, 'createdAt'>): Promise<void> {
+  await db.query(
+    `insert into model_version (name, version, sha256, parent, round_id) values ($1, $2, $3, $4, $5)
+     on conflict (name, version) do nothing`,
+    [row.name, row.version, row.sha256, row.parent, row.roundId],
+  );
+}
+
+/** Versions made in service, of one model or of all, by name and version. */
+export function listModelVersions(db: Queryable, name?: string): Promise<readonly ModelVersionRow[]> {
+  return db.query<ModelVersionRow>(
+    `select name, version, sha256, parent, round_id as "roundId", created_at as "createdAt" from model_version
+     where $1::text is null or name = $1 order by name, version`,
+    [name ?? null],
+  );
+}
+
+/** Version in service of each model whose alias was ever moved. */
+export async function readAliases(db: Queryable): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.query<{ name: string; version: number }>('select name, version from model_alias');
+  return new Map(rows.map((row) => [row.name, row.version]));
+}
+
+/** Puts a version in service; call it in the transaction that writes the audit row. */
+export async function moveAlias(db: Queryable, name: string, version: number): Promise<void> {
+  await db.query(
+    `insert into model_alias (name, version) values ($1, $2)
+     on conflict (name) do update set version = excluded.version, moved_at = now()`,
+    [name, version],
+  );
+}

@@ -1,0 +1,95 @@
+import type { ErrorRecord } from '../errors/app-error.ts';
+import type { Queryable } from './database.ts';
+
+export type RoundState = 'planned' | 'training' | 'evaluating' | 'done' | 'failed';
+
+/** One row of `training_round`. `Plan` and `Verdict` are shapes of the folders that write them. */
+export interface RoundRow<Plan = unknown, Verdict = unknown> {
+  readonly id: string;
+  readonly jobId: string;
+  readonly modelName: string;
+  readonly fromVersion: number;
+  readonly toVersion: number | null;
+  readonly state: RoundState;
+  readonly labelledSlices: number;
+  readonly replaySlices: number;
+  readonly unlabelledSlices: number;
+  readonly generalizedTeacher: string;
+  /** Fixed when the round is planned; a restarted round does the same work. */
+  readonly plan: Plan | null;
+  readonly verdict: Verdict | null;
+  readonly error: ErrorRecord | null;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+}
+
+/** What may change; keys that are absent stay. */
+export type RoundPatch = Partial<Omit<RoundRow, 'id' | 'jobId' | 'modelName' | 'createdAt'>>;
+
+const columnOf = {
+  fromVersion: 'from_version',
+  toVersion: 'to_version',
+  state: 'state',
+  labelledSlices: 'labelled_slices',
+  replaySlices: 'replay_slices',
+  unlabelledSlices: 'unlabelled_slices',
+  generalizedTeacher: 'generalized_teacher',
+  plan: 'plan',
+  verdict: 'verdict',
+  error: 'error',
+  startedAt: 'started_at',
+  finishedAt: 'finished_at',
+} as const satisfies Record<keyof RoundPatch, string>;
+
+const jsonColumns: ReadonlySet<string> = new Set(['plan', 'verdict', 'error']);
+
+const columns = `id, job_id as "jobId", model_name as "modelName", created_at as "createdAt", ${Object.entries(columnOf)
+  .map(([key, column]) => `${column} as "${key}"`)
+  .join(', ')}`;
+
+export async function insertRound(
+  db: Queryable,
+  round: Pick<RoundRow, 'id' | 'jobId' | 'modelName' | 'fromVersion'>,
+): Promise<void> {
+  await db.query('insert into training_round (id, job_id, model_name, from_version) values ($1, $2, $3, $4)', [
+    round.id,
+    round.jobId,
+    round.modelName,
+    round.fromVersion,
+  ]);
+}
+
+export async function readRound(db: Queryable, id: string): Promise<RoundRow | undefined> {
+  const [row] = await db.query<RoundRow>(`select ${columns} from training_round where id = $1`, [id]);
+  return row;
+}
+
+/** Newest first, of one model or of all. */
+export function listRounds(db: Queryable, modelName?: string, limit = 100): Promise<readonly RoundRow[]> {
+  return db.query<RoundRow>(
+    `select ${columns} from training_round where $1::text is null or model_name = $1
+     order by created_at desc, id limit $2`,
+    [modelName ?? null, limit],
+  );
+}
+
+/** The round of `modelName` that has not ended. */
+export async function readOpenRound(db: Queryable, modelName: string): Promise<RoundRow | undefined> {
+  const [row] = await db.query<RoundRow>(
+    `select ${columns} from training_round where model_name = $1 and state not in ('done', 'failed')
+     order by created_at limit 1`,
+    [modelName],
+  );
+  return row;
+}
+
+export async function updateRound(db: Queryable, id: string, patch: RoundPatch): Promise<void> {
+  const changes = Object.entries(patch).filter(([, value]) => value !== undefined);
+  if (changes.length === 0) return;
+  const assignments = changes.map(([key], index) => `${columnOf[key as keyof RoundPatch]} = $${index + 2}`);
+  const values = changes.map(([key, value]) =>
+    jsonColumns.has(key) && value !== null ? JSON.stringify(value) : (value as string | number | Date | null),
+  );
+  await db.query(`update training_round set ${assignments.join(', ')} where id = $1`, [id, ...values]);
+}
