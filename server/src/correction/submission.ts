@@ -1,0 +1,119 @@
+import { AppError } from '../errors/app-error.ts';
+
+/** Labels keyed by the source instance of each slice, `rows * columns` bytes a slice in the order of `slices`. */
+export interface KeyedLabels {
+  readonly columns: number;
+  readonly rows: number;
+  /** SOP Instance UID of the source of each slice. */
+  readonly slices: readonly string[];
+  /** Segment numbers, 0 = background. */
+  readonly labels: Uint8Array;
+}
+
+/** What a reader hands in for one prediction. */
+export interface Submission extends KeyedLabels {
+  readonly kind: 'edited' | 'accepted';
+  readonly approvedSlices: readonly string[];
+}
+
+/** A submission that fits its prediction, brought into the prediction's slice order. */
+export interface CheckedSubmission {
+  readonly labels: Uint8Array;
+  readonly approvedSlices: readonly string[];
+  readonly changedVoxels: number;
+  /** Dice between the model's own mask and the reader's, all segments as one; 1 when both are empty. */
+  readonly dice: number;
+}
+
+/**
+ * Holds a submission against the prediction it corrects.
+ *
+ * @throws AppError `correction-geometry-mismatch`: other rows, columns or slices; `correction-segment-unknown`: a label
+ *   above `segmentCount`; `correction-empty-approval`: no or a foreign slice vouched for; `request-invalid`: called
+ *   accepted though something changed or a slice is missing.
+ */
+export function checkSubmission(
+  submission: Submission,
+  prediction: KeyedLabels,
+  segmentCount: number,
+): CheckedSubmission {
+  const labels = reorder(submission, prediction);
+  const highest = labels.reduce((most, label) => Math.max(most, label), 0);
+  if (highest > segmentCount) {
+    throw new AppError('correction-segment-unknown', `Segment ${highest} is not one of the model's ${segmentCount}.`, {
+      segment: highest,
+      segments: segmentCount,
+    });
+  }
+  const known = new Set(prediction.slices);
+  const approved = [...new Set(submission.approvedSlices)];
+  const foreign = approved.filter((uid) => !known.has(uid)).length;
+  if (approved.length === 0 || foreign > 0) {
+    throw new AppError(
+      'correction-empty-approval',
+      `${approved.length} slices vouched for, ${foreign} of them foreign.`,
+      {
+        approved: approved.length,
+        foreign,
+      },
+    );
+  }
+  const { changedVoxels, dice } = compareLabels(prediction.labels, labels);
+  if (submission.kind === 'accepted' && (changedVoxels > 0 || approved.length !== known.size)) {
+    throw new AppError(
+      'request-invalid',
+      `Accepted means unchanged and every slice vouched for; ${changedVoxels} voxels differ.`,
+      {
+        changedVoxels,
+        approved: approved.length,
+        slices: known.size,
+      },
+    );
+  }
+  return { labels, approvedSlices: approved, changedVoxels, dice };
+}
+
+/** The submission's labels in the prediction's slice order; every slice exactly once. */
+function reorder(submission: KeyedLabels, prediction: KeyedLabels): Uint8Array {
+  const { rows, columns, slices } = prediction;
+  const pixels = rows * columns;
+  const seen = {
+    rows: submission.rows,
+    columns: submission.columns,
+    slices: submission.slices.length,
+    bytes: submission.labels.length,
+  };
+  const mismatch = (what: string) =>
+    new AppError(
+      'correction-geometry-mismatch',
+      `The correction ${what}; the series has ${slices.length} slices of ${rows} x ${columns}.`,
+      seen,
+    );
+  if (submission.rows !== rows || submission.columns !== columns) {
+    throw mismatch(`is ${submission.rows} x ${submission.columns}`);
+  }
+  if (submission.slices.length !== slices.length) throw mismatch(`has ${submission.slices.length} slices`);
+  if (submission.labels.length !== pixels * slices.length)
+    throw mismatch(`has ${submission.labels.length} bytes of labels`);
+  const position = new Map(submission.slices.map((uid, k) => [uid, k]));
+  const ordered = new Uint8Array(submission.labels.length);
+  for (const [k, uid] of slices.entries()) {
+    const from = position.get(uid);
+    if (from === undefined) throw mismatch('lacks a slice of it');
+    ordered.set(submission.labels.subarray(from * pixels, (from + 1) * pixels), k * pixels);
+  }
+  return ordered;
+}
+
+function compareLabels(model: Uint8Array, reader: Uint8Array): { changedVoxels: number; dice: number } {
+  let changedVoxels = 0;
+  let both = 0;
+  let either = 0;
+  for (const [i, label] of reader.entries()) {
+    const own = model[i] ?? 0;
+    if (own !== label) changedVoxels += 1;
+    if (own === label && label > 0) both += 1;
+    either += Number(own > 0) + Number(label > 0);
+  }
+  return { changedVoxels, dice: either === 0 ? 1 : (2 * both) / either };
+}

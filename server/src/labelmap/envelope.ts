@@ -1,0 +1,36 @@
+import { AppError } from '../errors/app-error.ts';
+
+/** Largest head accepted: 3,000 slices of 64-character UIDs, twice, with room. */
+const longestHead = 1 << 20;
+
+/**
+ * Labels with a head, as sent on the wire (see `labelmapHead` of the contract) and kept in blobs, before gzip: four
+ * bytes little-endian length of the JSON head, the head as UTF-8, the labels.
+ */
+export function encodeEnvelope(head: unknown, labels: Uint8Array): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify(head));
+  const bytes = new Uint8Array(4 + text.length + labels.length);
+  new DataView(bytes.buffer).setUint32(0, text.length, true);
+  bytes.set(text, 4);
+  bytes.set(labels, 4 + text.length);
+  return bytes;
+}
+
+/**
+ * The inverse of {@link encodeEnvelope}; the head is not judged here.
+ *
+ * @throws AppError `request-invalid`: cut short, or the head is not JSON.
+ */
+export function decodeEnvelope(bytes: Uint8Array): { readonly head: unknown; readonly labels: Uint8Array } {
+  if (bytes.length < 4) throw new AppError('request-invalid', `The labelmap has only ${bytes.length} bytes.`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+  if (length > longestHead || 4 + length > bytes.length) {
+    throw new AppError('request-invalid', `The labelmap's head says ${length} bytes; there are ${bytes.length - 4}.`);
+  }
+  try {
+    const head: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(4, 4 + length)));
+    return { head, labels: bytes.subarray(4 + length) };
+  } catch (cause) {
+    throw new AppError('request-invalid', "The labelmap's head is not JSON.", {}, { cause });
+  }
+}
