@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve as absolute, join } from 'node:path';
 import { AppError } from '../errors/app-error.ts';
 import { type KeptFolder, keepFolder } from './kept-folder.ts';
 import { commandFailed, runCommand, tryCommand } from './run-command.ts';
@@ -21,7 +21,7 @@ interface Archive {
 export async function unpackDebian(home: string, packages: readonly string[], progress: Progress): Promise<string> {
   const fill = async (temporary: string) => {
     progress(0, 'reading the package lists');
-    const config = await writeAptConfig(home);
+    const config = await writeAptConfig(absolute(home));
     const archives = await resolveArchives(config, packages);
     const archiveFolder = join(temporary, '.archives');
     await mkdir(archiveFolder);
@@ -42,7 +42,7 @@ export async function unpackedSet(home: string, packages: readonly string[]): Pr
   const system = /^VERSION_CODENAME=(.*)$/m.exec(release)?.[1] ?? 'unknown';
   return {
     home,
-    folder: join(home, 'debian', packages.join('+')),
+    folder: join(absolute(home), 'debian', packages.join('+')),
     identity: `${packages.join(' ')} (${system}, ${process.arch})`,
   };
 }

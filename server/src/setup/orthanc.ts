@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { resolve as absolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../errors/app-error.ts';
 import { unpackDebian, unpackedSet } from './debian.ts';
@@ -58,7 +58,7 @@ interface EarlyEnd {
 export async function startOrthanc(options: OrthancOptions): Promise<Orthanc> {
   const progress = options.progress ?? (() => {});
   let root = await unpackDebian(options.home, PACKAGES, progress);
-  const folder = join(options.home, 'orthanc');
+  const folder = join(absolute(options.home), 'orthanc');
   await mkdir(join(folder, 'db'), { recursive: true, mode: 0o700 });
   progress(null, 'starting');
   for (let attempt = 1; ; attempt++) {

@@ -1,0 +1,81 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import type { Settings } from '../config/schema.ts';
+import { AppError } from '../errors/app-error.ts';
+import { unpackDebian } from './debian.ts';
+import { fetchDaikon, fetchViewer } from './ohif.ts';
+import { startOrthanc } from './orthanc.ts';
+import type { Steps } from './steps.mjs';
+
+const credentialsSchema = z.union([
+  z.strictObject({ username: z.string().min(1), password: z.string() }),
+  z.strictObject({ token: z.string().min(1) }),
+]);
+
+/** What the PACS wants to see: HTTP Basic or a bearer token. */
+export type PacsCredentials = Readonly<z.infer<typeof credentialsSchema>>;
+
+/** What the server stands on. */
+export interface PreparedHost {
+  /** Folder with the viewer's `index.html`. */
+  readonly viewerFolder: string;
+  /** Root of the unpacked sample packages (`usr/share/mricron`, `usr/share/doc/invesalius-examples`). */
+  readonly sampleRoot?: string;
+  /** The npm package with the real brain series. */
+  readonly daikonFolder?: string;
+  readonly pacs: {
+    /** DICOMweb root, without a slash at its end. */
+    readonly url: string;
+    /** Absent when the PACS asks for none. */
+    readonly credentials?: PacsCredentials;
+    /** Whether it is the Orthanc that we started. */
+    readonly own: boolean;
+  };
+  /** Ends what was started. */
+  stop(): Promise<void>;
+}
+
+/** Debian packages with the sample volumes. */
+export const samplePackages = ['mricron-data', 'invesalius-examples'] as const;
+
+/**
+ * Makes the viewer's files, the PACS and the sample volumes ready, each as one of `steps`. With `settings.pacsUrl` the
+ * PACS is that one: then no Orthanc starts and no samples are fetched. Interrupted, it resumes at the next call.
+ *
+ * @throws AppError `setup-failed`, `integrity-mismatch`, `config-invalid` (credentials file).
+ */
+export async function prepareHost(
+  settings: Settings,
+  steps: Steps,
+  log: (line: string) => void = () => {},
+): Promise<PreparedHost> {
+  const { home } = settings;
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  if (settings.pacsUrl !== undefined) {
+    const credentials = await readCredentials(settings.pacsCredentialsFile);
+    const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress));
+    const pacs = { url: settings.pacsUrl.replace(/\/+$/, ''), own: false, ...(credentials ? { credentials } : {}) };
+    return { viewerFolder, pacs, stop: async () => {} };
+  }
+  const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress));
+  const samples = settings.samples
+    ? {
+        sampleRoot: await steps.run('Sample volumes', (progress) => unpackDebian(home, samplePackages, progress)),
+        daikonFolder: await steps.run('Sample brain series', (progress) => fetchDaikon(home, progress)),
+      }
+    : {};
+  const orthanc = await steps.run('PACS (Orthanc)', (progress) => startOrthanc({ home, log, progress }));
+  const { url, credentials } = orthanc;
+  return { viewerFolder, ...samples, pacs: { url, credentials, own: true }, stop: () => orthanc.stop() };
+}
+
+async function readCredentials(path: string | undefined): Promise<PacsCredentials | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return credentialsSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    // The cause is left out: it may quote the file.
+    const message = `${path} is not a readable JSON file {"username","password"} or {"token"}`;
+    throw new AppError('config-invalid', message, { setting: 'pacsCredentialsFile' });
+  }
+}
