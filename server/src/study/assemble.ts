@@ -1,0 +1,151 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AppError } from '../errors/app-error.ts';
+import { createFrameDecoder, type FrameDecoder } from './frame-decoder.ts';
+import { readHeader } from './header.ts';
+import { type ImageObject, readImageObject } from './image-object.ts';
+import { decodeSlice, type StoredSlice } from './pixel-data.ts';
+import { rescale } from './rescale.ts';
+import { checkSameKind, gridOf, type PlacedImage, sortAlongNormal, tolerance } from './slice-order.ts';
+import type { SourceSeries } from './source-series.ts';
+
+/** What bounds and stops an assembly. */
+export interface AssembleOptions {
+  /** Largest volume accepted, voxels. */
+  readonly maxVoxels: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The DICOM files of one series as a checked, sorted, decoded volume.
+ *
+ * @param files Part 10 files of one series, any order.
+ * @throws AppError `series-not-image`, `series-too-few-slices`, `series-mixed-geometry`, `series-missing-slices`,
+ *   `series-duplicate-slices`, `series-uneven-spacing`, `series-tilted`, `series-no-contrast`, `series-not-writable`,
+ *   `instance-unreadable`, `transfer-syntax-unsupported`, `image-too-large`
+ */
+export async function assembleSeries(files: readonly Uint8Array[], options: AssembleOptions): Promise<SourceSeries> {
+  const notes: string[] = [];
+  const images = files.map((bytes, n) => readImageObject(bytes, n + 1));
+  const distinct = dropCopies(images, files, notes);
+  checkSameKind(distinct);
+  checkSize(distinct, options.maxVoxels);
+  const decoder = createFrameDecoder();
+  try {
+    const sorted = sortAlongNormal(distinct);
+    const decoded = await decodeAll(sorted, decoder, options.signal);
+    const placed = dropTwins(sorted, decoded, notes);
+    const geometry = gridOf(placed);
+    const ordered = placed.map(({ image }) => image);
+    const slices = ordered.map((image) => decoded.get(image)!);
+    const surplus = slices.filter(({ surplusBytes }) => surplusBytes > 0).length;
+    if (surplus > 0) notes.push(`Surplus bytes after the pixels of ${surplus} instances are ignored.`);
+    const rescaled = rescale(ordered, slices, geometry);
+    return describe(ordered, rescaled.volume, [...notes, ...rescaled.notes]);
+  } finally {
+    await decoder.close();
+  }
+}
+
+function describe(
+  ordered: readonly ImageObject[],
+  volume: SourceSeries['volume'],
+  notes: readonly string[],
+): SourceSeries {
+  const first = ordered[0]!;
+  if (first.frameOfReferenceUid === '') {
+    throw new AppError('series-not-writable', 'The series has no FrameOfReferenceUID, so no SEG can refer to it.', {});
+  }
+  const lossy = ordered.find((image) => image.lossy);
+  return {
+    studyInstanceUid: first.studyInstanceUid,
+    seriesInstanceUid: first.seriesInstanceUid,
+    frameOfReferenceUid: first.frameOfReferenceUid,
+    modality: first.modality,
+    instances: ordered.map(({ sopClassUid, sopInstanceUid }) => ({ sopClassUid, sopInstanceUid })),
+    volume,
+    header: readHeader((lossy ?? first).dataSet),
+    lossy: lossy !== undefined,
+    notes,
+  };
+}
+
+/** One object under several names or sent twice is one object, if it is the same byte for byte. */
+function dropCopies(images: readonly ImageObject[], files: readonly Uint8Array[], notes: string[]): ImageObject[] {
+  const seen = new Map<string, number>();
+  const distinct: ImageObject[] = [];
+  images.forEach((image, n) => {
+    const before = seen.get(image.sopInstanceUid);
+    if (before === undefined) {
+      seen.set(image.sopInstanceUid, n);
+      distinct.push(image);
+    } else if (Buffer.compare(files[before]!, files[n]!) !== 0) {
+      throw new AppError('series-duplicate-slices', `${image.name} is there twice with different contents.`, {
+        sopInstanceUid: image.sopInstanceUid,
+      });
+    }
+  });
+  const copies = images.length - distinct.length;
+  if (copies > 0) notes.push(`${copies} byte-equal copies of instances are ignored.`);
+  return distinct;
+}
+
+/** Two objects at one position: the second is dropped when its pixels are the same, else the series is refused. */
+function dropTwins(
+  sorted: readonly PlacedImage[],
+  decoded: ReadonlyMap<ImageObject, StoredSlice>,
+  notes: string[],
+): readonly PlacedImage[] {
+  const kept: PlacedImage[] = [];
+  for (const placed of sorted) {
+    const before = kept[kept.length - 1];
+    if (before === undefined || placed.alongMm - before.alongMm >= tolerance.samePositionMm) kept.push(placed);
+    else if (!samePixels(before.image, placed.image, decoded)) {
+      const at = placed.alongMm.toFixed(2);
+      throw new AppError(
+        'series-duplicate-slices',
+        `${before.image.name} and ${placed.image.name} both lie at ${at} mm and differ.`,
+        { sopInstanceUids: [before.image.sopInstanceUid, placed.image.sopInstanceUid] },
+      );
+    }
+  }
+  const twins = sorted.length - kept.length;
+  if (twins > 0)
+    notes.push(`${twins} instances repeat the pixels of another one at the same position and are ignored.`);
+  return kept;
+}
+
+function samePixels(a: ImageObject, b: ImageObject, decoded: ReadonlyMap<ImageObject, StoredSlice>): boolean {
+  const p = decoded.get(a)!.values;
+  const q = decoded.get(b)!.values;
+  return a.slope === b.slope && a.intercept === b.intercept && p.every((value, n) => value === q[n]);
+}
+
+function checkSize(images: readonly ImageObject[], maxVoxels: number): void {
+  const { rows, columns } = images[0]!.format;
+  const voxels = rows * columns * images.length;
+  if (voxels <= maxVoxels) return;
+  throw new AppError(
+    'image-too-large',
+    `The series has ${columns} x ${rows} x ${images.length} voxels; the limit is ${maxVoxels}.`,
+    { voxels, maxVoxels },
+  );
+}
+
+async function decodeAll(
+  sorted: readonly PlacedImage[],
+  decoder: FrameDecoder,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<ImageObject, StoredSlice>> {
+  const decoded = new Map<ImageObject, StoredSlice>();
+  const queue = sorted.values();
+  const lane = async (): Promise<void> => {
+    for (const { image } of queue) {
+      signal?.throwIfAborted();
+      decoded.set(image, await decodeSlice(image, decoder));
+      // Native frames are unpacked on this thread; other requests get a turn between two of them.
+      await nextTurn();
+    }
+  };
+  await Promise.all(Array.from({ length: decoder.lanes }, lane));
+  return decoded;
+}

@@ -1,0 +1,148 @@
+import { AppError } from '../errors/app-error.ts';
+import { hasEndMarker, readComponentSize } from './codestream.ts';
+import type { CodecName, FrameDecoder } from './frame-decoder.ts';
+import type { FrameFormat, ImageObject } from './image-object.ts';
+import { type Element, unreadable, valueBytes } from './part10.ts';
+import { maskToStoredBits, widenSamples } from './samples.ts';
+
+/** Stored values of one frame, `[row, column]`, before rescale. */
+export interface StoredSlice {
+  readonly values: Int16Array | Uint16Array;
+  /** 1 where the value is the padding value or in its range; absent when no voxel is. */
+  readonly padding?: Uint8Array;
+  /** Bytes after the pixels that were ignored (more than the one pad byte). */
+  readonly surplusBytes: number;
+}
+
+const bigEndian = '1.2.840.10008.1.2.2';
+
+/** Syntaxes with native pixels: implicit, explicit, deflated, big-endian (PS3.5 A.1 to A.5). */
+const nativeSyntaxes: ReadonlySet<string> = new Set([
+  '1.2.840.10008.1.2',
+  '1.2.840.10008.1.2.1',
+  '1.2.840.10008.1.2.1.99',
+  bigEndian,
+]);
+
+const codecs: Readonly<Record<string, CodecName>> = {
+  '1.2.840.10008.1.2.5': 'decodeRle',
+  '1.2.840.10008.1.2.4.50': 'decodeJpeg',
+  '1.2.840.10008.1.2.4.51': 'decodeJpeg',
+  '1.2.840.10008.1.2.4.57': 'decodeJpeg',
+  '1.2.840.10008.1.2.4.70': 'decodeJpeg',
+  '1.2.840.10008.1.2.4.80': 'decodeJpegLs',
+  '1.2.840.10008.1.2.4.81': 'decodeJpegLs',
+  '1.2.840.10008.1.2.4.90': 'decodeJpeg2000',
+  '1.2.840.10008.1.2.4.91': 'decodeJpeg2000',
+  '1.2.840.10008.1.2.4.201': 'decodeHtJpeg2000',
+  '1.2.840.10008.1.2.4.202': 'decodeHtJpeg2000',
+  '1.2.840.10008.1.2.4.203': 'decodeHtJpeg2000',
+};
+
+/**
+ * The stored values of an image: decompressed, reduced to BitsStored, sign-extended, padding marked.
+ *
+ * @throws AppError `transfer-syntax-unsupported`
+ * @throws AppError `instance-unreadable`: too few bytes, a frame cut off, or one that does not decode in time.
+ */
+export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Promise<StoredSlice> {
+  const { format, transferSyntaxUid } = image;
+  const element = image.dataSet.elements['x7fe00010'];
+  if (element === undefined) throw unreadable(image.name, 'has no PixelData');
+  const codec = codecs[transferSyntaxUid];
+  if (codec === undefined && !nativeSyntaxes.has(transferSyntaxUid)) {
+    throw new AppError('transfer-syntax-unsupported', `${image.name} is compressed by ${transferSyntaxUid}.`, {
+      transferSyntaxUid,
+    });
+  }
+  const decoded =
+    codec === undefined
+      ? { bytes: nativeBytes(image, element), format }
+      : await decompress(image, element, codec, decoder);
+  const expected = (format.rows * format.columns * format.bitsAllocated) / 8;
+  if (decoded.bytes.length < expected) {
+    throw unreadable(image.name, `has ${decoded.bytes.length} bytes of pixels where ${expected} are needed`);
+  }
+  const surplus = decoded.bytes.length - expected;
+  const isBigEndian = transferSyntaxUid === bigEndian;
+  // In big-endian files 8-bit samples may stand in 16-bit words, then each pair is swapped (PS3.5 8.1.1).
+  const samples = widenSamples(decoded.bytes.subarray(0, expected + (expected & 1)), {
+    bitsAllocated: format.bitsAllocated,
+    signed: decoded.format.signed,
+    swapped: isBigEndian && (format.bitsAllocated === 16 || element.vr === 'OW'),
+    count: format.rows * format.columns,
+  });
+  const { values, padding } = maskToStoredBits(samples, decoded.format, format, image.paddingRange);
+  if (values === undefined) {
+    throw unreadable(image.name, 'has negative pixels in its codestream although PixelRepresentation is 0');
+  }
+  return { values, ...(padding ? { padding } : {}), surplusBytes: codec === undefined && surplus > 1 ? surplus : 0 };
+}
+
+function nativeBytes(image: ImageObject, element: Element): Uint8Array {
+  if (element.fragments !== undefined) {
+    throw unreadable(image.name, `has encapsulated pixels in the native syntax ${image.transferSyntaxUid}`);
+  }
+  return valueBytes(image.dataSet, element);
+}
+
+interface Decoded {
+  readonly bytes: Uint8Array;
+  /** Format of the decoded samples: as declared, or as the codestream says. */
+  readonly format: FrameFormat;
+}
+
+async function decompress(
+  image: ImageObject,
+  element: Element,
+  codec: CodecName,
+  decoder: FrameDecoder,
+): Promise<Decoded> {
+  const bytes = joinFragments(image, element);
+  if (codec !== 'decodeRle' && !hasEndMarker(bytes)) throw unreadable(image.name, 'has a frame without its end marker');
+  const format = codestreamFormat(image.format, codec, bytes);
+  const detail = { transferSyntaxUid: image.transferSyntaxUid };
+  let samples: Uint8Array;
+  try {
+    samples = await decoder.decode({
+      codec,
+      attributes: {
+        width: format.columns,
+        height: format.rows,
+        bitsAllocated: format.bitsAllocated,
+        bitsStored: format.bitsStored,
+        samplesPerPixel: 1,
+        pixelRepresentation: format.signed ? 1 : 0,
+        planarConfiguration: 0,
+        photometricInterpretation: format.photometricInterpretation,
+      },
+      bytes,
+    });
+  } catch (cause) {
+    throw unreadable(image.name, 'has a frame that does not decode', detail, cause);
+  }
+  return { bytes: samples, format };
+}
+
+/** JPEG 2000 states sign and precision itself; when they contradict the attributes, the codestream is right. */
+function codestreamFormat(format: FrameFormat, codec: CodecName, bytes: Uint8Array): FrameFormat {
+  if (codec === 'decodeRle') return format;
+  const aligned = { ...format, highBit: format.bitsStored - 1 };
+  const size = codec === 'decodeJpeg2000' || codec === 'decodeHtJpeg2000' ? readComponentSize(bytes) : undefined;
+  if (size === undefined || size.precisionBits > format.bitsAllocated) return aligned;
+  return { ...aligned, signed: size.signed, bitsStored: size.precisionBits, highBit: size.precisionBits - 1 };
+}
+
+/** A single frame may be cut into any number of fragments (PS3.5 A.4). */
+function joinFragments(image: ImageObject, element: Element): Uint8Array<ArrayBuffer> {
+  const fragments = element.fragments ?? [];
+  const total = fragments.reduce((sum, fragment) => sum + fragment.length, 0);
+  if (total === 0) throw unreadable(image.name, 'has no compressed frame');
+  const joined = new Uint8Array(total);
+  let at = 0;
+  for (const { position, length } of fragments) {
+    joined.set(image.dataSet.byteArray.subarray(position, position + length), at);
+    at += length;
+  }
+  return joined;
+}

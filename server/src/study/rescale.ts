@@ -1,0 +1,136 @@
+import { AppError } from '../errors/app-error.ts';
+import type { Geometry } from '../volume/geometry.ts';
+import type { Volume, VoxelArray } from '../volume/volume.ts';
+import { createVolume } from '../volume/volume.ts';
+import type { ImageObject } from './image-object.ts';
+import { unreadable } from './part10.ts';
+import type { StoredSlice } from './pixel-data.ts';
+
+/** Lowest attenuation that exists (vacuum is -1000 HU; scanners clip at -1024). */
+const lowestHu = -1024;
+
+/** A rescaled volume and what was noticed. */
+export interface RescaledVolume {
+  readonly volume: Volume;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Stored values to modality units: slope and intercept of each slice (PS3.3 C.11.1.1.2), for all slices together an
+ * integer type when every value is an integer that fits, else float32. Padding is marked and holds the least real value,
+ * so that no statistic or interpolation meets the padding value itself. MONOCHROME1 is not inverted.
+ *
+ * @param images in slice order; `slices[k]` are the stored values of `images[k]`.
+ * @throws AppError `series-no-contrast`: one value everywhere; `instance-unreadable`: values beyond float32.
+ */
+export function rescale(
+  images: readonly ImageObject[],
+  slices: readonly StoredSlice[],
+  geometry: Geometry,
+): RescaledVolume {
+  const notes: string[] = [];
+  const marks = slices.map(({ padding }) => padding);
+  let range = realRange(images, slices, marks);
+  const unmarked = findUnmarkedPadding(images, slices, marks, range);
+  if (unmarked !== undefined) {
+    markValue(images, slices, marks, unmarked);
+    range = realRange(images, slices, marks);
+    notes.push(`Voxels of the value ${unmarked} around the image are taken as padding.`);
+  }
+  if (!(range.most > range.least)) {
+    const seen = Number.isFinite(range.least) ? `the value ${range.least}` : 'nothing but padding';
+    throw new AppError('series-no-contrast', `Every voxel of the series holds ${seen}.`, { slices: images.length });
+  }
+  const perSlice = geometry.size[0] * geometry.size[1];
+  const data = allocate(images, range, perSlice * slices.length);
+  const padding = marks.some((mark) => mark !== undefined) ? new Uint8Array(data.length) : undefined;
+  slices.forEach(({ values }, k) => {
+    const { slope, intercept } = images[k]!;
+    const start = k * perSlice;
+    for (let n = 0; n < perSlice; n++) data[start + n] = values[n]! * slope + intercept;
+    const mark = marks[k];
+    if (mark === undefined) return;
+    padding?.set(mark, start);
+    for (let n = 0; n < perSlice; n++) if (mark[n] === 1) data[start + n] = range.least;
+  });
+  return { volume: createVolume(data, geometry, padding), notes };
+}
+
+interface Range {
+  readonly least: number;
+  readonly most: number;
+}
+
+type Marks = (Uint8Array | undefined)[];
+
+function realRange(images: readonly ImageObject[], slices: readonly StoredSlice[], marks: Marks): Range {
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  slices.forEach(({ values }, k) => {
+    const mark = marks[k];
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (let n = 0; n < values.length; n++) {
+      if (mark !== undefined && mark[n] === 1) continue;
+      const value = values[n]!;
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+    if (low > high) return;
+    const { slope, intercept, name } = images[k]!;
+    const ends = [low * slope + intercept, high * slope + intercept];
+    if (!ends.every((end) => Number.isFinite(Math.fround(end)))) {
+      throw unreadable(name, `leaves the range of numbers with RescaleSlope ${slope}`, { slope, intercept });
+    }
+    least = Math.min(least, ...ends);
+    most = Math.max(most, ...ends);
+  });
+  return { least, most };
+}
+
+function allocate(images: readonly ImageObject[], { least, most }: Range, length: number): VoxelArray {
+  const isWhole = images.every(({ slope, intercept }) => Number.isInteger(slope) && Number.isInteger(intercept));
+  if (isWhole && least >= -32768 && most <= 32767) return new Int16Array(length);
+  if (isWhole && least >= 0 && most <= 65535) return new Uint16Array(length);
+  return new Float32Array(length);
+}
+
+/**
+ * The padding value of a series that does not declare one: a lowest value that fills the corners of most slices and
+ * cannot be an image value (below -1024 HU in CT; negative in a series that is otherwise not).
+ */
+function findUnmarkedPadding(
+  images: readonly ImageObject[],
+  slices: readonly StoredSlice[],
+  marks: Marks,
+  { least }: Range,
+): number | undefined {
+  const isCt = images[0]?.modality === 'CT';
+  if (!(least < (isCt ? lowestHu : 0)) || marks.some((mark) => mark !== undefined)) return undefined;
+  let slicesWithCorners = 0;
+  for (const [k, { values }] of slices.entries()) {
+    const { slope, intercept, format } = images[k]!;
+    const corners = [0, format.columns - 1, values.length - format.columns, values.length - 1];
+    if (corners.every((at) => values[at]! * slope + intercept === least)) slicesWithCorners++;
+  }
+  if (slicesWithCorners * 2 <= slices.length) return undefined;
+  const candidates: Marks = slices.map(() => undefined);
+  markValue(images, slices, candidates, least);
+  const rest = realRange(images, slices, candidates);
+  return rest.least >= (isCt ? lowestHu : 0) ? least : undefined;
+}
+
+function markValue(images: readonly ImageObject[], slices: readonly StoredSlice[], marks: Marks, real: number): void {
+  slices.forEach(({ values }, k) => {
+    const { slope, intercept } = images[k]!;
+    const mark = marks[k] ?? new Uint8Array(values.length);
+    let found = false;
+    for (let n = 0; n < values.length; n++) {
+      if (values[n]! * slope + intercept === real) {
+        mark[n] = 1;
+        found = true;
+      }
+    }
+    if (found) marks[k] = mark;
+  });
+}

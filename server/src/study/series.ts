@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { AppError } from '../errors/app-error.ts';
+import { assembleSeries } from './assemble.ts';
+import { type FolderSeries, listSeries } from './folder.ts';
+import type { SourceSeries } from './source-series.ts';
+
+/** Modalities of objects that never hold an image volume. */
+const resultModalities: ReadonlySet<string> = new Set(['SEG', 'SR', 'PR', 'KO', 'RTSTRUCT', 'RTPLAN', 'RTDOSE', 'REG']);
+
+/**
+ * A series from a folder of DICOM files (searched with its subfolders).
+ *
+ * @param options.seriesInstanceUid needed when the folder holds several image series.
+ * @param options.maxVoxels largest volume accepted.
+ * @throws AppError `series-not-found`, `request-invalid` (several series and none named), and those of
+ *   {@link assembleSeries}
+ */
+export async function readSeriesFromFolder(
+  folder: string,
+  options: { readonly seriesInstanceUid?: string; readonly maxVoxels: number; readonly signal?: AbortSignal },
+): Promise<SourceSeries> {
+  const { series, unreadable } = await listSeries(folder);
+  const chosen = chooseSeries(series, options.seriesInstanceUid);
+  if (unreadable > 0) {
+    throw new AppError('instance-unreadable', `${unreadable} DICOM files of the folder are cut off or damaged.`, {
+      unreadable,
+    });
+  }
+  const files: Uint8Array[] = [];
+  for (const path of chosen.files) {
+    options.signal?.throwIfAborted();
+    files.push(await readFile(path));
+  }
+  return assembleSeries(files, options);
+}
+
+function chooseSeries(series: readonly FolderSeries[], wanted: string | undefined): FolderSeries {
+  if (wanted !== undefined) {
+    const named = series.find(({ seriesInstanceUid }) => seriesInstanceUid === wanted);
+    if (named) return named;
+    throw new AppError('series-not-found', `The folder holds ${series.length} series, but not the one named.`, {
+      seriesInstanceUid: wanted,
+    });
+  }
+  const images = series.filter(({ modality }) => !resultModalities.has(modality));
+  const [only] = images.length > 0 ? images : series;
+  if (only === undefined) throw new AppError('series-not-found', 'The folder holds no DICOM files.', {});
+  if (images.length > 1) {
+    const uids = images.map(({ seriesInstanceUid }) => seriesInstanceUid);
+    throw new AppError('request-invalid', `The folder holds ${images.length} image series; name one of them.`, {
+      series: uids,
+    });
+  }
+  return only;
+}
