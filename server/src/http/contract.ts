@@ -192,6 +192,7 @@ export const startRound = z.strictObject({ model: modelName }).meta({ id: 'Start
 
 export type Job = z.infer<typeof job>;
 export type StartInference = z.infer<typeof startInference>;
+export type AcceptedJob = z.infer<typeof acceptedJob>;
 export type Inference = z.infer<typeof inference>;
 export type LabelmapHead = z.infer<typeof labelmapHead>;
 export type CorrectionHead = z.infer<typeof correctionHead>;

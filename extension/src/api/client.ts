@@ -1,0 +1,139 @@
+import type {
+  AcceptedJob,
+  Inference,
+  Job,
+  Model,
+  ModelList,
+  Pool,
+  Receipt,
+  Round,
+  RoundList,
+  StartInference,
+} from './contract.ts';
+import { createEventParser } from './event-stream.ts';
+import { ProblemError, parseProblem, unreachable } from './problem.ts';
+
+/** Where the server is and how to sign requests. */
+export interface ClientSettings {
+  /** Root of the API without a final slash, e.g. `/v1`. */
+  readonly root: string;
+  /** Authorization header of the viewer's session, asked for each request. */
+  readonly authorization: () => Readonly<Record<string, string>>;
+}
+
+interface RequestParts {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal;
+}
+
+/** The server's `/v1`, one method a route. Every method throws {@link ProblemError}. */
+export class UncolClient {
+  readonly #settings: ClientSettings;
+
+  constructor(settings: ClientSettings) {
+    this.#settings = settings;
+  }
+
+  /** Models that fit a series, best first. */
+  async listModels(series: { studyInstanceUid: string; seriesInstanceUid: string }): Promise<readonly Model[]> {
+    const answer = await this.#json<ModelList>(`/models?${new URLSearchParams(series)}`);
+    return answer.models;
+  }
+
+  /** Starts an inference; the same `key` never starts a second one. */
+  startInference(body: StartInference, key: string): Promise<AcceptedJob> {
+    return this.#json('/inferences', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      body: JSON.stringify(body),
+    });
+  }
+
+  getInference(id: string): Promise<Inference> {
+    return this.#json(`/inferences/${id}`);
+  }
+
+  /** The mask of a finished inference: an envelope of {@link decodeEnvelope}. */
+  async getLabelmap(id: string): Promise<Uint8Array> {
+    const response = await this.#send(`/inferences/${id}/labelmap`);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
+  /** Hands in a correction; the same `key` never stores a second SEG. */
+  async submitCorrection(envelope: Uint8Array, key: string): Promise<Receipt> {
+    return this.#json('/corrections', {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-encoding': 'gzip',
+        'idempotency-key': key,
+      },
+      body: await gzip(envelope),
+    });
+  }
+
+  getPool(model: string): Promise<Pool> {
+    return this.#json(`/pool?${new URLSearchParams({ model })}`);
+  }
+
+  /** Rounds of one model, newest first. */
+  async listRounds(model: string): Promise<readonly Round[]> {
+    const answer = await this.#json<RoundList>(`/rounds?${new URLSearchParams({ model })}`);
+    return answer.rounds;
+  }
+
+  getJob(id: string): Promise<Job> {
+    return this.#json(`/jobs/${id}`);
+  }
+
+  async cancelJob(id: string): Promise<void> {
+    await this.#send(`/jobs/${id}`, { method: 'DELETE' });
+  }
+
+  /** The job as it goes on, until the server ends the stream. */
+  async *streamJob(id: string, signal: AbortSignal): AsyncGenerator<Job> {
+    const response = await this.#send(`/jobs/${id}/events`, { headers: { accept: 'text/event-stream' }, signal });
+    if (response.body === null) return;
+    const reader = response.body.getReader();
+    const decoder = new TextDecoder();
+    const parse = createEventParser();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        for (const event of parse(decoder.decode(value, { stream: true }))) {
+          if (event.event === 'job') yield JSON.parse(event.data) as Job;
+        }
+      }
+    } finally {
+      await reader.cancel().catch(() => undefined);
+    }
+  }
+
+  async #json<T>(path: string, parts: RequestParts = {}): Promise<T> {
+    const response = await this.#send(path, parts);
+    return (await response.json()) as T;
+  }
+
+  async #send(path: string, parts: RequestParts = {}): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(`${this.#settings.root}${path}`, {
+        ...parts,
+        headers: { accept: 'application/json', ...this.#settings.authorization(), ...parts.headers },
+      });
+    } catch (cause) {
+      if (parts.signal?.aborted) throw cause;
+      throw new ProblemError(unreachable, { cause });
+    }
+    if (!response.ok) throw new ProblemError(parseProblem(response.status, await response.text()));
+    return response;
+  }
+}
+
+async function gzip(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new CompressionStream('gzip'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -1,0 +1,98 @@
+/** One slice of a labelmap, `[row, column]` uint8 segment numbers, with the SOP Instance UID of its source image. */
+export interface MaskSlice {
+  readonly sopInstanceUid: string;
+  readonly voxels: Uint8Array;
+}
+
+/** What a reader changed against another labelmap of the same slices. */
+export interface Difference {
+  readonly changedVoxels: number;
+  /** Millilitres that are segment now and were not (or another segment). */
+  readonly addedMl: number;
+  /** Millilitres that were segment and are not now (or another segment). */
+  readonly removedMl: number;
+  /** 2 * equal foreground / (both foregrounds); 1 when both are empty. */
+  readonly dice: number;
+  /** SOP Instance UIDs of the slices with at least one changed voxel, in the order given. */
+  readonly editedSlices: readonly string[];
+  /** Millilitres of each segment number that is there now. */
+  readonly mlBySegment: ReadonlyMap<number, number>;
+}
+
+/**
+ * Compares two labelmaps slice by slice.
+ *
+ * @param before The model's own mask.
+ * @param after The mask as it stands, same slices in the same order.
+ * @param voxelMl Volume of one voxel, millilitres.
+ * @throws RangeError when the slices do not pair up.
+ */
+export function compareMasks(before: readonly MaskSlice[], after: readonly MaskSlice[], voxelMl: number): Difference {
+  if (before.length !== after.length) throw new RangeError(`${after.length} slices against ${before.length}`);
+  const tally = { changed: 0, added: 0, removed: 0, equal: 0, foreground: 0 };
+  const voxelsBySegment = new Map<number, number>();
+  const editedSlices: string[] = [];
+  before.forEach((slice, index) => {
+    const other = after[index];
+    if (other?.sopInstanceUid !== slice.sopInstanceUid || other.voxels.length !== slice.voxels.length) {
+      throw new RangeError(`slice ${index} of the masks differ in source image or size`);
+    }
+    const changedBefore = tally.changed;
+    compareSlice(slice.voxels, other.voxels, tally, voxelsBySegment);
+    if (tally.changed > changedBefore) editedSlices.push(slice.sopInstanceUid);
+  });
+  return {
+    changedVoxels: tally.changed,
+    addedMl: tally.added * voxelMl,
+    removedMl: tally.removed * voxelMl,
+    dice: tally.foreground === 0 ? 1 : (2 * tally.equal) / tally.foreground,
+    editedSlices,
+    mlBySegment: new Map([...voxelsBySegment].map(([segment, count]) => [segment, count * voxelMl])),
+  };
+}
+
+/** True when the two masks hold the same voxels. */
+export function isSameMask(a: readonly MaskSlice[], b: readonly MaskSlice[]): boolean {
+  return a.length === b.length && a.every((slice, index) => isSameSlice(slice.voxels, b[index]?.voxels));
+}
+
+/** A copy that later edits cannot change. */
+export function copyMask(mask: readonly MaskSlice[]): readonly MaskSlice[] {
+  return mask.map(({ sopInstanceUid, voxels }) => ({ sopInstanceUid, voxels: voxels.slice() }));
+}
+
+interface Tally {
+  changed: number;
+  added: number;
+  removed: number;
+  equal: number;
+  foreground: number;
+}
+
+function compareSlice(before: Uint8Array, after: Uint8Array, tally: Tally, voxelsBySegment: Map<number, number>): void {
+  const counts = new Uint32Array(256);
+  for (let i = 0; i < before.length; i++) {
+    const old = before[i] as number;
+    const now = after[i] as number;
+    if (old === 0 && now === 0) continue;
+    counts[now] = (counts[now] as number) + 1;
+    tally.foreground += (old > 0 ? 1 : 0) + (now > 0 ? 1 : 0);
+    if (old === now) {
+      tally.equal++;
+      continue;
+    }
+    tally.changed++;
+    if (now > 0) tally.added++;
+    if (old > 0) tally.removed++;
+  }
+  for (let segment = 1; segment < counts.length; segment++) {
+    const count = counts[segment] as number;
+    if (count > 0) voxelsBySegment.set(segment, (voxelsBySegment.get(segment) ?? 0) + count);
+  }
+}
+
+function isSameSlice(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  if (b === undefined || a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

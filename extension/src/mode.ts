@@ -1,0 +1,67 @@
+import { panelId } from './id.ts';
+
+const baseModeId = '@ohif/mode-segmentation';
+const segmentKeys = 'shift+s';
+
+/**
+ * The host's segmentation mode with our panel in front, our button and our key. Only wrapped, so that every tool of
+ * the host's mode is there as the reader knows it.
+ */
+const mode = {
+  id: '@uncol/ohif-mode',
+
+  /** @throws Error when the host does not carry its segmentation mode. */
+  async modeFactory({ modeConfiguration, loadModules }: ohif.ModeFactoryInput): Promise<ohif.Mode> {
+    const [module] = await loadModules([baseModeId]);
+    if (module === undefined) throw new Error(`This viewer carries no ${baseModeId}.`);
+    const base = await module.modeFactory({ ...(modeConfiguration && { modeConfiguration }), loadModules });
+    return {
+      ...base,
+      id: '@uncol/ohif-mode',
+      routeName: 'uncol',
+      displayName: 'Segment and teach (UnCoL)',
+      routes: base.routes.map(putPanelFirst),
+      onModeEnter(context: ohif.HostParts) {
+        base.onModeEnter.call(this, context);
+        addButton(context.servicesManager.services.toolbarService);
+        addKey(context.servicesManager.services);
+      },
+    };
+  },
+};
+
+export default mode;
+
+function putPanelFirst(route: ohif.Route): ohif.Route {
+  return {
+    ...route,
+    async layoutTemplate(context: object) {
+      const layout = await route.layoutTemplate(context);
+      const rightPanels = [panelId, ...(layout.props.rightPanels ?? [])];
+      return { ...layout, props: { ...layout.props, rightPanels, rightPanelClosed: false } };
+    },
+  };
+}
+
+function addButton(toolbarService: ohif.ToolbarService): void {
+  const buttonId = 'UncolSegment';
+  toolbarService.register([
+    {
+      id: buttonId,
+      uiType: 'ohif.toolButton',
+      props: {
+        icon: 'tool-ai',
+        label: 'Segment with UnCoL',
+        tooltip: 'Segment this series with UnCoL (Shift+S)',
+        commands: 'uncolSegment',
+        evaluate: 'evaluate.action',
+      },
+    },
+  ]);
+  toolbarService.updateSection(toolbarService.sections['primary'] ?? 'Primary', [buttonId]);
+}
+
+function addKey({ customizationService }: ohif.Services): void {
+  const binding = { commandName: 'uncolSegment', label: 'Segment with UnCoL', keys: [segmentKeys], isEditable: true };
+  customizationService.setCustomizations({ 'ohif.hotkeyBindings': { $push: [binding] } });
+}

@@ -1,0 +1,139 @@
+import { useId } from 'react';
+import type { Receipt } from '../api/contract.ts';
+import type { MaskState, Submission } from '../service/state.ts';
+import type { UncolService } from '../service/uncol-service.ts';
+import { countOf, formatCount, formatDice, formatMl } from '../service/words.ts';
+import { Figures, ProblemBox, Section } from './parts.tsx';
+
+interface Props {
+  readonly service: UncolService;
+  readonly mask: MaskState;
+  readonly submission: Submission;
+}
+
+/** What the reader changed, for which slices they vouch, and the hand-in. */
+export function CorrectionSection({ service, mask, submission }: Props) {
+  const isChanged = mask.difference.changedVoxels > 0;
+  return (
+    <Section
+      title="Your correction"
+      aside={mask.isUnsubmitted ? <span className="uncol-badge uncol-badge-warning">not submitted</span> : null}
+    >
+      {isChanged ? <Changes mask={mask} /> : <p className="uncol-muted">No changes to the model’s mask so far.</p>}
+      {isChanged ? (
+        <SubmitControl service={service} mask={mask} submission={submission} />
+      ) : (
+        <AcceptControl service={service} mask={mask} submission={submission} />
+      )}
+      {submission.phase === 'failed' && (
+        <ProblemBox problem={submission.problem}>
+          <p>Your edits are still here. Press the button again; nothing is stored twice.</p>
+        </ProblemBox>
+      )}
+      {submission.phase === 'received' && <ReceiptBox receipt={submission.receipt} kind={submission.kind} />}
+    </Section>
+  );
+}
+
+function Changes({ mask: { difference } }: { mask: MaskState }) {
+  return (
+    <div data-testid="difference">
+      <Figures
+        rows={[
+          ['Edited', countOf(difference.editedSlices.length, 'slice')],
+          ['Changed', countOf(difference.changedVoxels, 'voxel')],
+          ['Added / removed', `${formatMl(difference.addedMl)} / ${formatMl(difference.removedMl)}`],
+          ['Dice with the model’s mask', formatDice(difference.dice)],
+        ]}
+      />
+    </div>
+  );
+}
+
+function SubmitControl({ service, mask, submission }: Props) {
+  const tickId = useId();
+  const hintId = useId();
+  const isSending = submission.phase === 'sending';
+  const edited = mask.difference.editedSlices.length;
+  const vouched = mask.checkedEverySlice ? mask.sliceCount : edited;
+  return (
+    <div className="uncol-stack">
+      <div className="uncol-tick">
+        <input
+          id={tickId}
+          type="checkbox"
+          checked={mask.checkedEverySlice}
+          disabled={isSending || !mask.isUnsubmitted}
+          aria-describedby={hintId}
+          onChange={(event) => service.setCheckedEverySlice(event.target.checked)}
+        />
+        <label htmlFor={tickId}>I checked every slice ({formatCount(mask.sliceCount)})</label>
+      </div>
+      <p id={hintId} className="uncol-muted">
+        {mask.checkedEverySlice
+          ? `All ${formatCount(mask.sliceCount)} slices will count as right.`
+          : `Only the ${countOf(edited, 'edited slice')} will count as right. The other slices are treated as not looked at, never as truth.`}
+      </p>
+      <button
+        type="button"
+        className="uncol-button uncol-button-primary"
+        disabled={isSending || !mask.isUnsubmitted}
+        onClick={() => service.submit()}
+      >
+        {isSending ? 'Submitting …' : `Submit correction (${countOf(vouched, 'slice')})`}
+      </button>
+    </div>
+  );
+}
+
+function AcceptControl({ service, mask, submission }: Props) {
+  const hintId = useId();
+  const isDone = submission.phase === 'received' && submission.kind === 'accepted';
+  return (
+    <div className="uncol-stack">
+      <button
+        type="button"
+        className="uncol-button"
+        disabled={submission.phase === 'sending' || isDone}
+        aria-describedby={hintId}
+        onClick={() => service.accept()}
+      >
+        {submission.phase === 'sending' ? 'Submitting …' : 'Accept as it is'}
+      </button>
+      <p id={hintId} className="uncol-muted">
+        By accepting you say that you checked all {formatCount(mask.sliceCount)} slices and that the mask is right.
+        Otherwise correct it with the brush first.
+      </p>
+    </div>
+  );
+}
+
+function ReceiptBox({ receipt, kind }: { receipt: Receipt; kind: 'edited' | 'accepted' }) {
+  return (
+    <div className="uncol-box uncol-box-good" role="status" data-testid="receipt">
+      <strong>{kind === 'accepted' ? 'Mask accepted' : 'Correction received'}</strong>
+      <p>
+        {receipt.state === 'stored'
+          ? 'Stored in the PACS as a DICOM SEG:'
+          : 'Safe on the server. The PACS has not taken the DICOM SEG yet; the server keeps trying:'}
+      </p>
+      <p className="uncol-strong">{receipt.seg.seriesDescription}</p>
+      <p className="uncol-uid">{receipt.seg.sopInstanceUid}</p>
+      <p>{countOf(receipt.approvedSlices, 'slice')} you vouch for.</p>
+      <p>{learningSentence(receipt)}</p>
+      {receipt.notes.map((note) => (
+        <p key={note} className="uncol-muted">
+          {note}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+function learningSentence(receipt: Receipt): string {
+  if (receipt.heldOut) {
+    return 'This patient is one of those kept apart for checking the model: it will not be trained on.';
+  }
+  if (receipt.roundId !== null) return 'A learning round starts with it.';
+  return `${countOf(receipt.untilRound, 'more correction')} until the model learns from it.`;
+}

@@ -1,0 +1,97 @@
+import type { Job, Pool, Round, Verdict } from '../api/contract.ts';
+import { isRoundActive, type LearningState } from '../service/state.ts';
+import { countOf, describeStage, formatCount, formatTimeLeft } from '../service/words.ts';
+import { Figures, ProblemBox, Progress, Section } from './parts.tsx';
+
+/** What the model learns from corrections: the count-down, the running round, the last verdict. */
+export function LearningSection({ learning }: { learning: LearningState }) {
+  const { pool, round, job, problem } = learning;
+  if (pool === null && problem === null) return null;
+  return (
+    <Section title="Learning">
+      {problem !== null && <ProblemBox problem={problem} />}
+      {pool !== null && !isRoundActive(round) && <Countdown pool={pool} />}
+      {round !== null && isRoundActive(round) && <RunningRound round={round} job={job} />}
+      {round !== null && !isRoundActive(round) && <EndedRound round={round} />}
+    </Section>
+  );
+}
+
+function Countdown({ pool }: { pool: Pool }) {
+  return (
+    <p data-testid="until-round">
+      {pool.untilRound === 0
+        ? 'The next learning round is about to start.'
+        : `${countOf(pool.untilRound, 'more correction')} until the next learning round.`}
+    </p>
+  );
+}
+
+function RunningRound({ round, job }: { round: Round; job: Job | null }) {
+  const stage = job === null || job.state === 'queued' ? describeStage('queued') : describeStage(job.stage);
+  const left = job?.secondsLeft === null || job === null ? '' : `, ${formatTimeLeft(job.secondsLeft)}`;
+  return (
+    <div className="uncol-stack" data-testid="round-running">
+      <p>A learning round is running. You can go on working with version {round.fromVersion}.</p>
+      <Progress label={`${stage}${left}`} percent={job?.percent ?? 0} />
+      {job !== null && <RoundFigures job={job} />}
+      <Sources round={round} />
+    </div>
+  );
+}
+
+function RoundFigures({ job }: { job: Job }) {
+  const { figures } = job;
+  const rows: [string, string][] = [];
+  const step = figures['step'];
+  const steps = figures['steps'];
+  if (step !== undefined) rows.push(['Step', steps === undefined ? formatCount(step) : `${step} of ${steps}`]);
+  if (figures['loss'] !== undefined) rows.push(['Loss', figures['loss'].toFixed(3)]);
+  const trust = figures['trust'] ?? figures['trustSpecialized'];
+  if (trust !== undefined) rows.push(['Pixels where the teacher is trusted', `${Math.round(trust * 100)} %`]);
+  return rows.length === 0 ? null : <Figures rows={rows} />;
+}
+
+function Sources({ round }: { round: Round }) {
+  return (
+    <p className="uncol-muted">
+      From {countOf(round.labelledSlices, 'checked slice')}, {formatCount(round.replaySlices)} of the first training and{' '}
+      {formatCount(round.unlabelledSlices)} unchecked. {round.generalizedTeacher}
+    </p>
+  );
+}
+
+function EndedRound({ round }: { round: Round }) {
+  if (round.state === 'failed' || round.verdict === null) {
+    return (
+      <ProblemBox
+        problem={{
+          code: round.error?.code ?? 'internal',
+          title: 'The last learning round failed',
+          detail: `${round.error?.message ?? 'The server gave no reason.'} Version ${round.fromVersion} stays in service.`,
+          hint: round.error?.hint ?? 'The next correction starts another round.',
+        }}
+      />
+    );
+  }
+  return (
+    <div
+      className={`uncol-box ${round.verdict.outcome === 'promoted' ? 'uncol-box-good' : 'uncol-box-neutral'}`}
+      role="status"
+      data-testid="verdict"
+      data-outcome={round.verdict.outcome}
+    >
+      <strong>{headline(round, round.verdict)}</strong>
+      <p>{round.verdict.reason}</p>
+      <Sources round={round} />
+    </div>
+  );
+}
+
+function headline(round: Round, verdict: Verdict): string {
+  if (verdict.outcome === 'promoted') return `Version ${round.toVersion ?? '?'} is in service.`;
+  if (verdict.outcome === 'waiting') {
+    return `Version ${round.toVersion ?? '?'} passed and waits for an administrator. Version ${round.fromVersion} is in service.`;
+  }
+  return `The new version was refused. Version ${round.fromVersion} stays in service.`;
+}

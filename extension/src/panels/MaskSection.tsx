@@ -1,0 +1,84 @@
+import type { MaskState } from '../service/state.ts';
+import type { UncolService } from '../service/uncol-service.ts';
+import { describeUncertainty, formatMl } from '../service/words.ts';
+import { Section } from './parts.tsx';
+
+/** What the model drew: segments with their volumes, how sure it is, and the tools to correct it. */
+export function MaskSection({ service, mask }: { service: UncolService; mask: MaskState }) {
+  const { inference } = mask;
+  return (
+    <Section
+      title="Mask"
+      aside={
+        <span className="uncol-badge" data-testid="mask-model">
+          by {inference.model.name}@{inference.model.version}
+        </span>
+      }
+    >
+      <SegmentTable mask={mask} />
+      {inference.uncertainty !== null && <Uncertainty value={inference.uncertainty} />}
+      {inference.notes.map((note) => (
+        <p key={note} className="uncol-muted">
+          {note}
+        </p>
+      ))}
+      <EditTools service={service} />
+    </Section>
+  );
+}
+
+function SegmentTable({ mask }: { mask: MaskState }) {
+  const { inference, difference } = mask;
+  const isChanged = difference.changedVoxels > 0;
+  return (
+    <table className="uncol-table">
+      <thead>
+        <tr>
+          <th scope="col">Segment</th>
+          <th scope="col">Model</th>
+          {isChanged && <th scope="col">Now</th>}
+        </tr>
+      </thead>
+      <tbody>
+        {inference.segments.map((segment) => (
+          <tr key={segment.number}>
+            <th scope="row">
+              <span className="uncol-swatch" style={{ background: `rgb(${segment.colour.join(' ')})` }} />
+              {segment.label}
+            </th>
+            <td>{segment.voxels === 0 ? 'none found' : formatMl(segment.ml)}</td>
+            {isChanged && <td>{formatMl(difference.mlBySegment.get(segment.number) ?? 0)}</td>}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Uncertainty({ value }: { value: number }) {
+  const { word, advice } = describeUncertainty(value);
+  return (
+    <p>
+      <span className="uncol-label">Uncertainty:</span> <strong>{word}</strong> ({value.toFixed(2)} of 1). {advice}
+    </p>
+  );
+}
+
+function EditTools({ service }: { service: UncolService }) {
+  return (
+    <fieldset className="uncol-row" aria-label="Correct the mask">
+      <button type="button" className="uncol-button" onClick={() => service.pickTool('CircularBrush')}>
+        Brush
+      </button>
+      <button type="button" className="uncol-button" onClick={() => service.pickTool('CircularEraser')}>
+        Eraser
+      </button>
+      <button type="button" className="uncol-button" onClick={() => service.undo()}>
+        Undo
+      </button>
+      <button type="button" className="uncol-button" onClick={() => service.redo()}>
+        Redo
+      </button>
+    </fieldset>
+  );
+}

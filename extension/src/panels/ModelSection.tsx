@@ -1,0 +1,126 @@
+import { useId } from 'react';
+import type { Model } from '../api/contract.ts';
+import { isBusy, type Run } from '../service/run.ts';
+import { chosenModel, type SeriesState } from '../service/state.ts';
+import type { UncolService } from '../service/uncol-service.ts';
+import { describeStage, formatTimeLeft } from '../service/words.ts';
+import { ProblemBox, Progress, Section } from './parts.tsx';
+
+/** Which model serves this series, and the Segment button. */
+export function ModelSection({ service, state }: { service: UncolService; state: SeriesState }) {
+  const model = chosenModel(state);
+  if (state.models.status === 'loading') {
+    return (
+      <Section title="Model">
+        <p className="uncol-muted">Asking which models fit this series …</p>
+      </Section>
+    );
+  }
+  if (state.models.status === 'failed') {
+    return (
+      <Section title="Model">
+        <ProblemBox problem={state.models.problem}>
+          <button type="button" className="uncol-button" onClick={() => service.retryModels()}>
+            Try again
+          </button>
+        </ProblemBox>
+      </Section>
+    );
+  }
+  if (model === null) {
+    return (
+      <Section title="Model">
+        <p>No model in service fits this {state.series.modality} series. Select another series.</p>
+      </Section>
+    );
+  }
+  return (
+    <Section title="Model" aside={<VersionBadge model={model} />}>
+      <ModelChoice service={service} state={state} models={state.models.value} model={model} />
+      <p className="uncol-muted">{model.trainedFor}</p>
+      <SegmentControl service={service} run={state.run} isRepeat={state.mask !== null} />
+    </Section>
+  );
+}
+
+function VersionBadge({ model }: { model: Model }) {
+  return (
+    <span className="uncol-badge" data-testid="version-in-service">
+      version {model.version} in service
+    </span>
+  );
+}
+
+function ModelChoice(props: { service: UncolService; state: SeriesState; models: readonly Model[]; model: Model }) {
+  const id = useId();
+  if (props.models.length < 2) return <p className="uncol-strong">{props.model.title}</p>;
+  return (
+    <div className="uncol-field">
+      <label htmlFor={id}>Models that fit this series</label>
+      <select
+        id={id}
+        value={props.model.name}
+        disabled={isBusy(props.state.run)}
+        onChange={(event) => props.service.chooseModel(event.target.value)}
+      >
+        {props.models.map((model) => (
+          <option key={model.name} value={model.name}>
+            {model.title}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+function SegmentControl({ service, run, isRepeat }: { service: UncolService; run: Run; isRepeat: boolean }) {
+  if (isBusy(run)) {
+    const isCancelling = run.phase === 'running' && run.isCancelling;
+    return (
+      <div className="uncol-stack" data-testid="segment-progress">
+        <RunProgress run={run} />
+        <button
+          type="button"
+          className="uncol-button"
+          disabled={isCancelling || run.phase === 'drawing'}
+          onClick={() => service.cancel()}
+        >
+          {isCancelling ? 'Cancelling …' : 'Cancel'}
+        </button>
+      </div>
+    );
+  }
+  return (
+    <div className="uncol-stack">
+      <button
+        type="button"
+        className="uncol-button uncol-button-primary uncol-button-large"
+        aria-keyshortcuts="Shift+S"
+        onClick={() => service.segment()}
+      >
+        {isRepeat ? 'Segment again' : 'Segment'} <kbd>Shift+S</kbd>
+      </button>
+      {run.phase === 'failed' && <ProblemBox problem={run.problem} />}
+      {run.phase === 'cancelled' && (
+        <p className="uncol-muted" role="status">
+          Cancelled. Nothing was changed.
+        </p>
+      )}
+    </div>
+  );
+}
+
+function RunProgress({ run }: { run: Run }) {
+  if (run.phase !== 'running') {
+    return (
+      <Progress
+        label={run.phase === 'drawing' ? 'Drawing the mask' : 'Starting'}
+        percent={run.phase === 'drawing' ? 100 : 0}
+      />
+    );
+  }
+  const { job } = run;
+  const stage = job.state === 'queued' ? describeStage('queued') : describeStage(job.stage);
+  const label = job.secondsLeft === null ? stage : `${stage}, ${formatTimeLeft(job.secondsLeft)}`;
+  return <Progress label={label} percent={job.percent} />;
+}

@@ -1,0 +1,33 @@
+import { useSyncExternalStore } from 'react';
+import { activeSeries, emptyLearning } from '../service/state.ts';
+import type { UncolService } from '../service/uncol-service.ts';
+import { CorrectionSection } from './CorrectionSection.tsx';
+import { LearningSection } from './LearningSection.tsx';
+import { MaskSection } from './MaskSection.tsx';
+import { ModelSection } from './ModelSection.tsx';
+
+/** The whole panel: model, mask, correction, learning, in the order in which a reader works. */
+export function UncolPanel({ service }: { readonly service: UncolService }) {
+  const state = useSyncExternalStore(service.holder.subscribe, service.holder.get);
+  const series = activeSeries(state);
+  const learning = series?.modelName ? (state.learning[series.modelName] ?? emptyLearning) : emptyLearning;
+  return (
+    <div className="uncol-panel" data-testid="uncol-panel">
+      <p className="uncol-notice" role="note">
+        AI-generated · research use only · not for diagnosis
+      </p>
+      {series === null ? (
+        <p className="uncol-muted">Select a viewport that shows an image series.</p>
+      ) : (
+        <>
+          <ModelSection service={service} state={series} />
+          {series.mask !== null && <MaskSection service={service} mask={series.mask} />}
+          {series.mask !== null && (
+            <CorrectionSection service={service} mask={series.mask} submission={series.submission} />
+          )}
+          {series.modelName !== null && <LearningSection learning={learning} />}
+        </>
+      )}
+    </div>
+  );
+}

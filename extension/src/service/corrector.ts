@@ -1,0 +1,174 @@
+import type { UncolClient } from '../api/client.ts';
+import type { Inference, LabelmapHead } from '../api/contract.ts';
+import { type Envelope, encodeEnvelope, sliceOf } from '../api/envelope.ts';
+import { toUserProblem } from '../api/problem.ts';
+import { type Approval, approveCorrection, approveUnchanged } from '../correction/approval.ts';
+import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../correction/difference.ts';
+import { type KeyedEnvelope, keyEnvelope } from '../correction/submission-key.ts';
+import type { Host } from '../viewer/host.ts';
+import { type DrawnMask, readMask } from '../viewer/mask.ts';
+import type { StateHolder } from './state-holder.ts';
+
+const SETTLE_MS = 250;
+
+/** What the server needs to know of a series' mask, beside the drawn state: too large for it. */
+interface Work {
+  readonly seriesUid: string;
+  readonly inference: Inference;
+  readonly head: LabelmapHead;
+  readonly drawn: DrawnMask;
+  /** The model's own mask. */
+  readonly baseline: readonly MaskSlice[];
+  /** What was last handed in. */
+  submitted: readonly MaskSlice[] | null;
+  lastTry: KeyedEnvelope | null;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Follows what the reader changes on the model's masks, and hands it in. */
+export class Corrector {
+  readonly #host: Host;
+  readonly #client: UncolClient;
+  readonly #holder: StateHolder;
+  /** By segmentation id. */
+  readonly #works = new Map<string, Work>();
+
+  constructor(host: Host, client: UncolClient, holder: StateHolder) {
+    this.#host = host;
+    this.#client = client;
+    this.#holder = holder;
+  }
+
+  /** Takes a freshly drawn mask as the baseline of a series; the one before is removed from the viewer. */
+  adopt(seriesUid: string, inference: Inference, envelope: Envelope<LabelmapHead>, drawn: DrawnMask): void {
+    const before = this.#find(seriesUid);
+    const baseline = envelope.head.slices.map((sopInstanceUid, index) => ({
+      sopInstanceUid,
+      voxels: sliceOf(envelope, index),
+    }));
+    this.#works.set(drawn.segmentationId, {
+      seriesUid,
+      inference,
+      head: envelope.head,
+      drawn,
+      baseline,
+      submitted: null,
+      lastTry: null,
+      timer: undefined,
+    });
+    this.#holder.patchSeries(seriesUid, {
+      submission: { phase: 'none' },
+      mask: {
+        inference,
+        segmentationId: drawn.segmentationId,
+        sliceCount: baseline.length,
+        difference: compareMasks(baseline, baseline, drawn.voxelMl),
+        isUnsubmitted: false,
+        checkedEverySlice: false,
+      },
+    });
+    if (before !== undefined) {
+      this.#forget(before);
+      this.#host.services.segmentationService.remove(before.drawn.segmentationId);
+    }
+  }
+
+  /** Something changed a segmentation's voxels; a stroke sends many of these, so the comparison waits for the last. */
+  readonly noteChange = (segmentationId: string): void => {
+    const work = this.#works.get(segmentationId);
+    if (work === undefined) return;
+    clearTimeout(work.timer);
+    work.timer = setTimeout(() => this.#compare(work), SETTLE_MS);
+  };
+
+  /** A segmentation was removed in the viewer. */
+  readonly noteRemoval = (segmentationId: string): void => {
+    const work = this.#works.get(segmentationId);
+    if (work === undefined) return;
+    this.#forget(work);
+    this.#holder.patchSeries(work.seriesUid, { mask: null, submission: { phase: 'none' } });
+  };
+
+  /** Brings the difference of a series up to date now, ahead of the settling time. */
+  compareNow(seriesUid: string): void {
+    const work = this.#find(seriesUid);
+    if (work !== undefined) this.#compare(work);
+  }
+
+  setCheckedEverySlice(seriesUid: string, checkedEverySlice: boolean): void {
+    const mask = this.#holder.get().series[seriesUid]?.mask;
+    if (mask) this.#holder.patchSeries(seriesUid, { mask: { ...mask, checkedEverySlice } });
+  }
+
+  /**
+   * Hands in the mask as it stands: `edited` with the slices the reader vouches for, or `accepted` as it is. The edits
+   * stay in the viewer whatever the answer.
+   *
+   * @returns True when the server has it.
+   */
+  async submit(seriesUid: string, kind: Approval['kind']): Promise<boolean> {
+    const work = this.#find(seriesUid);
+    if (work === undefined || this.#holder.get().series[seriesUid]?.submission.phase === 'sending') return false;
+    this.#compare(work);
+    const mask = this.#holder.get().series[seriesUid]?.mask;
+    const live = readMask(this.#host, work.drawn.segmentationId, work.head.slices);
+    if (!mask || live === null) return false;
+    const reader = {
+      allSlices: work.head.slices,
+      editedSlices: mask.difference.editedSlices,
+      checkedEverySlice: mask.checkedEverySlice,
+    };
+    const approval = kind === 'edited' ? approveCorrection(reader) : approveUnchanged(reader);
+    if (approval === null) return false;
+    const snapshot = copyMask(live);
+    work.lastTry = keyEnvelope(createEnvelope(work, snapshot, approval), work.lastTry, () =>
+      this.#host.libraries.cornerstone.utilities.uuidv4(),
+    );
+    this.#holder.patchSeries(seriesUid, { submission: { phase: 'sending' } });
+    try {
+      const receipt = await this.#client.submitCorrection(work.lastTry.envelope, work.lastTry.key);
+      work.submitted = snapshot;
+      this.#holder.patchSeries(seriesUid, { submission: { phase: 'received', receipt, kind } });
+      this.#compare(work);
+      return true;
+    } catch (error) {
+      this.#holder.patchSeries(seriesUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
+      return false;
+    }
+  }
+
+  /** Forgets every mask; the host removes its segmentations itself when a mode ends. */
+  reset(): void {
+    for (const work of this.#works.values()) this.#forget(work);
+  }
+
+  #compare(work: Work): void {
+    clearTimeout(work.timer);
+    const mask = this.#holder.get().series[work.seriesUid]?.mask;
+    const live = readMask(this.#host, work.drawn.segmentationId, work.head.slices);
+    if (!mask || mask.segmentationId !== work.drawn.segmentationId || live === null) return;
+    const difference = compareMasks(work.baseline, live, work.drawn.voxelMl);
+    const isSubmitted = work.submitted !== null && isSameMask(work.submitted, live);
+    this.#holder.patchSeries(work.seriesUid, {
+      mask: { ...mask, difference, isUnsubmitted: difference.changedVoxels > 0 && !isSubmitted },
+    });
+  }
+
+  #find(seriesUid: string): Work | undefined {
+    return [...this.#works.values()].find((work) => work.seriesUid === seriesUid);
+  }
+
+  #forget(work: Work): void {
+    clearTimeout(work.timer);
+    this.#works.delete(work.drawn.segmentationId);
+  }
+}
+
+function createEnvelope({ head, inference }: Work, mask: readonly MaskSlice[], approval: Approval): Uint8Array {
+  const sliceSize = head.rows * head.columns;
+  const voxels = new Uint8Array(sliceSize * mask.length);
+  mask.forEach((slice, index) => {
+    voxels.set(slice.voxels, index * sliceSize);
+  });
+  return encodeEnvelope({ head: { ...head, inferenceId: inference.id, ...approval }, voxels });
+}

@@ -1,0 +1,72 @@
+import type { UncolClient } from '../api/client.ts';
+import { followJob, pause } from '../api/follow-job.ts';
+import { toUserProblem } from '../api/problem.ts';
+import { isRoundActive } from './state.ts';
+import type { StateHolder } from './state-holder.ts';
+
+const IDLE_MS = 10_000;
+const AFTER_JOB_MS = 500;
+
+/** Keeps the learning state of one model up to date: the pool, the newest round, its job while it runs. */
+export class Learner {
+  readonly #client: UncolClient;
+  readonly #holder: StateHolder;
+  readonly #onRoundEnd: (model: string) => void;
+  #model: string | null = null;
+  #abort = new AbortController();
+  #wake = new AbortController();
+
+  /** @param onRoundEnd Called when a round that was seen running has ended: the version in service may be another. */
+  constructor(client: UncolClient, holder: StateHolder, onRoundEnd: (model: string) => void) {
+    this.#client = client;
+    this.#holder = holder;
+    this.#onRoundEnd = onRoundEnd;
+  }
+
+  /** Watches this model instead of the one before; null watches none. */
+  watch(model: string | null): void {
+    if (model === this.#model) return;
+    this.#abort.abort();
+    this.#model = model;
+    this.#abort = new AbortController();
+    if (model !== null) void this.#run(model, this.#abort.signal);
+  }
+
+  /** Looks again now, e.g. because a correction was just handed in. */
+  look(): void {
+    this.#wake.abort();
+  }
+
+  async #run(model: string, signal: AbortSignal): Promise<void> {
+    let isRunning = false;
+    while (!signal.aborted) {
+      let waitMs = IDLE_MS;
+      try {
+        const [pool, rounds] = await Promise.all([this.#client.getPool(model), this.#client.listRounds(model)]);
+        const round = rounds[0] ?? null;
+        if (signal.aborted) return;
+        this.#holder.patchLearning(model, {
+          pool,
+          round,
+          problem: null,
+          ...(isRoundActive(round) ? {} : { job: null }),
+        });
+        if (isRunning && !isRoundActive(round)) this.#onRoundEnd(model);
+        isRunning = isRoundActive(round);
+        if (round !== null && isRunning) {
+          await followJob(this.#client, round.jobId, (job) => this.#holder.patchLearning(model, { job }), signal);
+          waitMs = AFTER_JOB_MS;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#holder.patchLearning(model, { problem: toUserProblem(error) });
+      }
+      await this.#sleep(waitMs, signal);
+    }
+  }
+
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    this.#wake = new AbortController();
+    await pause(ms, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
+  }
+}

@@ -1,0 +1,102 @@
+import type { Inference, Job, Model, Pool, Receipt, Round } from '../api/contract.ts';
+import type { UserProblem } from '../api/problem.ts';
+import type { Difference } from '../correction/difference.ts';
+import type { Run } from './run.ts';
+
+/** The image series a viewport shows. */
+export interface SeriesRef {
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly displaySetInstanceUid: string;
+  readonly modality: string;
+  readonly description: string;
+}
+
+/** Something asked from the server. */
+export type Loadable<T> =
+  | { readonly status: 'loading' }
+  | { readonly status: 'ready'; readonly value: T }
+  | { readonly status: 'failed'; readonly problem: UserProblem };
+
+/** The model's mask as it stands in the viewer. */
+export interface MaskState {
+  readonly inference: Inference;
+  readonly segmentationId: string;
+  readonly sliceCount: number;
+  /** Against the model's own mask. */
+  readonly difference: Difference;
+  /** Differs from the model's mask and from what was last handed in. */
+  readonly isUnsubmitted: boolean;
+  readonly checkedEverySlice: boolean;
+}
+
+/** A correction on its way to the server. */
+export type Submission =
+  | { readonly phase: 'none' }
+  | { readonly phase: 'sending' }
+  | { readonly phase: 'failed'; readonly problem: UserProblem }
+  | { readonly phase: 'received'; readonly receipt: Receipt; readonly kind: 'edited' | 'accepted' };
+
+/** All that the panel knows of one series. */
+export interface SeriesState {
+  readonly series: SeriesRef;
+  readonly models: Loadable<readonly Model[]>;
+  /** Name of the model that Segment uses. */
+  readonly modelName: string | null;
+  readonly run: Run;
+  readonly mask: MaskState | null;
+  readonly submission: Submission;
+}
+
+/** What the model learns from corrections. */
+export interface LearningState {
+  readonly pool: Pool | null;
+  /** The newest round. */
+  readonly round: Round | null;
+  /** The round's job while it runs. */
+  readonly job: Job | null;
+  readonly problem: UserProblem | null;
+}
+
+/** Everything the panel draws; replaced, never changed. */
+export interface UncolState {
+  readonly activeSeriesUid: string | null;
+  readonly series: Readonly<Record<string, SeriesState>>;
+  readonly learning: Readonly<Record<string, LearningState>>;
+}
+
+export const emptyState: UncolState = { activeSeriesUid: null, series: {}, learning: {} };
+export const emptyLearning: LearningState = { pool: null, round: null, job: null, problem: null };
+
+/** State of a series on first sight. */
+export function createSeriesState(series: SeriesRef): SeriesState {
+  return {
+    series,
+    models: { status: 'loading' },
+    modelName: null,
+    run: { phase: 'idle' },
+    mask: null,
+    submission: { phase: 'none' },
+  };
+}
+
+/** The series of the active viewport. */
+export function activeSeries(state: UncolState): SeriesState | null {
+  return state.activeSeriesUid === null ? null : (state.series[state.activeSeriesUid] ?? null);
+}
+
+/** The version in service of the chosen model, among those that fit the series. */
+export function chosenModel(series: SeriesState): Model | null {
+  if (series.models.status !== 'ready') return null;
+  return series.models.value.find((model) => model.name === series.modelName) ?? null;
+}
+
+/** Series with edits that nobody has handed in. */
+export function unsubmittedSeries(state: UncolState): readonly SeriesState[] {
+  return Object.values(state.series).filter(({ mask }) => mask?.isUnsubmitted === true);
+}
+
+/** True while a round has no verdict yet. */
+export function isRoundActive(round: Round | null): boolean {
+  return round !== null && round.state !== 'done' && round.state !== 'failed';
+}

@@ -1,0 +1,199 @@
+import { UncolClient } from '../api/client.ts';
+import { toUserProblem } from '../api/problem.ts';
+import { panelId } from '../id.ts';
+import { findActiveSeries } from '../viewer/active-series.ts';
+import type { Host } from '../viewer/host.ts';
+import { guardLeaving } from '../viewer/leave-guard.ts';
+import { Corrector } from './corrector.ts';
+import { Learner } from './learner.ts';
+import { Segmenter } from './segmenter.ts';
+import { activeSeries, createSeriesState, emptyState, unsubmittedSeries } from './state.ts';
+import { StateHolder } from './state-holder.ts';
+
+/** Tools of the host's own toolbox that the panel offers. */
+export type EditTool = 'CircularBrush' | 'CircularEraser';
+
+/** The only stateful object of the extension: the panel draws its state and calls its verbs. */
+export class UncolService {
+  readonly holder = new StateHolder();
+  readonly #host: Host;
+  readonly #client: UncolClient;
+  readonly #corrector: Corrector;
+  readonly #segmenter: Segmenter;
+  readonly #learner: Learner;
+  #stops: (() => void)[] = [];
+
+  constructor(host: Host, root: string) {
+    this.#host = host;
+    this.#client = new UncolClient({
+      root,
+      authorization: () => host.services.userAuthenticationService.getAuthorizationHeader() ?? {},
+    });
+    this.#corrector = new Corrector(host, this.#client, this.holder);
+    this.#segmenter = new Segmenter(host, this.#client, this.holder, this.#corrector);
+    this.#learner = new Learner(this.#client, this.holder, () => this.#reloadModels());
+  }
+
+  /** Starts to follow the viewer; called when our mode is entered. */
+  start(): void {
+    this.stop();
+    const { viewportGridService, segmentationService } = this.#host.services;
+    const follow = () => this.#followViewport();
+    this.#listen(viewportGridService, 'ACTIVE_VIEWPORT_ID_CHANGED', follow);
+    this.#listen(viewportGridService, 'GRID_STATE_CHANGED', follow);
+    this.#listen(viewportGridService, 'VIEWPORTS_READY', follow);
+    this.#listen(segmentationService, 'SEGMENTATION_DATA_MODIFIED', this.#corrector.noteChange);
+    this.#listen(segmentationService, 'SEGMENTATION_REMOVED', this.#corrector.noteRemoval);
+    this.#stops.push(
+      guardLeaving({
+        countUnsubmitted: () => {
+          for (const { series } of Object.values(this.holder.get().series)) {
+            this.#corrector.compareNow(series.seriesInstanceUid);
+          }
+          return unsubmittedSeries(this.holder.get()).reduce(
+            (count, { mask }) => count + (mask?.difference.editedSlices.length ?? 0),
+            0,
+          );
+        },
+      }),
+    );
+    this.#followViewport();
+  }
+
+  /** Lets go of everything of the study; called when the mode is left. */
+  stop(): void {
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    this.#segmenter.reset();
+    this.#corrector.reset();
+    this.#learner.watch(null);
+    this.holder.set(emptyState);
+  }
+
+  /** Segments the series of the active viewport and comes back to our panel, which the host hides meanwhile. */
+  async segment(): Promise<void> {
+    const state = activeSeries(this.holder.get());
+    if (state === null || state.modelName === null) {
+      this.#host.services.uiNotificationService.show({
+        title: 'Nothing to segment here',
+        message: 'Select a viewport that shows an image series for which a model is in service.',
+        type: 'info',
+      });
+      return;
+    }
+    this.showPanel();
+    if (await this.#segmenter.segment(state.series.seriesInstanceUid)) this.showPanel();
+  }
+
+  async cancel(): Promise<void> {
+    const state = activeSeries(this.holder.get());
+    if (state !== null) await this.#segmenter.cancel(state.series.seriesInstanceUid);
+  }
+
+  chooseModel(name: string): void {
+    const state = activeSeries(this.holder.get());
+    if (state === null) return;
+    this.holder.patchSeries(state.series.seriesInstanceUid, { modelName: name });
+    this.#learner.watch(name);
+  }
+
+  setCheckedEverySlice(isChecked: boolean): void {
+    const state = activeSeries(this.holder.get());
+    if (state !== null) this.#corrector.setCheckedEverySlice(state.series.seriesInstanceUid, isChecked);
+  }
+
+  /** Hands in the edits of the active series. */
+  submit(): Promise<void> {
+    return this.#handIn('edited');
+  }
+
+  /** Hands in the unchanged mask of the active series, every slice checked. */
+  accept(): Promise<void> {
+    return this.#handIn('accepted');
+  }
+
+  /** Picks a tool of the host for editing, on the mask of the active series. */
+  pickTool(toolName: EditTool): void {
+    const { services, commands } = this.#host;
+    const mask = activeSeries(this.holder.get())?.mask;
+    if (mask) {
+      const viewportId = services.viewportGridService.getActiveViewportId();
+      services.segmentationService.setActiveSegmentation(viewportId, mask.segmentationId);
+    }
+    commands.run('setToolActiveToolbar', { toolName });
+  }
+
+  undo(): void {
+    this.#host.commands.run('undo');
+  }
+
+  redo(): void {
+    this.#host.commands.run('redo');
+  }
+
+  /** Asks the server again which models fit the active series. */
+  async retryModels(): Promise<void> {
+    const state = activeSeries(this.holder.get());
+    if (state === null) return;
+    this.holder.patchSeries(state.series.seriesInstanceUid, { models: { status: 'loading' } });
+    await this.#loadModels(state.series.seriesInstanceUid);
+  }
+
+  /** Brings our panel to the front. */
+  showPanel(): void {
+    this.#host.services.panelService.activatePanel(panelId, true);
+  }
+
+  async #handIn(kind: 'edited' | 'accepted'): Promise<void> {
+    const state = activeSeries(this.holder.get());
+    if (state === null) return;
+    if (await this.#corrector.submit(state.series.seriesInstanceUid, kind)) this.#learner.look();
+  }
+
+  #listen(service: ohif.PubSub, event: string, react: (segmentationId: string) => void): void {
+    const name = service.EVENTS[event];
+    if (name === undefined) throw new Error(`This version of the viewer has no event ${event}.`);
+    const subscription = service.subscribe(name, (data: { readonly segmentationId?: string }) =>
+      react(data?.segmentationId ?? ''),
+    );
+    this.#stops.push(() => subscription.unsubscribe());
+  }
+
+  #followViewport(): void {
+    const series = findActiveSeries(this.#host);
+    const state = this.holder.get();
+    const uid = series?.seriesInstanceUid ?? null;
+    if (series !== null && state.series[series.seriesInstanceUid] === undefined) {
+      this.holder.set({
+        ...state,
+        activeSeriesUid: uid,
+        series: { ...state.series, [series.seriesInstanceUid]: createSeriesState(series) },
+      });
+      void this.#loadModels(series.seriesInstanceUid);
+    } else if (uid !== state.activeSeriesUid) {
+      this.holder.set({ ...state, activeSeriesUid: uid });
+    }
+    const current = activeSeries(this.holder.get());
+    if (current !== null) this.#learner.watch(current.modelName);
+  }
+
+  async #loadModels(seriesUid: string): Promise<void> {
+    const state = this.holder.get().series[seriesUid];
+    if (state === undefined) return;
+    const { studyInstanceUid, seriesInstanceUid } = state.series;
+    try {
+      const listed = await this.#client.listModels({ studyInstanceUid, seriesInstanceUid });
+      const value = listed.filter((model) => model.inService);
+      const kept = value.find((model) => model.name === this.holder.get().series[seriesUid]?.modelName);
+      const modelName = (kept ?? value[0])?.name ?? null;
+      this.holder.patchSeries(seriesUid, { models: { status: 'ready', value }, modelName });
+      if (this.holder.get().activeSeriesUid === seriesUid) this.#learner.watch(modelName);
+    } catch (error) {
+      this.holder.patchSeries(seriesUid, { models: { status: 'failed', problem: toUserProblem(error) } });
+    }
+  }
+
+  #reloadModels(): void {
+    for (const seriesUid of Object.keys(this.holder.get().series)) void this.#loadModels(seriesUid);
+  }
+}

@@ -1,0 +1,53 @@
+const stageWords: Readonly<Record<string, string>> = {
+  queued: 'Waiting for a free worker',
+  retrieve: 'Fetching the images',
+  decode: 'Reading the images',
+  resample: 'Preparing the volume',
+  segment: 'Segmenting',
+  decide: 'Drawing the outline',
+  save: 'Saving the result',
+  plan: 'Collecting the corrections',
+  train: 'Training',
+  evaluate: 'Checking the new version',
+  promote: 'Deciding',
+};
+
+/** A job's stage as the reader sees it. */
+export function describeStage(stage: string): string {
+  return stageWords[stage] ?? (stage === '' ? 'Starting' : stage.charAt(0).toUpperCase() + stage.slice(1));
+}
+
+/** Mean normalised entropy, 0 sure .. 1 unsure, as a word and what to make of it. */
+export function describeUncertainty(uncertainty: number): { readonly word: string; readonly advice: string } {
+  if (uncertainty < 0.15) return { word: 'low', advice: 'The model is sure about most of the outline.' };
+  if (uncertainty < 0.35) return { word: 'moderate', advice: 'Look closely at the borders.' };
+  return { word: 'high', advice: 'The model is unsure: check every slice before you accept.' };
+}
+
+/** A volume in millilitres with three significant figures at most. */
+export function formatMl(ml: number): string {
+  const digits = ml >= 100 ? 0 : ml >= 10 ? 1 : 2;
+  return `${ml.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })} ml`;
+}
+
+/** A whole number with thousands separators. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en');
+}
+
+/** A Dice value with three decimals; 1 only when it is exactly 1. */
+export function formatDice(dice: number): string {
+  return (dice < 1 ? Math.min(dice, 0.999) : 1).toFixed(3);
+}
+
+/** Seconds as a rough span, e.g. `about 2 min`. */
+export function formatTimeLeft(seconds: number): string {
+  if (seconds < 10) return 'a few seconds left';
+  if (seconds < 90) return `about ${Math.round(seconds / 5) * 5} s left`;
+  return `about ${Math.round(seconds / 60)} min left`;
+}
+
+/** `1 slice`, `3 slices`. */
+export function countOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,74 @@
+import { askToDiscard } from './discard-dialog.ts';
+
+/** What the guard asks before the page moves away from a study. */
+export interface LeaveQuestions {
+  /** How many slices of edits would be lost; 0 lets the reader go. */
+  readonly countUnsubmitted: () => number;
+}
+
+/**
+ * Keeps unsubmitted edits from getting lost: asks before OHIF leaves the study (its own navigation and the browser's
+ * back button) and before the page is closed or reloaded.
+ *
+ * OHIF navigates through `history.pushState` followed by a re-render from `location`; leaving the address as it is
+ * leaves the view as it is.
+ *
+ * @returns Takes the guard away again.
+ */
+export function guardLeaving({ countUnsubmitted }: LeaveQuestions): () => void {
+  const pushState = history.pushState;
+  const guardedPath = location.pathname;
+  const guardedStudies = studiesOf(location.href);
+  let isLeaving = false;
+
+  const staysInStudy = (href: string) =>
+    new URL(href, location.href).pathname === guardedPath && studiesOf(href) === guardedStudies;
+  const mustAsk = (href: string) => !isLeaving && countUnsubmitted() > 0 && !staysInStudy(href);
+
+  const guardedPushState: History['pushState'] = (data, unused, url) => {
+    const href = url === undefined || url === null ? location.href : String(url);
+    if (!mustAsk(href)) {
+      pushState.call(history, data, unused, url);
+      return;
+    }
+    void askToDiscard(countUnsubmitted(), 'Leave the study').then((isAgreed) => {
+      if (!isAgreed) return;
+      isLeaving = true;
+      pushState.call(history, data, unused, url);
+      window.dispatchEvent(new PopStateEvent('popstate', { state: history.state }));
+    });
+  };
+
+  const onPopState = (event: PopStateEvent) => {
+    if (!mustAsk(location.href)) return;
+    event.stopImmediatePropagation();
+    history.go(1);
+    void askToDiscard(countUnsubmitted(), 'Leave the study').then((isAgreed) => {
+      if (!isAgreed) return;
+      isLeaving = true;
+      history.back();
+    });
+  };
+
+  const onBeforeUnload = (event: BeforeUnloadEvent) => {
+    if (countUnsubmitted() > 0) event.preventDefault();
+  };
+
+  history.pushState = guardedPushState;
+  window.addEventListener('popstate', onPopState, true);
+  window.addEventListener('beforeunload', onBeforeUnload);
+  return () => {
+    if (history.pushState === guardedPushState) history.pushState = pushState;
+    window.removeEventListener('popstate', onPopState, true);
+    window.removeEventListener('beforeunload', onBeforeUnload);
+  };
+}
+
+function studiesOf(href: string): string {
+  const query = new URL(href, location.href).searchParams;
+  return [...query.entries()]
+    .filter(([key]) => key.toLowerCase() === 'studyinstanceuids')
+    .map(([, value]) => value)
+    .sort()
+    .join(',');
+}
