@@ -1,0 +1,36 @@
+import { type Appearance, drawAppearance } from './appearance.ts';
+import type { Colin27 } from './colin27.ts';
+import { drawLesion, type Lesion } from './lesion.ts';
+import { type VariationName, variations } from './variation.ts';
+import { drawWarp, type Warp } from './warp.ts';
+
+export type SampleTask = 'brain' | 'lesion';
+
+/** Which subject: everything about it follows from these four. */
+export interface SubjectOptions {
+  readonly seed: number;
+  /** `brain`: truth is the brain. `lesion`: a lesion is added and is the truth. */
+  readonly task: SampleTask;
+  readonly variation: VariationName;
+  /** `G`: a mild shift as from another scanner, with gamma 2, twice the bias field and more noise. */
+  readonly domain?: 'G';
+}
+
+/** A head before it is scanned: a continuous image of positions (LPS, mm from its head centre). */
+export interface Subject {
+  readonly colin: Colin27;
+  readonly warp: Warp;
+  readonly appearance: Appearance;
+  readonly lesion: Lesion | undefined;
+}
+
+/** Draws shape, contrast, bias field and lesion by seed. */
+export function drawSubject(colin: Colin27, options: SubjectOptions): Subject {
+  const { seed, task } = options;
+  const variation = variations[options.variation];
+  const factor = options.domain === 'G' ? 2 : 1;
+  const warp = drawWarp(seed, variation, colin.t1.geometry, factor);
+  const appearance = drawAppearance(seed, options.variation, variation, task === 'lesion', factor);
+  const lesion = task === 'lesion' ? drawLesion(seed, colin, appearance.brightTissue) : undefined;
+  return { colin, warp, appearance, lesion };
+}
