@@ -17,3 +17,151 @@ export interface Geometry {
   /** Unit vectors (LPS) along which i, j and k grow; orthonormal, either handedness. */
   readonly direction: readonly [Vec3, Vec3, Vec3];
 }
+
+/** Anatomical plane that a network works in. */
+export type Plane = 'axial' | 'coronal' | 'sagittal';
+
+/** An affine map of index space: `to = offset + columns[0] * i + columns[1] * j + columns[2] * k`. */
+export interface IndexMap {
+  readonly offset: Vec3;
+  readonly columns: readonly [Vec3, Vec3, Vec3];
+}
+
+/** How far direction cosines may be from orthonormal. DICOM writes them with 6 decimals; 0.5 degree is 9e-3. */
+const ORTHONORMAL_TOLERANCE = 1e-3;
+
+/**
+ * Index axes of each plane as patient directions, right-handed, as they are shown on a screen: axial i to L, j to P,
+ * k to S; coronal i to L, j to I, k to P; sagittal i to P, j to I, k to R.
+ */
+const planeDirections: Readonly<Record<Plane, Geometry['direction']>> = {
+  axial: [
+    [1, 0, 0],
+    [0, 1, 0],
+    [0, 0, 1],
+  ],
+  coronal: [
+    [1, 0, 0],
+    [0, 0, -1],
+    [0, 1, 0],
+  ],
+  sagittal: [
+    [0, 1, 0],
+    [0, 0, -1],
+    [-1, 0, 0],
+  ],
+};
+
+/**
+ * A checked geometry: sizes are integers >= 1, spacings finite and > 0, directions orthonormal to 1e-3. The values are
+ * kept as they are. Throws a `RangeError` that names the value seen.
+ */
+export function createGeometry(parts: Geometry): Geometry {
+  const { size, spacingMm, origin, direction } = parts;
+  if (!size.every((n) => Number.isInteger(n) && n >= 1))
+    throw new RangeError(`size ${size} is not three integers >= 1`);
+  if (!spacingMm.every((mm) => Number.isFinite(mm) && mm > 0))
+    throw new RangeError(`spacing ${spacingMm} mm is not > 0`);
+  if (!origin.every(Number.isFinite)) throw new RangeError(`origin ${origin} is not finite`);
+  for (let a = 0; a < 3; a++) {
+    for (let b = a; b < 3; b++) {
+      const product = dot(direction[a]!, direction[b]!);
+      if (!(Math.abs(product - (a === b ? 1 : 0)) <= ORTHONORMAL_TOLERANCE))
+        throw new RangeError(`directions ${direction.join(' | ')} are not orthonormal: ${a} . ${b} = ${product}`);
+    }
+  }
+  return { size, spacingMm, origin, direction };
+}
+
+/** Patient position (LPS, mm) of a voxel index `[i, j, k]`, which may be fractional. */
+export function indexToPatient(g: Geometry, index: Vec3): Vec3 {
+  const at = (axis: 0 | 1 | 2): number =>
+    g.origin[axis] +
+    g.direction[0][axis] * g.spacingMm[0] * index[0] +
+    g.direction[1][axis] * g.spacingMm[1] * index[1] +
+    g.direction[2][axis] * g.spacingMm[2] * index[2];
+  return [at(0), at(1), at(2)];
+}
+
+/** Fractional voxel index `[i, j, k]` of a patient position (LPS, mm): the exact inverse of {@link indexToPatient}. */
+export function patientToIndex(g: Geometry, position: Vec3): Vec3 {
+  const [u, v, w] = g.direction;
+  // Cramer's rule instead of a transpose: the cosines are orthonormal to 1e-3 only, which is 0.2 mm over a head.
+  const determinant = dot(u, cross(v, w));
+  const p: Vec3 = [position[0] - g.origin[0], position[1] - g.origin[1], position[2] - g.origin[2]];
+  return [
+    dot(p, cross(v, w)) / determinant / g.spacingMm[0],
+    dot(p, cross(w, u)) / determinant / g.spacingMm[1],
+    dot(p, cross(u, v)) / determinant / g.spacingMm[2],
+  ];
+}
+
+/** The map from voxel indices of `from` to fractional voxel indices of `to`. */
+export function indexMap(from: Geometry, to: Geometry): IndexMap {
+  const offset = patientToIndex(to, from.origin);
+  const column = (index: Vec3): Vec3 => {
+    const end = patientToIndex(to, indexToPatient(from, index));
+    return [end[0] - offset[0], end[1] - offset[1], end[2] - offset[2]];
+  };
+  return { offset, columns: [column([1, 0, 0]), column([0, 1, 0]), column([0, 0, 1])] };
+}
+
+/**
+ * A grid along the patient axes, in the plane's own axis order, with the given `[column, row, slice]` spacing. It covers
+ * the whole box of `g` (voxel edges, not centres), also when `g` is oblique, and shares its centre; so a source that
+ * already lies on such a grid is returned voxel for voxel.
+ *
+ * Axes: axial i to L, j to P, k to S; coronal i to L, j to I, k to P; sagittal i to P, j to I, k to R.
+ */
+export function planeGrid(g: Geometry, plane: Plane, spacingMm: Vec3): Geometry {
+  const direction = planeDirections[plane];
+  const corners = boxCorners(g);
+  const centre = indexToPatient(g, [(g.size[0] - 1) / 2, (g.size[1] - 1) / 2, (g.size[2] - 1) / 2]);
+  const count = (axis: 0 | 1 | 2): number => {
+    const along = corners.map((corner) => dot(corner, direction[axis]));
+    const voxels = (Math.max(...along) - Math.min(...along)) / spacingMm[axis];
+    // A tenth of a voxel of orientation or spacing noise must not add a slice (cases.md S7).
+    return Math.max(1, Math.ceil(voxels - 0.1));
+  };
+  const size: Vec3 = [count(0), count(1), count(2)];
+  const start = (axis: 0 | 1 | 2): number =>
+    centre[axis] -
+    direction[0][axis] * spacingMm[0] * ((size[0] - 1) / 2) -
+    direction[1][axis] * spacingMm[1] * ((size[1] - 1) / 2) -
+    direction[2][axis] * spacingMm[2] * ((size[2] - 1) / 2);
+  return createGeometry({ size, spacingMm, origin: [start(0), start(1), start(2)], direction });
+}
+
+/** The part of a grid's index space that starts at voxel `start` (may be negative) and has `size` voxels. */
+export function subGrid(g: Geometry, start: Vec3, size: Vec3): Geometry {
+  return createGeometry({ ...g, size, origin: indexToPatient(g, start) });
+}
+
+/** True when both have the same size and every corner voxel of one lies within `toleranceMm` of its twin. */
+export function sameGrid(a: Geometry, b: Geometry, toleranceMm: number): boolean {
+  if (a.size.some((n, axis) => n !== b.size[axis])) return false;
+  const corners = boxCorners(b);
+  return boxCorners(a).every((p, n) => {
+    const q = corners[n]!;
+    return Math.hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]) <= toleranceMm;
+  });
+}
+
+/** Voxels of a grid. */
+export function voxelCount(g: Geometry): number {
+  return g.size[0] * g.size[1] * g.size[2];
+}
+
+/** The eight outer corners (voxel edges) of the box, patient mm. */
+function boxCorners(g: Geometry): Vec3[] {
+  const ends = (axis: 0 | 1 | 2): [number, number] => [-0.5, g.size[axis] - 0.5];
+  return ends(2).flatMap((k) => ends(1).flatMap((j) => ends(0).map((i) => indexToPatient(g, [i, j, k]))));
+}
+
+function dot(a: Vec3, b: Vec3): number {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
+function cross(a: Vec3, b: Vec3): Vec3 {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}

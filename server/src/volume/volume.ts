@@ -1,4 +1,4 @@
-import type { Geometry } from './geometry.ts';
+import { type Geometry, voxelCount } from './geometry.ts';
 
 /** Scalar types a volume can hold. */
 export type VoxelArray = Int16Array | Uint16Array | Uint8Array | Float32Array;
@@ -9,4 +9,17 @@ export interface Volume {
   readonly geometry: Geometry;
   /** One byte a voxel, 1 = outside the scan (padding); absent when there is none. */
   readonly padding?: Uint8Array;
+}
+
+/** A volume whose arrays have one entry a voxel of the grid; else a `RangeError`. The arrays are kept, not copied. */
+export function createVolume<T extends VoxelArray>(
+  data: T,
+  geometry: Geometry,
+  padding?: Uint8Array,
+): Volume & { readonly data: T } {
+  const voxels = voxelCount(geometry);
+  if (data.length !== voxels) throw new RangeError(`${data.length} values for ${voxels} voxels (${geometry.size})`);
+  if (padding !== undefined && padding.length !== voxels)
+    throw new RangeError(`${padding.length} padding bytes for ${voxels} voxels (${geometry.size})`);
+  return padding === undefined ? { data, geometry } : { data, geometry, padding };
 }

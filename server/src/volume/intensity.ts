@@ -1,0 +1,129 @@
+import { AppError } from '../errors/app-error.ts';
+import { createVolume, type Volume } from './volume.ts';
+
+/** Which percentiles (0..100) of the image content become 0 and 1. */
+export interface IntensityRule {
+  readonly lowPercentile: number;
+  readonly highPercentile: number;
+}
+
+/** Modality values that become 0 and 1; `low < high`. */
+export interface IntensityWindow {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A row that repeats one value at least this often is background, padding without a tag, or saturation: no content. */
+const CONSTANT_RUN = 8;
+/** Percentiles are read from at most about this many evenly spread values. */
+const SAMPLE_LIMIT = 1_000_000;
+
+/**
+ * The values between which a volume's content lies.
+ *
+ * Percentiles are taken over voxels that are finite, not padding, not in a run of 8 or more equal values along a row,
+ * and not the lowest value: so zero slices, air that was set to a constant, and padding without its tag (cases.md S8,
+ * S13) do not count. Where nothing else is left (a drawing without noise), lowest and highest value are taken. No
+ * absolute number enters, so `a * x + b` (a > 0) gives the same window in its own units, also for a = 1e-8.
+ *
+ * Throws `series-no-contrast` when every voxel has the same value.
+ */
+export function findIntensityWindow(volume: Volume, rule: IntensityRule): IntensityWindow {
+  const { low: lowest, high: highest } = findRange(volume);
+  if (!(lowest < highest)) {
+    const seen = Number.isFinite(lowest) ? `every voxel is ${lowest}` : 'it holds no value inside the scan';
+    throw new AppError('series-no-contrast', `The series has no contrast: ${seen}.`);
+  }
+  const content = collectContent(volume, lowest);
+  if (content.length > 0) {
+    const low = selectRank(content, rankOf(content.length, rule.lowPercentile));
+    const high = selectRank(content, rankOf(content.length, rule.highPercentile));
+    if (low < high) return { low, high };
+  }
+  return { low: lowest, high: highest };
+}
+
+/** `x` in the window as 0..1, clipped; what is not a number becomes 0. */
+export function applyWindow(x: number, window: IntensityWindow): number {
+  const y = (x - window.low) / (window.high - window.low);
+  return y > 0 ? Math.min(1, y) : 0;
+}
+
+/**
+ * The volume as float32 in [0, 1] by {@link findIntensityWindow}; padding becomes 0. Throws `series-no-contrast`.
+ */
+export function normalise(volume: Volume, rule: IntensityRule): Volume & { readonly data: Float32Array } {
+  const window = findIntensityWindow(volume, rule);
+  const { data, padding } = volume;
+  const scaled = new Float32Array(data.length);
+  for (let n = 0; n < data.length; n++) if (padding?.[n] !== 1) scaled[n] = applyWindow(data[n]!, window);
+  return createVolume(scaled, volume.geometry, padding);
+}
+
+/** Lowest and highest finite value that is not padding; +Infinity and -Infinity when there is none. */
+export function findRange(volume: Volume): IntensityWindow {
+  const { data, padding } = volume;
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let n = 0; n < data.length; n++) {
+    const x = data[n]!;
+    if (padding !== undefined && padding[n] !== 0) continue;
+    if (x < low && x > Number.NEGATIVE_INFINITY) low = x;
+    if (x > high && x < Number.POSITIVE_INFINITY) high = x;
+  }
+  return { low, high };
+}
+
+/** Every n-th content value, as {@link findIntensityWindow} defines it. */
+function collectContent(volume: Volume, lowest: number): Float64Array {
+  const { data, padding, geometry } = volume;
+  const columns = geometry.size[0];
+  const longest = Math.min(CONSTANT_RUN, columns);
+  const stride = Math.max(1, Math.ceil(data.length / SAMPLE_LIMIT));
+  const content = new Float64Array(Math.ceil(data.length / stride));
+  let kept = 0;
+  let seen = 0;
+  for (let row = 0; row < data.length; row += columns) {
+    for (let start = row; start < row + columns; ) {
+      const x = data[start]!;
+      let end = start + 1;
+      while (end < row + columns && data[end] === x) end++;
+      if (end - start < longest && x !== lowest && Number.isFinite(x)) {
+        for (let n = start; n < end; n++) {
+          if (padding !== undefined && padding[n] !== 0) continue;
+          if (seen++ % stride === 0) content[kept++] = x;
+        }
+      }
+      start = end;
+    }
+  }
+  return content.subarray(0, kept);
+}
+
+function rankOf(count: number, percentile: number): number {
+  return Math.min(count - 1, Math.max(0, Math.round((percentile / 100) * (count - 1))));
+}
+
+/** The value of 0-based rank `rank`; reorders `values` (Hoare's selection, linear time). */
+function selectRank(values: Float64Array, rank: number): number {
+  let left = 0;
+  let right = values.length - 1;
+  while (left < right) {
+    const pivot = values[(left + right) >> 1]!;
+    let i = left;
+    let j = right;
+    while (i <= j) {
+      while (values[i]! < pivot) i++;
+      while (values[j]! > pivot) j--;
+      if (i <= j) {
+        const swap = values[i]!;
+        values[i++] = values[j]!;
+        values[j--] = swap;
+      }
+    }
+    if (rank <= j) right = j;
+    else if (rank >= i) left = i;
+    else break;
+  }
+  return values[rank]!;
+}

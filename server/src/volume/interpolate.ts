@@ -1,0 +1,106 @@
+import type { IndexMap, Vec3 } from './geometry.ts';
+
+/** Half-open run of columns `[first, end)`. */
+export interface Span {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** A point this close (voxels) to the outer face of a box still belongs to it: rounding of the index map. */
+const EDGE_TOLERANCE = 1e-6;
+
+/** Inclusive index range per axis, voxel centres; a point belongs to it up to half a voxel outside. */
+export interface Box {
+  readonly low: Vec3;
+  readonly high: Vec3;
+}
+
+/** The box of all voxels of a grid. */
+export function wholeBox(size: Vec3): Box {
+  return { low: [0, 0, 0], high: [size[0] - 1, size[1] - 1, size[2] - 1] };
+}
+
+/** Source index of target voxel (0, row, slice), and how it moves with the column. */
+export function startOfRow(map: IndexMap, row: number, slice: number): Vec3 {
+  const at = (axis: 0 | 1 | 2): number => map.offset[axis] + map.columns[1][axis] * row + map.columns[2][axis] * slice;
+  return [at(0), at(1), at(2)];
+}
+
+/** The columns of a target row whose points lie in `box`, up to half a voxel beyond its outer centres. */
+export function clipRow(start: Vec3, step: Vec3, columns: number, box: Box): Span {
+  let first = 0;
+  let last = columns - 1;
+  for (let axis = 0; axis < 3; axis++) {
+    const low = box.low[axis]! - 0.5 - EDGE_TOLERANCE;
+    const high = box.high[axis]! + 0.5 + EDGE_TOLERANCE;
+    const from = start[axis]!;
+    const slope = step[axis]!;
+    if (Math.abs(slope) < 1e-12) {
+      if (from < low || from > high) return { first: 0, end: 0 };
+      continue;
+    }
+    const a = (low - from) / slope;
+    const b = (high - from) / slope;
+    first = Math.max(first, Math.ceil(Math.min(a, b)));
+    last = Math.min(last, Math.floor(Math.max(a, b)));
+  }
+  return last < first ? { first: 0, end: 0 } : { first, end: last + 1 };
+}
+
+/**
+ * Trilinear values of one target row, written to `out[outOffset + column]` for the columns of `span`. Points beyond the
+ * outermost voxel centres take the value at the centre.
+ */
+export function interpolateRow(
+  source: Float32Array,
+  size: Vec3,
+  start: Vec3,
+  step: Vec3,
+  span: Span,
+  out: Float32Array,
+  outOffset: number,
+): void {
+  const [columns, rows, slices] = size;
+  const plane = columns * rows;
+  const [x0, y0, z0] = start;
+  const [dx, dy, dz] = step;
+  for (let c = span.first; c < span.end; c++) {
+    const x = Math.min(columns - 1, Math.max(0, x0 + c * dx));
+    const y = Math.min(rows - 1, Math.max(0, y0 + c * dy));
+    const z = Math.min(slices - 1, Math.max(0, z0 + c * dz));
+    const i = Math.trunc(x);
+    const j = Math.trunc(y);
+    const k = Math.trunc(z);
+    const n = k * plane + j * columns + i;
+    const right = i + 1 < columns ? 1 : 0;
+    const down = j + 1 < rows ? columns : 0;
+    const next = k + 1 < slices ? plane : 0;
+    const fx = x - i;
+    const fy = y - j;
+    const fz = z - k;
+    const a = source[n]!;
+    const b = source[n + down]!;
+    const d = source[n + next]!;
+    const e = source[n + down + next]!;
+    const top = a + fx * (source[n + right]! - a);
+    const bottom = b + fx * (source[n + down + right]! - b);
+    const nextTop = d + fx * (source[n + next + right]! - d);
+    const nextBottom = e + fx * (source[n + down + next + right]! - e);
+    const near = top + fy * (bottom - top);
+    const far = nextTop + fy * (nextBottom - nextTop);
+    out[outOffset + c] = near + fz * (far - near);
+  }
+}
+
+/** Element numbers of the nearest source voxel for the columns of `span`, written to `out[column]`. */
+export function nearestRow(size: Vec3, start: Vec3, step: Vec3, span: Span, out: Int32Array): void {
+  const [columns, rows, slices] = size;
+  for (let c = span.first; c < span.end; c++) {
+    // A point half-way between two centres goes to the higher one on every row, whatever the rounding of the map.
+    const i = Math.floor(start[0] + c * step[0] + 0.5 + EDGE_TOLERANCE);
+    const j = Math.floor(start[1] + c * step[1] + 0.5 + EDGE_TOLERANCE);
+    const k = Math.floor(start[2] + c * step[2] + 0.5 + EDGE_TOLERANCE);
+    const row = Math.min(slices - 1, Math.max(0, k)) * rows + Math.min(rows - 1, Math.max(0, j));
+    out[c] = row * columns + Math.min(columns - 1, Math.max(0, i));
+  }
+}

@@ -1,0 +1,131 @@
+import { type Geometry, indexMap, type Vec3, voxelCount } from './geometry.ts';
+import type { IntensityWindow } from './intensity.ts';
+import { type Box, clipRow, interpolateRow, nearestRow, startOfRow, wholeBox } from './interpolate.ts';
+import { findFootprint, shrink, smoothAxis } from './prefilter.ts';
+import { createVolume, type Volume } from './volume.ts';
+
+/** Smoothing on the source's own voxels stops here; more is first averaged in blocks, which saves memory and time. */
+const LONGEST_BOX = 4;
+
+/** What {@link resample} needs to know besides the grids. */
+export interface ResampleOptions {
+  /** Value of target voxels outside the source, in the unit of the result. */
+  readonly outside: number;
+  /** Maps values to [0, 1] before anything is mixed, so that padding without a tag weighs no more than air. */
+  readonly window?: IntensityWindow;
+}
+
+/** A volume on a new grid. */
+export interface Resampled {
+  readonly volume: Volume & { readonly data: Float32Array };
+  /** One byte a target voxel: 1 = its centre lies outside the box of the source's voxels. */
+  readonly outside: Uint8Array;
+}
+
+/**
+ * The volume on another grid: trilinear, float32. Along source axes where the target is coarser a box as wide as the
+ * target's spacing is laid over the source first (no aliasing). Padding voxels are replaced by the lowest value inside
+ * the scan before anything is mixed (cases.md S8). Between the outer voxel centres and the outer faces the edge value
+ * holds.
+ */
+export function resample(volume: Volume, target: Geometry, options: ResampleOptions): Resampled {
+  const footprint = findFootprint(volume.geometry, target);
+  const factor = (axis: 0 | 1 | 2): number =>
+    footprint[axis] >= LONGEST_BOX ? Math.min(Math.floor(footprint[axis] / 2), volume.geometry.size[axis]) : 1;
+  const factors: Vec3 = [factor(0), factor(1), factor(2)];
+  const field = shrink(volume, factors, options.window);
+  for (const axis of [0, 1, 2] as const) smoothAxis(field, axis, footprint[axis] / factors[axis]);
+
+  const map = indexMap(target, field.geometry);
+  const { isInside, spans } = insideSpans(volume.geometry, target);
+  const [columns, rows, slices] = target.size;
+  const out = new Float32Array(voxelCount(target)).fill(options.outside);
+  for (let row = 0; row < rows * slices; row++) {
+    const start = startOfRow(map, row % rows, Math.floor(row / rows));
+    const span = { first: spans[2 * row]!, end: spans[2 * row + 1]! };
+    interpolateRow(field.data, field.geometry.size, start, map.columns[0], span, out, row * columns);
+  }
+  return { volume: createVolume(out, target), outside: isInside.map((inside) => 1 - inside) };
+}
+
+/**
+ * Class indices on another grid, nearest voxel; 0 outside the source. Labels are `[slice, row, column]` uint8.
+ */
+export function resampleLabels(labels: Uint8Array, source: Geometry, target: Geometry): Uint8Array {
+  createVolume(labels, source);
+  const [columns, rows, slices] = target.size;
+  const out = new Uint8Array(voxelCount(target));
+  const nearest = nearestVoxels(source, target);
+  for (let k = 0; k < slices; k++) {
+    const elements = nearest(k);
+    const first = k * rows * columns;
+    for (let n = 0; n < elements.length; n++) if (elements[n]! >= 0) out[first + n] = labels[elements[n]!]!;
+  }
+  return out;
+}
+
+/**
+ * For each slice of `target`, the element number of the nearest voxel of `source`, `[row, column]` int32, -1 outside.
+ * The array is used again by the next call.
+ */
+export function nearestVoxels(source: Geometry, target: Geometry): (slice: number) => Int32Array {
+  const map = indexMap(target, source);
+  const [columns, rows] = target.size;
+  const out = new Int32Array(rows * columns);
+  const box = wholeBox(source.size);
+  return (slice) => {
+    out.fill(-1);
+    for (let j = 0; j < rows; j++) {
+      const start = startOfRow(map, j, slice);
+      const span = clipRow(start, map.columns[0], columns, box);
+      nearestRow(source.size, start, map.columns[0], span, out.subarray(j * columns, (j + 1) * columns));
+    }
+    return out;
+  };
+}
+
+/**
+ * Carries arrays from one grid to another a slice at a time, trilinear, without smoothing: for probabilities, which are
+ * then decided where the reader looks. Memory is one target slice for each array.
+ *
+ * Returned function: the values of slice `k` of `target` for each of `fields` (each `[slice, row, column]` float32 on
+ * `source`), `[row, column]`, 0 outside `box` (default: the whole source). Its arrays are used again by the next call.
+ */
+export function sliceMapper(
+  fields: readonly Float32Array[],
+  source: Geometry,
+  target: Geometry,
+  box: Box = wholeBox(source.size),
+): (slice: number) => readonly Float32Array[] {
+  for (const field of fields) createVolume(field, source);
+  const map = indexMap(target, source);
+  const [columns, rows] = target.size;
+  const out = fields.map(() => new Float32Array(rows * columns));
+  return (slice) => {
+    for (const values of out) values.fill(0);
+    for (let j = 0; j < rows; j++) {
+      const start = startOfRow(map, j, slice);
+      const span = clipRow(start, map.columns[0], columns, box);
+      if (span.end === 0) continue;
+      for (let n = 0; n < fields.length; n++)
+        interpolateRow(fields[n]!, source.size, start, map.columns[0], span, out[n]!, j * columns);
+    }
+    return out;
+  };
+}
+
+/** For each target row the columns inside the source box, and the same as one byte a voxel (1 = inside). */
+function insideSpans(source: Geometry, target: Geometry): { isInside: Uint8Array; spans: Int32Array } {
+  const map = indexMap(target, source);
+  const box = wholeBox(source.size);
+  const [columns, rows, slices] = target.size;
+  const spans = new Int32Array(2 * rows * slices);
+  const isInside = new Uint8Array(voxelCount(target));
+  for (let row = 0; row < rows * slices; row++) {
+    const span = clipRow(startOfRow(map, row % rows, Math.floor(row / rows)), map.columns[0], columns, box);
+    spans[2 * row] = span.first;
+    spans[2 * row + 1] = span.end;
+    isInside.fill(1, row * columns + span.first, row * columns + span.end);
+  }
+  return { isInside, spans };
+}

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { createGeometry, type Geometry, type Vec3 } from '../../../server/src/volume/geometry.ts';
+
+/** Directions of a grid turned by three angles (radians). */
+export function turnedDirection(a: number, b: number, c: number): Geometry['direction'] {
+  const [ca, sa, cb, sb, cc, sc] = [a, b, c].flatMap((t) => [Math.cos(t), Math.sin(t)]) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return [
+    [cb * cc, cb * sc, -sb],
+    [sa * sb * cc - ca * sc, sa * sb * sc + ca * cc, sa * cb],
+    [ca * sb * cc + sa * sc, ca * sb * sc - sa * cc, ca * cb],
+  ];
+}
+
+/** A grid whose box is centred on the patient origin. */
+export function centredGrid(size: Vec3, spacingMm: Vec3, direction: Geometry['direction']): Geometry {
+  const at = (axis: 0 | 1 | 2): number =>
+    -[0, 1, 2].reduce((sum, t) => sum + (direction[t]![axis]! * spacingMm[t]! * (size[t]! - 1)) / 2, 0);
+  return createGeometry({ size, spacingMm, origin: [at(0), at(1), at(2)], direction });
+}
+
+export const axialDirection: Geometry['direction'] = [
+  [1, 0, 0],
+  [0, 1, 0],
+  [0, 0, 1],
+];
+export const coronalDirection: Geometry['direction'] = [
+  [1, 0, 0],
+  [0, 0, -1],
+  [0, 1, 0],
+];
+export const sagittalDirection: Geometry['direction'] = [
+  [0, 1, 0],
+  [0, 0, -1],
+  [-1, 0, 0],
+];
+
+/** Random oblique grids of up to `most` voxels an axis. */
+export function obliqueGrids(least: number, most: number): fc.Arbitrary<Geometry> {
+  const angle = fc.double({ min: -3, max: 3, noNaN: true });
+  const count = fc.integer({ min: least, max: most });
+  const spacing = fc.double({ min: 0.4, max: 6, noNaN: true });
+  return fc
+    .record({
+      angles: fc.tuple(angle, angle, angle),
+      size: fc.tuple(count, count, count),
+      spacingMm: fc.tuple(spacing, spacing, spacing),
+    })
+    .map(({ angles, size, spacingMm }) => centredGrid(size, spacingMm, turnedDirection(...angles)));
+}

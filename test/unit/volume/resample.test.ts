@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  type Geometry,
+  indexToPatient,
+  patientToIndex,
+  planeGrid,
+  type Vec3,
+} from '../../../server/src/volume/geometry.ts';
+import { resample, resampleLabels, sliceMapper } from '../../../server/src/volume/resample.ts';
+import { createVolume, type Volume } from '../../../server/src/volume/volume.ts';
+import { axialDirection, centredGrid, coronalDirection, obliqueGrids } from './grids.ts';
+
+type Paint = (position: Vec3) => number;
+
+function paint(g: Geometry, value: Paint): Float32Array {
+  const data = new Float32Array(g.size[0] * g.size[1] * g.size[2]);
+  let n = 0;
+  for (let k = 0; k < g.size[2]; k++)
+    for (let j = 0; j < g.size[1]; j++)
+      for (let i = 0; i < g.size[0]; i++) data[n++] = value(indexToPatient(g, [i, j, k]));
+  return data;
+}
+
+/** Calls back for every voxel of `target` with its distance (source voxels) to the nearest face of the source box. */
+function eachDepth(source: Geometry, target: Geometry, visit: (n: number, depth: Vec3, at: Vec3) => void): void {
+  let n = 0;
+  for (let k = 0; k < target.size[2]; k++)
+    for (let j = 0; j < target.size[1]; j++)
+      for (let i = 0; i < target.size[0]; i++) {
+        const at = indexToPatient(target, [i, j, k]);
+        const index = patientToIndex(source, at);
+        const depth = (axis: 0 | 1 | 2) => Math.min(index[axis] + 0.5, source.size[axis] - 0.5 - index[axis]);
+        visit(n++, [depth(0), depth(1), depth(2)], at);
+      }
+}
+
+test('a linear ramp is exact inside, between random oblique grids, finer or coarser', () => {
+  const rise = fc.double({ min: -2, max: 2, noNaN: true });
+  const slope = fc.tuple(rise, rise, rise);
+  fc.assert(
+    fc.property(obliqueGrids(6, 20), obliqueGrids(4, 12), slope, (source, target, [a, b, c]) => {
+      const ramp: Paint = (p) => a * p[0] + b * p[1] + c * p[2] + 10;
+      const { volume } = resample(createVolume(paint(source, ramp), source), target, { outside: 0 });
+      // The box of the low-pass is at most the target's largest spacing wide; block averaging at most doubles it.
+      const reach = source.spacingMm.map((mm) => 1.5 + (2 * Math.max(...target.spacingMm)) / mm);
+      eachDepth(source, target, (n, depth, at) => {
+        if (depth.some((d, axis) => d < reach[axis]!)) return;
+        assert.ok(Math.abs(volume.data[n]! - ramp(at)) < 1e-3, `${volume.data[n]} is not ${ramp(at)}`);
+      });
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('the same grid gives the same values', () => {
+  const g = centredGrid([7, 6, 5], [1, 1.3, 2], coronalDirection);
+  const data = paint(g, (p) => Math.sin(p[0] * 3) + p[1] * p[2]);
+  const { volume, outside } = resample(createVolume(data, g), g, { outside: -1 });
+  assert.ok(volume.data.every((x, n) => Math.abs(x - data[n]!) < 1e-5));
+  assert.ok(!outside.includes(1));
+});
+
+test('voxels outside the source get the outside value and are reported', () => {
+  const source = centredGrid([8, 8, 8], [1, 1, 1], axialDirection);
+  const target = centredGrid([16, 8, 8], [1, 1, 1], axialDirection);
+  const { volume, outside } = resample(createVolume(new Int16Array(512).fill(5), source), target, { outside: -9 });
+  assert.deepEqual([...volume.data.subarray(0, 16)], [-9, -9, -9, -9, 5, 5, 5, 5, 5, 5, 5, 5, -9, -9, -9, -9]);
+  assert.deepEqual([...outside.subarray(0, 5)], [1, 1, 1, 1, 0]);
+  assert.equal(
+    outside.reduce((sum, x) => sum + x, 0),
+    512,
+  );
+});
+
+test('a fine stripe pattern becomes its mean on a coarse grid instead of aliasing', () => {
+  for (const [count, spacing] of [
+    [64, 0.5],
+    [160, 0.2],
+  ] as const) {
+    const source = centredGrid([count, 16, 16], [spacing, 1, 1], axialDirection);
+    const stripes = new Uint8Array(count * 256).map((_, n) => (n % 2) * 100);
+    const target = planeGrid(source, 'axial', [2, 1, 1]);
+    const { volume } = resample(createVolume(stripes, source), target, { outside: 0 });
+    const row = [...volume.data.subarray(2, target.size[0] - 2)];
+    assert.ok(
+      row.every((x) => Math.abs(x - 50) < 4),
+      `${row}`,
+    );
+  }
+});
+
+test('padding is not mixed into its neighbours: twins with and without it agree', () => {
+  const source = centredGrid([40, 40, 12], [1, 1, 3], axialDirection);
+  const isIn = (p: Vec3) => Math.hypot(p[0], p[1]) < 15;
+  const air = paint(source, (p) => (isIn(p) ? 40 : -1000));
+  const withAir = air.map((x, n) => (n % 97 === 0 ? -1000 : x));
+  const padding = Uint8Array.from(air, (x) => (x === -1000 ? 1 : 0));
+  const marked = withAir.map((x, n) => (padding[n] === 1 ? -2000 : x));
+  const target = planeGrid(source, 'axial', [2, 2, 2]);
+  const a = resample(createVolume(withAir, source), target, { outside: -1000 });
+  const b = resample(createVolume(marked, source, padding), target, { outside: -1000 });
+  assert.deepEqual(a.volume.data, b.volume.data);
+  const c: Volume = createVolume(marked, source);
+  const worst = resample(c, target, { outside: -1000 }).volume.data.reduce((low, x) => Math.min(low, x), 0);
+  assert.equal(worst, -2000, 'without the padding mask the values are mixed');
+});
+
+test('a window maps values to 0..1 before they are mixed', () => {
+  const source = centredGrid([4, 1, 1], [1, 1, 1], axialDirection);
+  const target = centredGrid([2, 1, 1], [2, 1, 1], axialDirection);
+  const options = { outside: 0, window: { low: 0, high: 100 } };
+  const { volume } = resample(createVolume(Int16Array.from([-2000, 100, 100, 900]), source), target, options);
+  // Box of width 2 (1/4, 1/2, 1/4) and half-way interpolation: 1/8, 3/8, 3/8, 1/8 with the edge repeated.
+  assert.deepEqual([...volume.data], [0.5, 1]);
+});
+
+test('labels go to the nearest voxel and are 0 outside', () => {
+  const source = centredGrid([4, 1, 1], [1, 1, 1], axialDirection);
+  const target = centredGrid([12, 1, 1], [0.5, 1, 1], axialDirection);
+  const labels = resampleLabels(Uint8Array.from([1, 2, 3, 4]), source, target);
+  assert.deepEqual([...labels], [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 0, 0]);
+});
+
+test('labels on a turned grid come back to where they were', () => {
+  fc.assert(
+    fc.property(obliqueGrids(3, 6), (g) => {
+      const labels = Uint8Array.from(paint(g, (p) => (p[0] > 0 ? 2 : 1)));
+      // Half the diagonal of a fine voxel is below half the smallest source spacing, so no voxel can be missed.
+      const mm = Math.min(...g.spacingMm) / 2;
+      const fine = planeGrid(g, 'sagittal', [mm, mm, mm]);
+      if (fine.size[0] * fine.size[1] * fine.size[2] > 100_000) return;
+      assert.deepEqual(resampleLabels(resampleLabels(labels, g, fine), fine, g), labels);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('values carried slice by slice equal the trilinear values, 0 outside the box', () => {
+  const source = centredGrid([12, 14, 16], [1, 1, 1], axialDirection);
+  const target = centredGrid([9, 9, 9], [1.1, 0.9, 1.2], coronalDirection);
+  const ramp: Paint = (p) => p[0] + 2 * p[1] - p[2];
+  const slice = sliceMapper([paint(source, ramp), paint(source, () => 1)], source, target);
+  for (let k = 0; k < 9; k++) {
+    const [values, ones] = slice(k);
+    for (let n = 0; n < 81; n++) {
+      const at = indexToPatient(target, [n % 9, Math.floor(n / 9), k]);
+      assert.ok(Math.abs(values![n]! - ramp(at)) < 1e-4);
+      assert.equal(ones![n], 1);
+    }
+  }
+  const empty = sliceMapper([paint(source, () => 1)], source, target, { low: [0, 0, 0], high: [0, 0, 0] });
+  assert.ok(empty(4)[0]!.every((x) => x === 0));
+});
