@@ -14,7 +14,7 @@ export interface Segment {
   readonly label: string;
   readonly category: Code;
   readonly type: Code;
-  readonly anatomicRegion?: Code;
+  readonly anatomicRegion?: Code | undefined;
   /** sRGB 0..255. */
   readonly colour: Vec3;
 }

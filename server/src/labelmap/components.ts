@@ -1,0 +1,117 @@
+import type { Vec3 } from '../volume/geometry.ts';
+
+/** The 26-connected components of one class, as runs of equal voxels along rows. */
+export interface Components {
+  /** Element number of the first voxel of each run. */
+  readonly runStart: readonly number[];
+  readonly runLength: readonly number[];
+  /** Component of each run, from 0 in the order of the first voxel. */
+  readonly runComponent: readonly number[];
+  /** Voxels of each component. */
+  readonly voxels: readonly number[];
+}
+
+/**
+ * The 26-connected components of the voxels that equal `value`. `labels` is `[slice, row, column]` on a grid of
+ * `[columns, rows, slices]`. Two passes with union-find over runs, so time and memory follow the runs, not the voxels.
+ */
+export function findComponents(labels: Uint8Array, size: Vec3, value: number): Components {
+  const [columns, rows, slices] = size;
+  const runStart: number[] = [];
+  const runLength: number[] = [];
+  const parent: number[] = [];
+  // Runs of row r are firstRun[r] .. firstRun[r + 1] - 1.
+  const firstRun = new Int32Array(rows * slices + 1);
+  for (let row = 0; row < rows * slices; row++) {
+    firstRun[row] = runStart.length;
+    const end = (row + 1) * columns;
+    for (let n = row * columns; n < end; n++) {
+      if (labels[n] !== value) continue;
+      const start = n;
+      while (n < end && labels[n] === value) n++;
+      parent.push(runStart.length);
+      runStart.push(start);
+      runLength.push(n - start);
+    }
+    firstRun[row + 1] = runStart.length;
+    const k = Math.floor(row / rows);
+    const j = row - k * rows;
+    if (j > 0) joinRows({ runStart, runLength, parent, firstRun, columns }, row, row - 1);
+    for (let dj = -1; dj <= 1; dj++)
+      if (k > 0 && j + dj >= 0 && j + dj < rows)
+        joinRows({ runStart, runLength, parent, firstRun, columns }, row, row - rows + dj);
+  }
+  return { runStart, runLength, ...numberComponents(parent, runLength) };
+}
+
+/**
+ * Sets to 0, in place, the voxels of `value` that are in too small a component: below `minVoxels`, or not the largest
+ * (the first of equals) when `largestOnly`.
+ */
+export function removeComponents(
+  labels: Uint8Array,
+  size: Vec3,
+  value: number,
+  rule: { readonly largestOnly: boolean; readonly minVoxels: number },
+): void {
+  const { runStart, runLength, runComponent, voxels } = findComponents(labels, size, value);
+  const largest = voxels.reduce((best, count, n) => (count > (voxels[best] ?? 0) ? n : best), 0);
+  for (let run = 0; run < runStart.length; run++) {
+    const component = runComponent[run]!;
+    const isKept = voxels[component]! >= rule.minVoxels && (!rule.largestOnly || component === largest);
+    if (!isKept) labels.fill(0, runStart[run]!, runStart[run]! + runLength[run]!);
+  }
+}
+
+interface Runs {
+  readonly runStart: readonly number[];
+  readonly runLength: readonly number[];
+  readonly parent: number[];
+  readonly firstRun: Int32Array;
+  readonly columns: number;
+}
+
+/** Joins the runs of `row` with those of `other` that touch them, corners included. */
+function joinRows(runs: Runs, row: number, other: number): void {
+  const { runStart, runLength, parent, firstRun, columns } = runs;
+  const shift = (row - other) * columns;
+  let b = firstRun[other]!;
+  for (let a = firstRun[row]!; a < firstRun[row + 1]!; a++) {
+    const from = runStart[a]! - shift;
+    const to = from + runLength[a]!;
+    while (b < firstRun[other + 1]! && runStart[b]! + runLength[b]! < from) b++;
+    for (let c = b; c < firstRun[other + 1]! && runStart[c]! <= to; c++) join(parent, a, c);
+  }
+}
+
+function join(parent: number[], a: number, b: number): void {
+  const rootA = findRoot(parent, a);
+  const rootB = findRoot(parent, b);
+  // The earlier run is the root, so components are numbered by their first voxel.
+  if (rootA < rootB) parent[rootB] = rootA;
+  else parent[rootA] = rootB;
+}
+
+function findRoot(parent: number[], run: number): number {
+  let at = run;
+  while (parent[at] !== at) {
+    parent[at] = parent[parent[at]!]!;
+    at = parent[at]!;
+  }
+  return at;
+}
+
+function numberComponents(
+  parent: number[],
+  runLength: readonly number[],
+): { runComponent: number[]; voxels: number[] } {
+  const runComponent: number[] = [];
+  const voxels: number[] = [];
+  for (let run = 0; run < parent.length; run++) {
+    const root = findRoot(parent, run);
+    const component = root === run ? voxels.push(0) - 1 : runComponent[root]!;
+    runComponent.push(component);
+    voxels[component]! += runLength[run]!;
+  }
+  return { runComponent, voxels };
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { applySegmentRules, decideLabels } from '../../../server/src/labelmap/decide.ts';
+import { axialDirection, centredGrid } from '../volume/grids.ts';
+
+function decided(...foreground: number[][]): number[] {
+  const out = new Uint8Array(foreground[0]!.length);
+  decideLabels(
+    foreground.map((row) => Float32Array.from(row)),
+    out,
+  );
+  return [...out];
+}
+
+test('one foreground class wins from one half on', () => {
+  assert.deepEqual(decided([0, 0.49, 0.5, 1]), [0, 0, 1, 1]);
+});
+
+test('of several classes the most probable wins, ties going to the segment with the lower number', () => {
+  assert.deepEqual(decided([0.2, 0.5, 0.3, 0.4, 0], [0.3, 0.3, 0.4, 0.4, 0]), [0, 1, 2, 1, 0]);
+});
+
+test('labels are written from the offset on', () => {
+  const out = new Uint8Array(4).fill(9);
+  decideLabels([Float32Array.from([1, 0])], out, 1);
+  assert.deepEqual([...out], [9, 1, 0, 9]);
+});
+
+test('the least volume is in millilitres of the grid, and rules hold per segment', () => {
+  const geometry = centredGrid([8, 1, 1], [10, 10, 5], axialDirection);
+  const labels = Uint8Array.from([1, 1, 0, 1, 2, 0, 2, 2]);
+  applySegmentRules(labels, geometry, [
+    { number: 1, largestComponent: false, minVolumeMl: 0.6 },
+    { number: 2, largestComponent: true, minVolumeMl: 0 },
+  ]);
+  assert.deepEqual([...labels], [1, 1, 0, 0, 0, 0, 2, 2]);
+});

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { squaredDistances } from '../../../server/src/labelmap/distance.ts';
+import type { Labelmap } from '../../../server/src/labelmap/labelmap.ts';
+import {
+  countVoxels,
+  dice,
+  diceOf,
+  hausdorff95Mm,
+  volumeErrorMl,
+  voxelsToMl,
+} from '../../../server/src/labelmap/metrics.ts';
+import type { Vec3 } from '../../../server/src/volume/geometry.ts';
+import { axialDirection, centredGrid } from '../volume/grids.ts';
+
+function row(labels: readonly number[], spacingMm: Vec3 = [1, 1, 1]): Labelmap {
+  const geometry = centredGrid([labels.length, 1, 1], spacingMm, axialDirection);
+  return { data: Uint8Array.from(labels), geometry, segments: [] };
+}
+
+test('Dice is twice the shared voxels over the sum', () => {
+  assert.equal(dice(row([1, 1, 1, 0, 2]), row([0, 1, 1, 1, 1]), 1), 4 / 7);
+  assert.equal(dice(row([1, 1, 1, 0, 2]), row([0, 1, 1, 1, 1]), 2), 0);
+});
+
+test('nothing against nothing is 1, and 500 voxels against none is 0', () => {
+  assert.equal(diceOf({ a: 0, b: 0, both: 0 }), 1);
+  assert.equal(diceOf({ a: 500, b: 0, both: 0 }), 0);
+  assert.equal(diceOf({ a: 0, b: 500, both: 0 }), 0);
+});
+
+test('labelmaps on different grids are not compared', () => {
+  assert.throws(() => dice(row([1, 1]), row([1, 1], [1.1, 1, 1]), 1), RangeError);
+  assert.throws(() => hausdorff95Mm(row([1, 1]), row([1, 1, 1]), 1), RangeError);
+});
+
+test('volumes count voxels times the distance between slices, not their thickness', () => {
+  assert.equal(voxelsToMl(1000, [0.5, 0.8, 2.5]), 1);
+  assert.equal(countVoxels(row([1, 2, 1, 0]), 1), 2);
+  assert.equal(volumeErrorMl(row([1, 1, 1, 0], [10, 10, 10]), row([1, 0, 0, 0], [10, 10, 10]), 1), 2);
+});
+
+test('the Hausdorff distance is in mm along each axis', () => {
+  const a = row([1, 0, 0, 0, 0], [2.5, 1, 1]);
+  assert.equal(hausdorff95Mm(a, a, 1), 0);
+  assert.equal(hausdorff95Mm(a, row([0, 0, 0, 1, 0], [2.5, 1, 1]), 1), 7.5);
+});
+
+test('the Hausdorff distance leaves out the farthest twentieth of the surface', () => {
+  const a = new Array(100).fill(0).map((_, n) => (n < 40 && n % 2 === 0 ? 1 : 0));
+  const b = a.map((x, n) => (n === 90 ? 1 : x));
+  assert.equal(hausdorff95Mm(row(a), row(b), 1), 0, '1 of 21 voxels is farther');
+  const c = a.map((x, n) => (n === 90 || n === 92 ? 1 : x));
+  assert.equal(hausdorff95Mm(row(a), row(c), 1), 52, '2 of 22 voxels are farther');
+});
+
+test('the distance to an empty segment is null, between two empty ones 0', () => {
+  assert.equal(hausdorff95Mm(row([0, 1]), row([0, 0]), 1), null);
+  assert.equal(hausdorff95Mm(row([0, 0]), row([0, 0]), 1), 0);
+});
+
+test('squared distances equal the brute force ones', () => {
+  const spacing = [0.7, 1.3, 3] as const;
+  const size = [5, 4, 3] as const;
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { minLength: 60, maxLength: 60 }), (bits) => {
+      const mask = Uint8Array.from(bits, Number);
+      if (!mask.includes(1)) return;
+      const place = (n: number) => [
+        (n % 5) * spacing[0],
+        (Math.floor(n / 5) % 4) * spacing[1],
+        Math.floor(n / 20) * spacing[2],
+      ];
+      const found = squaredDistances(mask, size, spacing);
+      for (let n = 0; n < 60; n++) {
+        let nearest = Number.POSITIVE_INFINITY;
+        for (let m = 0; m < 60; m++)
+          if (mask[m] === 1)
+            nearest = Math.min(
+              nearest,
+              place(n).reduce((sum, x, t) => sum + (x - place(m)[t]!) ** 2, 0),
+            );
+        assert.ok(Math.abs(found[n]! - nearest) < 1e-9);
+      }
+    }),
+  );
+});

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dilate, meanUncertainty, normalisedEntropy } from '../../../server/src/labelmap/uncertainty.ts';
+import { axialDirection, centredGrid } from '../volume/grids.ts';
+
+test('normalised entropy equals the values worked out by hand', () => {
+  const two = normalisedEntropy([Float64Array.of(0.9, 0.99, 0.5, 1), Float64Array.of(0.1, 0.01, 0.5, 0)]);
+  for (const [n, expected] of [0.468996, 0.080793, 1, 0].entries()) assert.ok(Math.abs(two[n]! - expected) < 1e-6);
+  const three = normalisedEntropy([[0.7], [0.2], [0.1]]);
+  assert.ok(Math.abs(three[0]! - 0.729847) < 1e-6);
+  assert.throws(() => normalisedEntropy([[1]]), RangeError);
+});
+
+const geometry = centredGrid([7, 1, 1], [2, 1, 1], axialDirection);
+
+test('uncertainty is averaged over the dilated mask only', () => {
+  const uncertainty = Float32Array.of(1, 1, 0.25, 0.5, 0.75, 1, 1);
+  const labels = Uint8Array.of(0, 0, 0, 3, 0, 0, 0);
+  assert.equal(meanUncertainty(uncertainty, labels, geometry, 2), 0.5);
+  assert.equal(meanUncertainty(uncertainty, labels, geometry, 0), 0.5);
+  assert.equal(meanUncertainty(uncertainty, labels, geometry, 4), 3.5 / 5);
+});
+
+test('without any label it is the mean of what the network saw, never NaN', () => {
+  const uncertainty = Float32Array.of(1, 0, 0, 0, 0, 0, 0.5);
+  const none = new Uint8Array(7);
+  assert.equal(meanUncertainty(uncertainty, none, geometry, 2, Uint8Array.of(1, 0, 0, 0, 0, 0, 1)), 0.75);
+  assert.equal(meanUncertainty(uncertainty, none, geometry, 2, new Uint8Array(7)), 0);
+});
+
+test('a mask grows along every axis and stops at the faces', () => {
+  const labels = new Uint8Array(27);
+  labels[13] = 2;
+  assert.ok(dilate(labels, [3, 3, 3], [1, 1, 1]).every((x) => x === 1));
+  assert.deepEqual([...dilate(Uint8Array.of(0, 0, 1, 1, 0, 0), [3, 2, 1], [1, 0, 0])], [0, 1, 1, 1, 1, 0]);
+});
