@@ -1,0 +1,45 @@
+import { toErrorRecord } from '../errors/app-error.ts';
+import type { FromChild, ToChild } from './children.ts';
+
+/** Handles one task after the other; `report` sends progress to the parent. */
+export type TaskHandler<Task, Progress, Result> = (task: Task, report: (progress: Progress) => void) => Promise<Result>;
+
+/**
+ * The child's side of children.ts: waits for the set-up, builds the handler from it, then serves tasks until the parent
+ * kills it or goes away. Ctrl-C in a terminal reaches this process too and is left to the parent.
+ */
+export function serveTasks<SetUp, Task, Progress, Result>(
+  build: (setUp: SetUp) => TaskHandler<Task, Progress, Result>,
+): void {
+  const send = (message: FromChild) => process.send?.(message);
+  let handle: TaskHandler<Task, Progress, Result> | undefined;
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => undefined);
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (message: ToChild) => {
+    if (message.type === 'start') {
+      handle = build(message.setUp as SetUp);
+      return;
+    }
+    const { id } = message;
+    Promise.resolve()
+      .then(() => {
+        if (!handle) throw new TypeError('a task came before the set-up');
+        return handle(message.task as Task, (progress) => send({ type: 'progress', id, progress }));
+      })
+      .then(
+        (result) => send({ type: 'done', id, result }),
+        (error: unknown) => {
+          // The class and position only: the text of a foreign error may quote an attribute of the patient.
+          if (toErrorRecord(error).code === 'internal') process.stderr.write(`${positionOf(error)}\n`);
+          send({ type: 'failed', id, error: toErrorRecord(error) });
+        },
+      );
+  });
+}
+
+function positionOf(error: unknown): string {
+  if (!(error instanceof Error)) return `child fault: ${typeof error}`;
+  const positions = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return [`child fault: ${error.name}`, ...positions.slice(0, 8)].join('\n');
+}

@@ -1,0 +1,200 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { AppError, type ErrorRecord, fromErrorRecord } from '../errors/app-error.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** What parent and child say to each other; bodies are plain data (structured clone). */
+export type ToChild =
+  | { readonly type: 'start'; readonly setUp: unknown }
+  | { readonly type: 'task'; readonly id: number; readonly task: unknown };
+export type FromChild =
+  | { readonly type: 'progress'; readonly id: number; readonly progress: unknown }
+  | { readonly type: 'done'; readonly id: number; readonly result: unknown }
+  | { readonly type: 'failed'; readonly id: number; readonly error: ErrorRecord };
+
+/** A process that is there only while it has work: the scale-to-zero part. */
+export interface Child<Task, Progress, Result> {
+  /**
+   * Runs one task in the process, after those asked for before; starts the process when there is none.
+   * @throws AppError `job-cancelled` when `signal` aborts (the process is killed, because a running network cannot be
+   * stopped otherwise), `child-lost` when the process ends by itself, or what the task threw.
+   */
+  run(
+    task: Task,
+    options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+  ): Promise<Result>;
+  /** Process id while there is a process. */
+  readonly pid: number | undefined;
+  /** Kills the process and waits for its end. */
+  close(): Promise<void>;
+}
+
+export interface ChildOptions {
+  readonly kind: 'infer' | 'train';
+  /** TypeScript module that calls `serveTasks` (child-side.ts). */
+  readonly entry: URL;
+  /** Sent as the first message; secrets travel here and never in arguments or the environment. */
+  readonly setUp: unknown;
+  /** The process ends after this long without a task, milliseconds. */
+  readonly idleMs: number;
+  /** True lowers its priority below the server's and the other children's. */
+  readonly background?: boolean;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+const firstDelayMs = 250;
+const longestDelayMs = 30_000;
+
+/** A child that does not run yet; the first task starts it. */
+export function createChild<Task, Progress, Result>(options: ChildOptions): Child<Task, Progress, Result> {
+  const { kind, log, metrics } = options;
+  let child: ChildProcess | undefined;
+  let idle: NodeJS.Timeout | undefined;
+  let tail: Promise<unknown> = Promise.resolve();
+  let taskId = 0;
+  /** Ends in the middle of a task, one after the other: each doubles the wait before the next start. */
+  let losses = 0;
+  let lastLossAt = 0;
+
+  const kill = async () => {
+    const ending = child;
+    if (!ending) return;
+    const ended = new Promise((resolve) => ending.once('exit', resolve));
+    ending.kill('SIGKILL');
+    await ended;
+  };
+  const start = async (signal: AbortSignal) => {
+    if (child) return child;
+    const delayMs = losses === 0 ? 0 : Math.min(firstDelayMs * 2 ** (losses - 1), longestDelayMs);
+    await pause(lastLossAt + delayMs - Date.now(), signal);
+    const started = forkChild(options);
+    child = started;
+    metrics.childrenRunning.inc({ kind });
+    started.once('exit', (exitCode, endSignal) => {
+      if (child === started) child = undefined;
+      metrics.childrenRunning.dec({ kind });
+      log.debug('Child ended', { kind, exitCode: exitCode ?? undefined, signal: endSignal ?? undefined });
+    });
+    return started;
+  };
+  const runNow = async (task: Task, { signal, onProgress }: Parameters<Child<Task, Progress, Result>['run']>[1]) => {
+    clearTimeout(idle);
+    if (signal.aborted) throw cancelled();
+    const target = await start(signal);
+    const abort = () => target.kill('SIGKILL');
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      const result = await exchange<Progress, Result>(target, ++taskId, task, onProgress);
+      losses = 0;
+      return result;
+    } catch (error) {
+      if (signal.aborted) throw cancelled();
+      if (error instanceof AppError && error.code === 'child-lost') {
+        losses += 1;
+        lastLossAt = Date.now();
+        metrics.childrenLostTotal.inc({ kind });
+        log.warn('Child lost', { kind, count: losses });
+      }
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      clearTimeout(idle);
+      idle = setTimeout(() => void kill(), options.idleMs);
+      idle.unref();
+    }
+  };
+  return {
+    run(task, runOptions) {
+      const result = tail.then(() => runNow(task, runOptions));
+      tail = result.catch(() => undefined);
+      return result;
+    },
+    get pid() {
+      return child?.pid;
+    },
+    async close() {
+      clearTimeout(idle);
+      await kill();
+    },
+  };
+}
+
+function forkChild({ entry, setUp, background }: ChildOptions): ChildProcess {
+  const child = fork(fileURLToPath(entry), {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+    serialization: 'advanced',
+    // Its stdout goes to our stderr: stdout belongs to the answers of the command line.
+    stdio: ['ignore', 2, 2, 'ipc'],
+    env: withoutSecrets(process.env),
+  });
+  // Failed sends and starts end in `exit` too, where they are told.
+  child.on('error', () => undefined);
+  if (background && child.pid !== undefined) {
+    try {
+      setPriority(child.pid, constants.priority.PRIORITY_LOW);
+    } catch {
+      // It ended at once; `exit` tells.
+    }
+  }
+  child.send({ type: 'start', setUp } satisfies ToChild, () => undefined);
+  return child;
+}
+
+function exchange<Progress, Result>(
+  child: ChildProcess,
+  id: number,
+  task: unknown,
+  onProgress: (progress: Progress) => void,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void) => {
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      act();
+    };
+    const onExit = (exitCode: number | null, signal: string | null) => {
+      const how = signal ? `by ${signal}` : `with code ${exitCode}`;
+      settle(() => reject(new AppError('child-lost', `The worker process ended ${how}.`)));
+    };
+    const onMessage = (message: FromChild) => {
+      if (message.id !== id) return;
+      if (message.type === 'progress') onProgress(message.progress as Progress);
+      else if (message.type === 'done') settle(() => resolve(message.result as Result));
+      else settle(() => reject(fromErrorRecord(message.error)));
+    };
+    child.on('message', onMessage);
+    child.once('exit', onExit);
+    if (child.exitCode !== null || child.signalCode !== null) return onExit(child.exitCode, child.signalCode);
+    child.send({ type: 'task', id, task } satisfies ToChild, () => undefined);
+  });
+}
+
+/** The parent's environment without connection strings: the child needs neither database nor settings from there. */
+function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => name !== 'DATABASE_URL' && !name.startsWith('UNCOL_')),
+  );
+}
+
+function cancelled(): AppError {
+  return new AppError('job-cancelled', 'The job was cancelled.');
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }
+    function stop() {
+      clearTimeout(timer);
+      reject(cancelled());
+    }
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}
