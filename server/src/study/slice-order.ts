@@ -173,7 +173,7 @@ function checkGaps(alongMm: readonly number[]): void {
     const positions = missing.slice(0, 10).map((mm) => Number(mm.toFixed(2)));
     throw new AppError(
       'series-missing-slices',
-      `${missing.length} slices are missing, at ${positions.join(', ')} mm along the slice direction.`,
+      `No slice at ${positions.join(', ')} mm along the slice direction (${missing.length} missing).`,
       { missing: missing.length, positionsMm: positions, spacingMm: usual },
     );
   }
