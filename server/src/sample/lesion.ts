@@ -34,7 +34,7 @@ export function drawLesion(seed: number, colin: Colin27, brightTissue: number): 
     Math.max(-largestLogRadius, Math.min(largestLogRadius, log)),
   );
   const reach = Math.max(...halfAxes) * Math.exp(largestLogRadius) * 1.1;
-  return { centre, frame, border, reach, level: brightTissue + random.uniform(0.2, 0.5) };
+  return { centre, frame, border, reach, level: brightTissue + random.uniform(0.2, 0.5) * Math.max(1, brightTissue) };
 }
 
 /**

@@ -143,7 +143,7 @@ export interface AcquiredRow {
 export function createAcquisition(subject: Subject, scan: Scan, seed: number): (y: number, z: number) => AcquiredRow {
   const sample = createRowSampler(subject);
   const { grid, spread, border } = scan;
-  const [columns, rows, slices] = grid.size;
+  const [columns, rows] = grid.size;
   const noise = noiseTable();
   const noiseSeed = Math.floor(Random.for(seed, 'noise').next() * 4294967296);
   const isBorder = (n: number, axis: 0 | 1 | 2): boolean =>
@@ -155,12 +155,15 @@ export function createAcquisition(subject: Subject, scan: Scan, seed: number): (
       const [x0, y0, z0] = [grid.start[0] + dx, grid.start[1] + y * grid.step[1], grid.start[2] + z * grid.step[2]];
       sample({ x: x0, stepX: grid.step[0], y: y0 + dy, z: z0 + dz }, signal, truth);
     }
-    const isEmptyRow = y < 0 || y >= rows || z < 0 || z >= slices || isBorder(y, 1) || isBorder(z, 2);
+    const isEmptyRow = isBorder(y, 1) || isBorder(z, 2);
     for (let x = 0; x < columns; x++) {
       truth[x] = 2 * truth[x]! >= spread.length ? 1 : 0;
       const mean = signal[x]! / spread.length;
+      const isEmpty = isEmptyRow || isBorder(x, 0);
       let level = 0;
-      if (!isEmptyRow && mean >= scan.floor && !isBorder(x, 0)) {
+      // What the scan does not show is not asked for.
+      if (isEmpty) truth[x] = 0;
+      if (!isEmpty && mean >= scan.floor) {
         const hash = mix(noiseSeed ^ Math.imul(x + columns * (y + rows * z), 0x9e3779b1));
         const real = mean + scan.noise * noise[hash & 65535]!;
         const imaginary = scan.noise * noise[hash >>> 16]!;

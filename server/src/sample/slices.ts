@@ -31,14 +31,17 @@ export interface GeneratedSlices {
   readonly context: Volume & { readonly data: Float32Array };
 }
 
-/** Plane and spacing with which {@link generateSlices} scans a subject before it resamples. */
+/**
+ * Plane and spacing with which {@link generateSlices} scans a subject before it resamples: in plane 2..3 mm, slices
+ * 2..6 mm. Finer scans are smoothed to 2 mm before a network sees them, so 2 mm stands for them.
+ */
 export function drawAcquisition(options: SubjectOptions): { readonly plane: Plane; readonly spacingMm: Vec3 } {
   if (options.variation === 'sample') return { plane: 'axial', spacingMm: [2, 2, 2] };
   const random = Random.for(options.seed, 'acquisition');
   const u = random.next();
   const plane: Plane = u < 0.55 ? 'axial' : u < 0.8 ? 'coronal' : 'sagittal';
-  const inPlane = random.next() < 0.6 ? 2 : random.uniform(1.5, 3);
-  const thickness = random.next() < 0.4 ? inPlane : random.uniform(1, 6);
+  const inPlane = random.next() < 0.6 ? 2 : random.uniform(2, 3);
+  const thickness = random.next() < 0.4 ? inPlane : random.uniform(2, 6);
   return { plane, spacingMm: [inPlane, inPlane, thickness] };
 }
 
