@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { AppError } from '../errors/app-error.ts';
+import { type Card, cardSchema } from './card.ts';
+
+/** One version of a model: a folder with `card.json` and the file of weights that the card names. */
+export interface ModelVersion {
+  readonly card: Card;
+  readonly folder: string;
+  /** `seed`: part of the repository, read-only; `service`: made by a round, in `UNCOL_HOME/models`. */
+  readonly origin: 'seed' | 'service';
+}
+
+/** A version with whether requests by name get it. */
+export interface ListedVersion extends ModelVersion {
+  readonly inService: boolean;
+}
+
+/** The models of a server. Folders never change once they have a card. */
+export interface Registry {
+  /** Every version, by name, then newest first. */
+  list(): Promise<readonly ListedVersion[]>;
+  /**
+   * `name`: the version in service; `name@version`: that one.
+   * @throws AppError `model-not-found`, naming what there is; `model-invalid`
+   */
+  resolve(reference: string): Promise<ListedVersion>;
+}
+
+export interface RegistryOptions {
+  /** `models/` of the repository. */
+  readonly seedFolder: string;
+  /** `UNCOL_HOME/models`; need not exist. */
+  readonly serviceFolder: string;
+  /** Versions put in service by promotions; a model that is absent serves its highest seed. */
+  readonly aliases: () => Promise<ReadonlyMap<string, number>>;
+}
+
+/** `models/` of this repository. */
+export const seedFolder = new URL('../../../models/', import.meta.url);
+
+export function createRegistry(options: RegistryOptions): Registry {
+  const list = async () => {
+    const found = [
+      ...(await readVersions(options.seedFolder, 'seed')),
+      ...(await readVersions(options.serviceFolder, 'service')),
+    ];
+    const serving = servingVersions(found, await options.aliases());
+    return found
+      .map((version) => ({ ...version, inService: serving.get(version.card.name) === version.card.version }))
+      .sort((a, b) => compare(a.card.name, b.card.name) || b.card.version - a.card.version);
+  };
+  return {
+    list,
+    async resolve(reference) {
+      const [name, version] = reference.split('@');
+      const versions = await list();
+      const wanted = versions.find(
+        ({ card, inService }) =>
+          card.name === name && (version === undefined ? inService : card.version === Number(version)),
+      );
+      if (wanted) return wanted;
+      const known = versions.map(({ card }) => `${card.name}@${card.version}`);
+      throw new AppError('model-not-found', `There is no model ${reference}; there is ${known.join(', ') || 'none'}.`, {
+        known,
+      });
+    },
+  };
+}
+
+/**
+ * The weights of a version, as bytes of the canonical fp16 vector, read only after their sha256 has been compared.
+ * @throws AppError `model-invalid`
+ */
+export async function readWeights(model: ModelVersion): Promise<Buffer> {
+  const { file, sha256 } = model.card.weights;
+  const bytes = await readFile(join(model.folder, basename(file))).catch((cause) => {
+    throw new AppError('model-invalid', `${nameOf(model)} has no readable file ${basename(file)}.`, {}, { cause });
+  });
+  const found = createHash('sha256').update(bytes).digest('hex');
+  if (found !== sha256) {
+    throw new AppError('model-invalid', `The weights of ${nameOf(model)} do not match their card.`, {
+      expected: sha256.slice(0, 12),
+      found: found.slice(0, 12),
+    });
+  }
+  return bytes;
+}
+
+/** Whether a model was made for series of this modality. */
+export function fits(card: Card, series: { readonly modality: string }): boolean {
+  return card.filter.modality.some((modality) => modality === series.modality);
+}
+
+/** @throws AppError `series-modality-mismatch` unless {@link fits}. */
+export function requireFit(card: Card, series: { readonly modality: string }): void {
+  if (fits(card, series)) return;
+  const wanted = card.filter.modality;
+  throw new AppError(
+    'series-modality-mismatch',
+    `${card.name} is for ${wanted.join(', ')}; the series is ${series.modality || 'of no modality'}.`,
+    { modality: series.modality, wanted },
+  );
+}
+
+/** Reads one folder. @throws AppError `model-invalid` when the card is not valid or names another model. */
+export async function readVersion(folder: string, origin: ModelVersion['origin']): Promise<ModelVersion | undefined> {
+  const text = await readFile(join(folder, 'card.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw error;
+  });
+  // A folder without a card is one in the making: the card is written last.
+  if (text === undefined) return undefined;
+  const parsed = cardSchema.safeParse(parseJson(text));
+  if (!parsed.success) {
+    const where = parsed.error.issues.map((issue) => issue.path.join('.') || 'card').slice(0, 5);
+    throw new AppError('model-invalid', `The card in ${folder} is not valid at ${where.join(', ')}.`);
+  }
+  const { name, version } = parsed.data;
+  if (!folder.endsWith(join(name, String(version)))) {
+    throw new AppError('model-invalid', `The folder ${folder} holds the card of ${name}@${version}.`);
+  }
+  return { card: parsed.data, folder, origin };
+}
+
+async function readVersions(root: string, origin: ModelVersion['origin']): Promise<ModelVersion[]> {
+  const found: ModelVersion[] = [];
+  for (const name of await subfolders(root)) {
+    for (const version of await subfolders(join(root, name))) {
+      if (!/^\d+$/.test(version)) continue;
+      const read = await readVersion(join(root, name, version), origin);
+      if (read) found.push(read);
+    }
+  }
+  return found;
+}
+
+async function subfolders(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+}
+
+function servingVersions(
+  found: readonly ModelVersion[],
+  aliases: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  const serving = new Map<string, number>();
+  for (const { card, origin } of found) {
+    if (origin === 'seed') serving.set(card.name, Math.max(card.version, serving.get(card.name) ?? 0));
+  }
+  for (const [name, version] of aliases) serving.set(name, version);
+  return serving;
+}
+
+function nameOf({ card }: ModelVersion): string {
+  return `${card.name}@${card.version}`;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
