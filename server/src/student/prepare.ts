@@ -1,0 +1,144 @@
+import type { Labelmap } from '../labelmap/labelmap.ts';
+import {
+  type Geometry,
+  indexToPatient,
+  type Plane,
+  patientToIndex,
+  planeGrid,
+  subGrid,
+  type Vec3,
+} from '../volume/geometry.ts';
+import { applyWindow, findIntensityWindow, type IntensityRule, type IntensityWindow } from '../volume/intensity.ts';
+import { nearestVoxels, resample } from '../volume/resample.ts';
+import type { Volume } from '../volume/volume.ts';
+
+/** What a network wants to see; the `input` of a model card fits. */
+export interface PlaneInput {
+  readonly plane: Plane;
+  /** `[column, row, slice]` mm in the plane's own axes. */
+  readonly spacingMm: Vec3;
+  /** `[columns, rows]` of the network's image. */
+  readonly sizePx: readonly [number, number];
+  readonly intensity: IntensityRule;
+}
+
+/** A volume as a network sees it. Pixel (i, j) of `images[k]` is voxel (i, j, k) of `grid`. */
+export interface PreparedSlices {
+  /** Patient-aligned, `[columns, rows]` = the network's image, every slice that the source reaches. */
+  readonly grid: Geometry;
+  /** `[row, column]` float32 in [0, 1], one a slice; views of one array. 0 outside the source. */
+  readonly images: readonly Float32Array[];
+}
+
+/** A reader's word on one prepared slice, `[row, column]` uint8. */
+export interface SliceLabels {
+  /** Class index. */
+  readonly label: Uint8Array;
+  /** 1 where the reader vouches for the label. */
+  readonly known: Uint8Array;
+}
+
+/** At most about this many voxels are looked at to find the content. */
+const CONTENT_SAMPLES = 200_000;
+
+/**
+ * Brings a volume to the plane, spacing, size and value range of a network.
+ *
+ * The window is read from the source voxels (so it does not depend on the network's grid) and applied before
+ * resampling, so an outlier or untagged padding cannot bleed into its neighbours. Slices keep the axis order of
+ * {@link planeGrid}. Where the scan fits into the image it is centred; where it does not, the image is centred on
+ * the content (the voxels above the mean), as far as it stays within the scan.
+ *
+ * Throws `series-no-contrast` for a constant volume.
+ */
+export function prepareSlices(volume: Volume, input: PlaneInput): PreparedSlices {
+  const window = findIntensityWindow(volume, input.intensity);
+  const whole = planeGrid(volume.geometry, input.plane, input.spacingMm);
+  const centre = patientToIndex(whole, findContentCentre(volume, window));
+  const [columns, rows] = input.sizePx;
+  const start: Vec3 = [placeImage(whole.size[0], columns, centre[0]), placeImage(whole.size[1], rows, centre[1]), 0];
+  const grid = subGrid(whole, start, [columns, rows, whole.size[2]]);
+  const { data } = resample(volume, grid, { outside: 0, window }).volume;
+  const images = Array.from({ length: whole.size[2] }, (_, k) =>
+    data.subarray(k * rows * columns, (k + 1) * rows * columns),
+  );
+  return { grid, images };
+}
+
+/**
+ * Carries a reader's labelmap, on the source grid, to the prepared slices: nearest voxel.
+ *
+ * A pixel is known when its centre lies in a source voxel of an approved slice (`approvedSlices`: k of the source
+ * grid), that is within half a slice of it. Pixels outside the source are neither labelled nor known.
+ */
+export function labelSlices(
+  labelmap: Labelmap,
+  approvedSlices: ReadonlySet<number>,
+  prepared: PreparedSlices,
+): readonly SliceLabels[] {
+  const [columns, rows, slices] = labelmap.geometry.size;
+  const pixels = columns * rows;
+  const isApproved = Uint8Array.from({ length: slices }, (_, k) => (approvedSlices.has(k) ? 1 : 0));
+  const nearest = nearestVoxels(labelmap.geometry, prepared.grid);
+  return prepared.images.map((image, k) => {
+    const label = new Uint8Array(image.length);
+    const known = new Uint8Array(image.length);
+    for (const [n, voxel] of nearest(k).entries()) {
+      if (voxel < 0) continue;
+      label[n] = labelmap.data[voxel]!;
+      known[n] = isApproved[Math.floor(voxel / pixels)]!;
+    }
+    return { label, known };
+  });
+}
+
+/** First grid index of an image of `length` pixels over `extent` grid voxels whose content lies about `centre`. */
+function placeImage(extent: number, length: number, centre: number): number {
+  if (extent <= length) return Math.floor((extent - length) / 2);
+  return Math.min(extent - length, Math.max(0, Math.round(centre - (length - 1) / 2)));
+}
+
+/**
+ * Patient position of the middle of all bright voxels, from evenly spread samples. Bright is above the level half-way
+ * between the means of what lies below and above it (Ridler and Calvard), so noise in the air does not count.
+ */
+function findContentCentre(volume: Volume, window: IntensityWindow): Vec3 {
+  const { data, padding, geometry } = volume;
+  const [columns, rows, slices] = geometry.size;
+  const stride = Math.max(1, Math.round(Math.cbrt(data.length / CONTENT_SAMPLES)));
+  const levels = 256;
+  // Per level: samples, and the sums of their i, j and k.
+  const table = Array.from({ length: 4 }, () => new Float64Array(levels));
+  for (let k = 0; k < slices; k += stride)
+    for (let j = 0; j < rows; j += stride)
+      for (let i = 0; i < columns; i += stride) {
+        const n = (k * rows + j) * columns + i;
+        const x = padding !== undefined && padding[n] !== 0 ? 0 : applyWindow(data[n]!, window);
+        const level = Math.min(levels - 1, Math.floor(x * levels));
+        for (const [t, value] of [1, i, j, k].entries()) table[t]![level]! += value;
+      }
+  const bright = findBrightLevel(table[0]!);
+  const [count, i, j, k] = table.map((row) => row.subarray(bright).reduce((sum, x) => sum + x, 0));
+  if (!count) return indexToPatient(geometry, [(columns - 1) / 2, (rows - 1) / 2, (slices - 1) / 2]);
+  return indexToPatient(geometry, [i! / count, j! / count, k! / count]);
+}
+
+/** The level from which on a histogram counts as bright. */
+function findBrightLevel(histogram: Float64Array): number {
+  const meanOf = (from: number, to: number): number => {
+    let count = 0;
+    let sum = 0;
+    for (let level = from; level < to; level++) {
+      count += histogram[level]!;
+      sum += histogram[level]! * level;
+    }
+    return count === 0 ? (from + to - 1) / 2 : sum / count;
+  };
+  let level = Math.ceil(meanOf(0, histogram.length));
+  for (let round = 0; round < 30; round++) {
+    const next = Math.ceil((meanOf(0, level) + meanOf(level, histogram.length)) / 2);
+    if (next === level) break;
+    level = next;
+  }
+  return level;
+}
