@@ -163,7 +163,10 @@ export interface Trainer {
   dispose(): Promise<void>;
 }
 
-/** One compiled forward text. `weights` is the flat canonical vector; it may change between runs without rebuilding. */
+/**
+ * One compiled forward text. `weights` is the flat canonical vector; it may change between runs. Fewer samples than the
+ * first axis of the inputs says may be given, the same number in each input: outputs then have that many, too.
+ */
 export interface Predictor {
   readonly table: ParameterTable;
   run(weights: Float32Array, inputs: Arrays): Promise<Arrays>;
@@ -181,7 +184,8 @@ export interface Engine {
     inputs: Arrays,
   ): Promise<{ loss: number; gradient: Float32Array }>;
   trainer(program: LossProgram, optimiser: Optimiser, initial: TrainingState): Promise<Trainer>;
-  predictor(program: ForwardProgram): Promise<Predictor>;
+  /** `frozen` compiles the weights in, which runs faster and costs a compilation whenever they change: for serving. */
+  predictor(program: ForwardProgram, options?: { readonly frozen?: boolean }): Promise<Predictor>;
   /** Table of the parameters that a text asks for, in order of first request. */
   table(program: ForwardProgram | LossProgram): ParameterTable;
 }

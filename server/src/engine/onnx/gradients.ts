@@ -1,0 +1,93 @@
+import type { Shape } from '../ops.ts';
+import type { Forms } from './forms.ts';
+import { type Graph, sizeOf, Value } from './graph.ts';
+
+/** One differentiable operation: for each input a way to its gradient, asked only where one is needed. */
+interface Entry {
+  readonly inputs: readonly Value[];
+  readonly output: Value;
+  readonly backward: readonly ((outputGradient: Value) => Value)[];
+}
+
+/** What was computed, in order, so that it can be walked backwards. */
+export class Tape {
+  readonly #entries: Entry[] = [];
+  readonly #needed = new Set<Value>();
+
+  /** Marks a value (a parameter) as one whose gradient is wanted. */
+  want(value: Value): void {
+    this.#needed.add(value);
+  }
+
+  needs(value: Value): boolean {
+    return this.#needed.has(value);
+  }
+
+  /** Notes how the gradient of `output` reaches `inputs`; returns `output`. */
+  record(inputs: readonly Value[], output: Value, backward: Entry['backward']): Value {
+    if (!inputs.some((input) => this.#needed.has(input))) return output;
+    this.#entries.push({ inputs, output, backward });
+    this.#needed.add(output);
+    return output;
+  }
+
+  /** Gradients of the scalar `loss` with respect to `targets`; zeros where the loss does not depend on one. */
+  gradients(graph: Graph, loss: Value, targets: readonly Value[]): Value[] {
+    if (sizeOf(loss.shape) !== 1) throw new RangeError(`gradients: loss has shape [${loss.shape.join(',')}]`);
+    const parts = new Map<Value, Value[]>([[loss, [graph.constant([1], loss.shape)]]]);
+    for (const { inputs, output, backward } of this.#entries.toReversed()) {
+      const arrived = parts.get(output);
+      if (arrived === undefined) continue;
+      const outputGradient = total(graph, arrived);
+      parts.set(output, [outputGradient]);
+      for (const [index, input] of inputs.entries()) {
+        if (!this.#needed.has(input)) continue;
+        const gradient = backward[index]!(outputGradient);
+        const before = parts.get(input);
+        if (before === undefined) parts.set(input, [gradient]);
+        else before.push(gradient);
+      }
+    }
+    return targets.map((target) => {
+      const arrived = parts.get(target);
+      if (arrived !== undefined) return total(graph, arrived);
+      return graph.constant(new Float32Array(sizeOf(target.shape)), target.shape);
+    });
+  }
+}
+
+/** All that a family of operations needs to write itself down. */
+export interface Writing {
+  readonly graph: Graph;
+  readonly tape: Tape;
+  readonly forms: Forms;
+  /** False for graphs that only run forward: fused operators are used, nothing is recorded. */
+  readonly training: boolean;
+}
+
+function total(graph: Graph, parts: readonly Value[]): Value {
+  const [first, second] = parts;
+  if (second === undefined) return first!;
+  return graph.emit(parts.length === 2 ? 'Add' : 'Sum', parts, first!.shape);
+}
+
+/** A fresh handle on the same value, through which no gradient flows. */
+export function withoutGradient(value: Value): Value {
+  return new Value(value.name, value.shape, value.type);
+}
+
+/** Sums a gradient over the axes along which an operand of `shape` was repeated. */
+export function unbroadcast(graph: Graph, gradient: Value, shape: Shape): Value {
+  const lead = gradient.shape.length - shape.length;
+  const axes = gradient.shape.flatMap((size, axis) => (axis < lead || shape[axis - lead] !== size ? [axis] : []));
+  if (axes.length === 0) return gradient;
+  const kept = gradient.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+  const summed = graph.emit('ReduceSum', [gradient, graph.integers(axes)], kept, { keepdims: { i: 1 } });
+  return reshaped(graph, summed, shape);
+}
+
+/** The same elements under another shape. */
+export function reshaped(graph: Graph, value: Value, shape: Shape): Value {
+  if (value.shape.length === shape.length && value.shape.every((size, axis) => size === shape[axis])) return value;
+  return graph.emit('Reshape', [value, graph.integers(shape)], shape, {}, { type: value.type });
+}

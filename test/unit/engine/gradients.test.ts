@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Ops, Shape, Tensor } from '../../../server/src/engine/ops.ts';
+import { assertGradient, engine, normals, operatorProgram } from './finite-differences.ts';
+
+interface Case {
+  readonly name: string;
+  readonly shapes: readonly Shape[];
+  readonly apply: (ops: Ops, ...xs: Tensor[]) => Tensor;
+  /** Moves random operands into the domain of the operator. */
+  readonly domain?: (value: number) => number;
+}
+
+const positive = (value: number): number => 0.5 + Math.abs(value);
+const cases: readonly Case[] = [
+  {
+    name: 'add with broadcasting',
+    shapes: [
+      [2, 3, 4],
+      [3, 1],
+    ],
+    apply: (ops, a, b) => ops.add(a!, b!),
+  },
+  {
+    name: 'sub with broadcasting',
+    shapes: [
+      [3, 1],
+      [2, 3, 4],
+    ],
+    apply: (ops, a, b) => ops.sub(a!, b!),
+  },
+  { name: 'mul with broadcasting', shapes: [[2, 3, 4], [4]], apply: (ops, a, b) => ops.mul(a!, b!) },
+  { name: 'mul of a value with itself', shapes: [[5]], apply: (ops, a) => ops.mul(a!, a!) },
+  {
+    name: 'div',
+    shapes: [
+      [2, 3],
+      [2, 1],
+    ],
+    apply: (ops, a, b) => ops.div(a!, b!),
+    domain: positive,
+  },
+  { name: 'maximum', shapes: [[20], [20]], apply: (ops, a, b) => ops.maximum(a!, b!) },
+  { name: 'neg', shapes: [[7]], apply: (ops, x) => ops.neg(x!) },
+  { name: 'exp', shapes: [[7]], apply: (ops, x) => ops.exp(x!) },
+  { name: 'log', shapes: [[7]], apply: (ops, x) => ops.log(x!), domain: positive },
+  { name: 'sqrt', shapes: [[7]], apply: (ops, x) => ops.sqrt(x!), domain: positive },
+  { name: 'square', shapes: [[7]], apply: (ops, x) => ops.square(x!) },
+  { name: 'sigmoid', shapes: [[7]], apply: (ops, x) => ops.sigmoid(x!) },
+  { name: 'relu', shapes: [[30]], apply: (ops, x) => ops.relu(x!), domain: (v) => v + Math.sign(v) * 0.1 },
+  {
+    name: 'leakyRelu',
+    shapes: [[30]],
+    apply: (ops, x) => ops.leakyRelu(x!, 0.2),
+    domain: (v) => v + Math.sign(v) * 0.1,
+  },
+  { name: 'gelu', shapes: [[30]], apply: (ops, x) => ops.gelu(x!) },
+  { name: 'softmax over channels', shapes: [[2, 3, 4, 4]], apply: (ops, x) => ops.softmax(x!, 1) },
+  { name: 'softmax over the last axis', shapes: [[2, 5]], apply: (ops, x) => ops.softmax(x!, 1) },
+  { name: 'logSoftmax', shapes: [[2, 3, 4, 4]], apply: (ops, x) => ops.logSoftmax(x!, 1) },
+  { name: 'sum of all', shapes: [[2, 3]], apply: (ops, x) => ops.square(ops.sum(x!)) },
+  { name: 'sum over axes', shapes: [[2, 3, 4]], apply: (ops, x) => ops.square(ops.sum(x!, [0, 2])) },
+  { name: 'mean keeping axes', shapes: [[2, 3, 4]], apply: (ops, x) => ops.square(ops.mean(x!, [1], true)) },
+  {
+    name: 'reshape and transpose',
+    shapes: [[2, 3, 4]],
+    apply: (ops, x) => ops.square(ops.transpose(ops.reshape(x!, [6, 2, 2]), [2, 0, 1])),
+  },
+  {
+    name: 'concat',
+    shapes: [
+      [2, 3],
+      [2, 2],
+    ],
+    apply: (ops, a, b) => ops.square(ops.concat([a!, b!, a!], 1)),
+  },
+  { name: 'slice', shapes: [[2, 5]], apply: (ops, x) => ops.square(ops.slice(x!, 1, 1, 4)) },
+  {
+    name: 'matmul with a weight matrix',
+    shapes: [
+      [2, 3, 4],
+      [4, 5],
+    ],
+    apply: (ops, a, b) => ops.matmul(a!, b!),
+  },
+  {
+    name: 'matmul of two batches',
+    shapes: [
+      [2, 2, 3, 4],
+      [2, 2, 4, 5],
+    ],
+    apply: (ops, a, b) => ops.matmul(a!, b!),
+  },
+  {
+    name: 'matmul with a broadcast left side',
+    shapes: [
+      [3, 4],
+      [2, 4, 5],
+    ],
+    apply: (ops, a, b) => ops.matmul(a!, b!),
+  },
+  { name: 'conv 3x3', shapes: [[2, 3, 6, 5], [4, 3, 3, 3], [4]], apply: (ops, x, w, b) => ops.conv(x!, w!, b!) },
+  {
+    name: 'conv 3x3 on a wide grid',
+    shapes: [
+      [2, 2, 20, 18],
+      [2, 2, 3, 3],
+    ],
+    apply: (ops, x, w) => ops.conv(x!, w!),
+  },
+  { name: 'conv 1x1', shapes: [[2, 3, 6, 5], [4, 3, 1, 1], [4]], apply: (ops, x, w, b) => ops.conv(x!, w!, b!) },
+  {
+    name: 'conv 5x3',
+    shapes: [
+      [1, 2, 6, 5],
+      [3, 2, 5, 3],
+    ],
+    apply: (ops, x, w) => ops.conv(x!, w!),
+  },
+  {
+    name: 'conv 3x3x3',
+    shapes: [[2, 2, 4, 5, 3], [3, 2, 3, 3, 3], [3]],
+    apply: (ops, x, w, b) => ops.conv(x!, w!, b!),
+  },
+  {
+    name: 'conv 1x3x5',
+    shapes: [
+      [1, 2, 4, 4, 6],
+      [2, 2, 1, 3, 5],
+    ],
+    apply: (ops, x, w) => ops.conv(x!, w!),
+  },
+  { name: 'convDown 2D', shapes: [[2, 3, 8, 4], [5, 3, 4, 4], [5]], apply: (ops, x, w, b) => ops.convDown(x!, w!, b!) },
+  {
+    name: 'convDown 3D',
+    shapes: [[1, 2, 4, 2, 6], [3, 2, 2, 2, 2], [3]],
+    apply: (ops, x, w, b) => ops.convDown(x!, w!, b!),
+  },
+  { name: 'convUp 2D', shapes: [[2, 3, 4, 3], [3, 5, 2, 2], [5]], apply: (ops, x, w, b) => ops.convUp(x!, w!, b!) },
+  {
+    name: 'convUp 3D',
+    shapes: [
+      [1, 2, 2, 3, 2],
+      [2, 3, 2, 2, 2],
+    ],
+    apply: (ops, x, w) => ops.convUp(x!, w!),
+  },
+  { name: 'maxPool2 2D', shapes: [[2, 2, 4, 6]], apply: (ops, x) => ops.maxPool2(x!) },
+  { name: 'maxPool2 3D', shapes: [[2, 2, 4, 2, 6]], apply: (ops, x) => ops.maxPool2(x!) },
+  { name: 'avgPool', shapes: [[2, 2, 8, 4]], apply: (ops, x) => ops.avgPool(x!, 4) },
+  { name: 'upsample2', shapes: [[2, 2, 3, 5]], apply: (ops, x) => ops.upsample2(x!) },
+  {
+    name: 'instanceNorm 2D, affine',
+    shapes: [[2, 3, 4, 5], [3], [3]],
+    apply: (ops, x, s, b) => ops.instanceNorm(x!, s!, b!),
+  },
+  { name: 'instanceNorm 3D, plain', shapes: [[2, 2, 3, 4, 5]], apply: (ops, x) => ops.instanceNorm(x!) },
+  { name: 'layerNorm', shapes: [[2, 3, 8], [8], [8]], apply: (ops, x, s, b) => ops.layerNorm(x!, s!, b!) },
+];
+
+describe('gradients', () => {
+  for (const [index, { name, shapes, apply, domain = (value: number) => value }] of cases.entries()) {
+    it(`of ${name} agree with finite differences`, async () => {
+      const count = shapes.reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
+      await assertGradient(operatorProgram(shapes, apply), normals(index + 1, count).map(domain));
+    });
+  }
+
+  it('do not flow through stopGradient, comparisons and oneHotArgmax', async () => {
+    const program = operatorProgram([[6]], (ops, x) =>
+      ops.add(
+        ops.mul(ops.stopGradient(x!), x!),
+        ops.add(ops.lessEqual(x!, ops.scalar(0)), ops.add(ops.greater(x!, ops.scalar(1)), ops.oneHotArgmax(x!, 0))),
+      ),
+    );
+    const weights = normals(5, 6);
+    const { gradient } = await engine.gradients(program, weights, {});
+    const expected = normals(77, 6).map((value, index) => value * weights[index]!);
+    for (const [index, value] of gradient.entries()) assert.ok(Math.abs(value - expected[index]!) < 1e-6);
+  });
+
+  it('are zero for a parameter that the loss does not use', async () => {
+    const program = operatorProgram([[3], [2]], (ops, x) => ops.square(x!));
+    const { gradient } = await engine.gradients(program, Float32Array.of(1, 2, 3, 4, 5), {});
+    assert.deepEqual([...gradient.slice(3)], [0, 0]);
+  });
+
+  it('go to the left operand of a tied maximum', async () => {
+    const program = operatorProgram([[1], [1]], (ops, a, b) => ops.maximum(a!, b!));
+    const { gradient } = await engine.gradients(program, Float32Array.of(2, 2), {});
+    assert.deepEqual([...gradient], [normals(77, 1)[0], 0]);
+  });
+});
