@@ -12,7 +12,7 @@ import type { SourceSeries } from './source-series.ts';
 export interface AssembleOptions {
   /** Largest volume accepted, voxels. */
   readonly maxVoxels: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -2,10 +2,27 @@ import { readFile } from 'node:fs/promises';
 import { AppError } from '../errors/app-error.ts';
 import { assembleSeries } from './assemble.ts';
 import { type FolderSeries, listSeries } from './folder.ts';
+import type { Pacs, SeriesAddress } from './pacs.ts';
+import { type RetrieveOptions, retrieveSeries } from './retrieve.ts';
 import type { SourceSeries } from './source-series.ts';
 
 /** Modalities of objects that never hold an image volume. */
 const resultModalities: ReadonlySet<string> = new Set(['SEG', 'SR', 'PR', 'KO', 'RTSTRUCT', 'RTPLAN', 'RTDOSE', 'REG']);
+
+/**
+ * A series from a PACS: retrieved as stored, checked, decoded and sorted.
+ *
+ * @param options.onProgress instances and bytes while they arrive.
+ * @param options.maxVoxels largest volume accepted.
+ * @throws AppError those of {@link retrieveSeries} and {@link assembleSeries}
+ */
+export async function readSeriesFromPacs(
+  pacs: Pacs,
+  address: SeriesAddress,
+  options: RetrieveOptions,
+): Promise<SourceSeries> {
+  return assembleSeries(await retrieveSeries(pacs, address, options), options);
+}
 
 /**
  * A series from a folder of DICOM files (searched with its subfolders).

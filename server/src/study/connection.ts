@@ -1,0 +1,185 @@
+import { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { AppError } from '../errors/app-error.ts';
+
+/** How the server identifies itself to the PACS. */
+export type PacsCredentials = { readonly username: string; readonly password: string } | { readonly token: string };
+
+/** An answer whose body has not been read yet. */
+export interface PacsAnswer {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Ends with `pacs-unreachable` when the connection breaks or is silent beyond the idle limit. Read it or `return()` it. */
+  readonly body: AsyncGenerator<Uint8Array>;
+}
+
+export interface PacsRequest {
+  readonly method: 'GET' | 'POST';
+  /** Absolute, of the origin of the PACS. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Sends requests to one PACS, with credentials and an idle limit in place of a limit on the whole transfer. */
+export interface Connection {
+  /** Without a trailing slash. */
+  readonly url: string;
+  /** @throws AppError `pacs-unreachable`, `pacs-refused` (401, 403), `pacs-answer-invalid` (leads to another origin) */
+  send(request: PacsRequest): Promise<PacsAnswer>;
+  close(): Promise<void>;
+}
+
+const maxRedirects = 3;
+const uploadChunkBytes = 64 * 1024;
+
+/** A connection to a DICOMweb root. `idleSeconds` bounds every wait for a byte, in either direction. */
+export function createConnection(options: {
+  readonly url: string;
+  readonly credentials?: PacsCredentials | undefined;
+  readonly idleSeconds: number;
+}): Connection {
+  const url = options.url.replace(/\/+$/, '');
+  const { origin } = new URL(url);
+  const idleMs = options.idleSeconds * 1000;
+  // The idle limit below replaces those of the agent.
+  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: idleMs } });
+  const authorization = options.credentials ? { authorization: authorizationOf(options.credentials) } : {};
+  return {
+    url,
+    close: () => agent.close(),
+    async send(wanted) {
+      let target = wanted.url;
+      for (let hops = 0; hops <= maxRedirects; hops++) {
+        if (new URL(target).origin !== origin) throw leadsAway(target);
+        const headers = { ...wanted.headers, ...authorization };
+        const answer = await exchange(agent, { ...wanted, url: target, headers }, idleMs);
+        const location = answer.headers.get('location');
+        if (answer.status < 300 || answer.status > 399 || location === undefined) return checkAccess(answer);
+        await answer.body.return(undefined);
+        if (wanted.method !== 'GET') throw new AppError('pacs-answer-invalid', 'The PACS redirects a POST.', {});
+        target = new URL(location, target).href;
+      }
+      throw new AppError('pacs-answer-invalid', `The PACS redirects more than ${maxRedirects} times.`, {});
+    },
+  };
+}
+
+/** Waits before a renewed try: 0.2 s, doubled each time, at most 5 s. */
+export async function backOff(failures: number, signal?: AbortSignal): Promise<void> {
+  await pause(Math.min(5000, 200 * 2 ** (failures - 1)), undefined, signal ? { signal } : {});
+}
+
+async function checkAccess(answer: PacsAnswer): Promise<PacsAnswer> {
+  if (answer.status !== 401 && answer.status !== 403) return answer;
+  await answer.body.return(undefined);
+  throw new AppError('pacs-refused', `The PACS answered ${answer.status}.`, { status: answer.status });
+}
+
+/** Credentials never leave the origin that they are for. */
+function leadsAway(target: string): AppError {
+  const { host } = new URL(target);
+  return new AppError('pacs-answer-invalid', 'The PACS leads to another origin, which is not followed.', { host });
+}
+
+function authorizationOf(credentials: PacsCredentials): string {
+  if ('token' in credentials) return `Bearer ${credentials.token}`;
+  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
+}
+
+async function exchange(agent: Agent, wanted: PacsRequest, idleMs: number): Promise<PacsAnswer> {
+  wanted.signal?.throwIfAborted();
+  const idle = new IdleLimit(idleMs);
+  const signal = wanted.signal ? AbortSignal.any([wanted.signal, idle.signal]) : idle.signal;
+  try {
+    idle.start();
+    const answer = await request(wanted.url, {
+      method: wanted.method,
+      headers: { ...wanted.headers, ...(wanted.body ? { 'content-length': String(wanted.body.length) } : {}) },
+      body: wanted.body ? Readable.from(upload(wanted.body, idle)) : null,
+      dispatcher: agent,
+      signal,
+    });
+    idle.stop();
+    const headers = new Map(
+      Object.entries(answer.headers).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(', ') : `${value}`,
+      ]),
+    );
+    return { status: answer.statusCode, headers, body: watch(answer.body, idle, wanted.signal) };
+  } catch (cause) {
+    idle.stop();
+    throw toPacsError(cause, idle, wanted.signal);
+  }
+}
+
+/** Each chunk that the connection takes is a sign of life. */
+async function* upload(bytes: Uint8Array, idle: IdleLimit): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += uploadChunkBytes) {
+    idle.start();
+    yield bytes.subarray(at, at + uploadChunkBytes);
+  }
+  idle.start();
+}
+
+/** The clock runs only while a chunk is awaited: a slow reader on this side is not the silence of the PACS. */
+async function* watch(
+  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
+  idle: IdleLimit,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const chunks = body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      idle.start();
+      const { done, value } = await chunks.next();
+      idle.stop();
+      if (done) return;
+      yield value;
+    }
+  } catch (cause) {
+    throw toPacsError(cause, idle, signal);
+  } finally {
+    idle.stop();
+    body.destroy();
+  }
+}
+
+function toPacsError(cause: unknown, idle: IdleLimit, signal: AbortSignal | undefined): unknown {
+  if (cause instanceof AppError) return cause;
+  if (signal?.aborted) return signal.reason;
+  if (idle.signal.aborted) {
+    return new AppError('pacs-unreachable', `No byte from the PACS for ${idle.limitMs / 1000} s.`, {}, { cause });
+  }
+  const code = (cause as { readonly code?: unknown } | undefined)?.code;
+  const reason = typeof code === 'string' ? code : 'connection lost';
+  return new AppError('pacs-unreachable', `The PACS cannot be reached (${reason}).`, { reason }, { cause });
+}
+
+/** Aborts its signal when `start` is not followed by `start` or `stop` in time. */
+class IdleLimit {
+  readonly limitMs: number;
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(limitMs: number) {
+    this.limitMs = limitMs;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  start(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(), this.limitMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

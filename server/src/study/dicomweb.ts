@@ -1,0 +1,230 @@
+import dicomwebClient from 'dicomweb-client';
+import { AppError } from '../errors/app-error.ts';
+import { backOff, type Connection, createConnection, type PacsCredentials } from './connection.ts';
+import {
+  type InstanceRecord,
+  parseInstances,
+  parseSeries,
+  parseStudies,
+  type SeriesRecord,
+  type StudyRecord,
+} from './dicom-json.ts';
+import { ObjectSource } from './object-stream.ts';
+import type { InstanceAddress, Pacs, SeriesAddress, SeriesQuery, StudyQuery, TransferOptions } from './pacs.ts';
+import { parsePart10 } from './part10.ts';
+import { checkStored } from './stow-answer.ts';
+import { checkUid } from './uid.ts';
+import { ConnectionXhr } from './xhr.ts';
+
+export type { Pacs, SeriesAddress } from './pacs.ts';
+
+export interface PacsOptions {
+  /** DICOMweb root. */
+  readonly url: string;
+  readonly credentials?: PacsCredentials | undefined;
+  /** Longest silence of a transfer, seconds. */
+  readonly idleSeconds: number;
+  /** Renewed tries of a request without any progress. */
+  readonly retries: number;
+}
+
+/** A PACS client. Nothing is sent before the first call. */
+export function createPacs(options: PacsOptions): Pacs {
+  return new DicomwebPacs(createConnection(options), options.retries);
+}
+
+type Request = { readonly instance: ConnectionXhr };
+type Params = Readonly<Record<string, string | number>>;
+type Scope = { readonly studyInstanceUID?: string; readonly seriesInstanceUID?: string };
+type Search = (options: Scope & { readonly queryParams: Params; readonly request: Request }) => Promise<unknown>;
+
+/** The methods used here. The package's own declarations leave out `request` and say that no promise is returned. */
+interface Client {
+  readonly searchForStudies: Search;
+  readonly searchForSeries: Search;
+  readonly searchForInstances: Search;
+  readonly storeInstances: (options: {
+    readonly datasets: readonly ArrayBuffer[];
+    readonly request: Request;
+  }) => Promise<unknown>;
+}
+
+/** Rows asked in one page. Servers may give fewer, so a short page does not end a search. */
+const pageSize = 500;
+
+class DicomwebPacs implements Pacs {
+  readonly retries: number;
+  readonly #connection: Connection;
+  readonly #objects: ObjectSource;
+  readonly #client: Client;
+
+  constructor(connection: Connection, retries: number) {
+    this.retries = retries;
+    this.#connection = connection;
+    this.#objects = new ObjectSource(connection);
+    const settings = { url: connection.url, singlepart: false, verbose: false };
+    this.#client = new dicomwebClient.api.DICOMwebClient(settings) as unknown as Client;
+  }
+
+  async searchStudies(query: StudyQuery = {}, signal?: AbortSignal): Promise<readonly StudyRecord[]> {
+    const { studyInstanceUid } = query;
+    const params =
+      studyInstanceUid === undefined ? {} : { StudyInstanceUID: checkUid(studyInstanceUid, 'StudyInstanceUID') };
+    const found = await this.#searchAll(
+      params,
+      async (queryParams) =>
+        parseStudies(await this.#call((request) => this.#client.searchForStudies({ queryParams, request }), signal)),
+      (study) => study.studyInstanceUid,
+    );
+    return found.filter((study) => matches(study.studyInstanceUid, studyInstanceUid));
+  }
+
+  async searchSeries(query: SeriesQuery = {}, signal?: AbortSignal): Promise<readonly SeriesRecord[]> {
+    const { studyInstanceUid, seriesInstanceUid, modality } = query;
+    const scope =
+      studyInstanceUid === undefined ? {} : { studyInstanceUID: checkUid(studyInstanceUid, 'StudyInstanceUID') };
+    const params = {
+      ...(seriesInstanceUid === undefined
+        ? {}
+        : { SeriesInstanceUID: checkUid(seriesInstanceUid, 'SeriesInstanceUID') }),
+      ...(modality === undefined ? {} : { Modality: checkModality(modality) }),
+    };
+    const found = await this.#searchAll(
+      params,
+      async (queryParams) => {
+        const answer = await this.#call(
+          (request) => this.#client.searchForSeries({ ...scope, queryParams, request }),
+          signal,
+        );
+        return parseSeries(answer, studyInstanceUid);
+      },
+      (series) => series.seriesInstanceUid,
+    );
+    return found.filter(
+      (series) =>
+        matches(series.studyInstanceUid, studyInstanceUid) &&
+        matches(series.seriesInstanceUid, seriesInstanceUid) &&
+        matches(series.modality, modality),
+    );
+  }
+
+  async searchInstances(address: SeriesAddress, signal?: AbortSignal): Promise<readonly InstanceRecord[]> {
+    const scope = checkAddress(address);
+    return this.#searchAll(
+      {},
+      async (queryParams) =>
+        parseInstances(
+          await this.#call((request) => this.#client.searchForInstances({ ...scope, queryParams, request }), signal),
+        ),
+      (instance) => instance.sopInstanceUid,
+    );
+  }
+
+  async has(address: InstanceAddress, signal?: AbortSignal): Promise<boolean> {
+    const scope = checkAddress(address);
+    const queryParams = { SOPInstanceUID: checkUid(address.sopInstanceUid, 'SOPInstanceUID') };
+    const answer = await this.#call(
+      (request) => this.#client.searchForInstances({ ...scope, queryParams, request }),
+      signal,
+    );
+    return parseInstances(answer).some(({ sopInstanceUid }) => sopInstanceUid === address.sopInstanceUid);
+  }
+
+  async store(file: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const sopInstanceUid = parsePart10(file, 'The object', true).string('x00080018') ?? '';
+    const datasets = [Uint8Array.from(file).buffer];
+    const xhr = new ConnectionXhr(this.#connection, signal);
+    try {
+      checkStored(await this.#client.storeInstances({ datasets, request: { instance: xhr } }), sopInstanceUid);
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      if (xhr.failure !== undefined) throw xhr.failure;
+      // 409 and its kind carry the same answer object, with the reasons.
+      if (typeof xhr.response === 'string') checkStored(xhr.response, sopInstanceUid);
+      throw statusError(xhr.status, error);
+    }
+  }
+
+  async echo(signal?: AbortSignal): Promise<void> {
+    const queryParams = { limit: 1 };
+    parseStudies(await this.#callOnce((request) => this.#client.searchForStudies({ queryParams, request }), signal));
+  }
+
+  retrieve(
+    address: SeriesAddress & { readonly sopInstanceUid?: string },
+    options: TransferOptions = {},
+  ): AsyncIterable<Uint8Array> {
+    const { studyInstanceUID, seriesInstanceUID } = checkAddress(address);
+    const series = `/studies/${studyInstanceUID}/series/${seriesInstanceUID}`;
+    if (address.sopInstanceUid === undefined) return this.#objects.retrieve(series, options);
+    const instance = checkUid(address.sopInstanceUid, 'SOPInstanceUID');
+    return this.#objects.retrieve(`${series}/instances/${instance}`, options);
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  /**
+   * All pages of a search. It ends at an empty page, or at one that brings nothing new: a server that ignores the
+   * offset answers the same page for ever (cases.md S1).
+   */
+  async #searchAll<T>(
+    params: Params,
+    page: (params: Params) => Promise<readonly T[]>,
+    key: (record: T) => string,
+  ): Promise<T[]> {
+    const found = new Map<string, T>();
+    let offset = 0;
+    for (;;) {
+      const records = await page({ ...params, limit: pageSize, offset });
+      const before = found.size;
+      for (const record of records) if (!found.has(key(record))) found.set(key(record), record);
+      offset += records.length;
+      if (found.size === before) return [...found.values()];
+    }
+  }
+
+  /** A request that is safe to repeat, tried again while the PACS cannot be reached. */
+  async #call(action: (request: Request) => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#callOnce(action, signal);
+      } catch (error) {
+        const canRetry = error instanceof AppError && error.code === 'pacs-unreachable' && failures <= this.retries;
+        if (!canRetry) throw error;
+        await backOff(failures, signal);
+      }
+    }
+  }
+
+  async #callOnce(action: (request: Request) => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+    const xhr = new ConnectionXhr(this.#connection, signal);
+    try {
+      return await action({ instance: xhr });
+    } catch (error) {
+      throw xhr.failure ?? statusError(xhr.status, error);
+    }
+  }
+}
+
+function statusError(status: number, cause: unknown): AppError {
+  const code = status >= 500 ? 'pacs-unreachable' : 'pacs-answer-invalid';
+  return new AppError(code, `The PACS answered ${status}.`, { status }, { cause });
+}
+
+/** A server may ignore a matching key, so what it answers is filtered again here. */
+function matches(value: string, wanted: string | undefined): boolean {
+  return wanted === undefined || value === wanted;
+}
+
+function checkModality(modality: string): string {
+  if (/^[A-Z0-9]{1,16}$/.test(modality)) return modality;
+  throw new AppError('request-invalid', 'Modality is not a plain code.', { attribute: 'Modality' });
+}
+
+function checkAddress(address: Omit<InstanceAddress, 'sopInstanceUid'>): Scope {
+  const studyInstanceUID = checkUid(address.studyInstanceUid, 'StudyInstanceUID');
+  if (address.seriesInstanceUid === undefined) return { studyInstanceUID };
+  return { studyInstanceUID, seriesInstanceUID: checkUid(address.seriesInstanceUid, 'SeriesInstanceUID') };
+}
