@@ -1,0 +1,161 @@
+import type { InputShapes, LossProgram, Ops, Tensor, Tensors } from '../engine/ops.ts';
+import { probUnet2d, type StudentConfig } from '../student/architecture.ts';
+import { dropoutInputs, dropoutTensors } from './dropout.ts';
+import { gate } from './gating.ts';
+import { take } from './inputs.ts';
+import { mixLoss, type Side, type SideLoss, sideLoss } from './losses/pseudo-label.ts';
+import { oneHot, outside, paste } from './mix.ts';
+import type { CollaborationSettings } from './settings.ts';
+import { normalisedEntropy } from './uncertainty.ts';
+
+/**
+ * Sizes that a stage-2 step is built for: `pairs` n times (A, B, U_a, U_b), so 2n labelled and 2n unlabelled slices.
+ */
+export interface CollaborationShape {
+  readonly pairs: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+type Weights = Pick<CollaborationSettings, 'groundTruthWeight' | 'pseudoWeight'>;
+
+/**
+ * One step of stage 2, everything that decides what is learnt: gate both teachers (eq. 6-9), paste labelled and
+ * unlabelled slices both ways (eq. 10), learn from both sides of both mixes (eq. 11, 12).
+ *
+ * Inputs, float32, first half of each batch A or U_a, second half B or U_b: `images`, `labels`, `known` [2n,1,H,W] as
+ * in stage 1; `unlabelled` [2n,1,H,W]; `generalized`, `specialized` probabilities [2n,C,H,W];
+ * `generalizedUncertainty` [2n,1,H,W], 1 where it abstains; `threshold` [1,1,1,1], tau; `mask` [1,1,H,W], M; and the
+ * dropout masks. A labelled pixel that nobody vouched for teaches nothing.
+ *
+ * Terms: Dice and cross-entropy of both sides, unweighted, summed over both mixes; `groundTruth` and `pseudo`, whose
+ * sum is the loss; `generalizedTrust`, `specializedTrust` and `ignored`, shares of the unlabelled pixels.
+ */
+export function collaborateProgram(config: StudentConfig, shape: CollaborationShape, weights: Weights): LossProgram {
+  return {
+    inputs: { ...labelledInputs(config, shape), ...teacherInputs(config, shape) },
+    build(ops, parameters, inputs) {
+      const mask = take(inputs, 'mask');
+      const [a, b] = labelledHalves(ops, inputs, config.classes);
+      const gated = gateTeachers(ops, inputs);
+      const [imageA, imageB] = halves(ops, take(inputs, 'unlabelled'));
+      const [pseudoA, pseudoB] = halves(ops, gated.label);
+      const [trustedA, trustedB] = halves(ops, gated.trusted);
+
+      const mixes = ops.concat([paste(ops, a.image, imageA, mask), paste(ops, imageB, b.image, mask)], 0);
+      const student = probUnet2d(ops, parameters, config, mixes, { dropout: dropoutTensors(config, inputs) });
+      const [logits1, logits2] = halves(ops, student.logits);
+      const truth = (of: Labelled, part: Tensor) => side(ops, of.truth, part, of.known, weights.groundTruthWeight);
+      const guess = (label: Tensor, part: Tensor, trusted: Tensor) =>
+        side(ops, label, part, trusted, weights.pseudoWeight);
+      const patch = outside(ops, mask);
+      const mix1 = mixLoss(ops, logits1, truth(a, mask), guess(pseudoA, patch, trustedA));
+      const mix2 = mixLoss(ops, logits2, truth(b, patch), guess(pseudoB, mask, trustedB));
+      return {
+        loss: ops.add(mix1.value, mix2.value),
+        terms: {
+          ...sideTerms(ops, 'groundTruth', mix1.groundTruth, mix2.groundTruth),
+          ...sideTerms(ops, 'pseudo', mix1.pseudo, mix2.pseudo),
+          generalizedTrust: ops.mean(gated.generalizedTrusted),
+          specializedTrust: ops.mean(gated.specializedTrusted),
+          ignored: ops.mean(outside(ops, gated.trusted)),
+        },
+      };
+    },
+  };
+}
+
+/**
+ * Stage 2 where no unlabelled slice is at hand: the same two mixes out of labelled slices only, A on B and B on A, every
+ * side ground truth. Inputs are those of {@link collaborateProgram} without the teachers' and `unlabelled`.
+ */
+export function labelledOnlyProgram(config: StudentConfig, shape: CollaborationShape, weights: Weights): LossProgram {
+  return {
+    inputs: labelledInputs(config, shape),
+    build(ops, parameters, inputs) {
+      const mask = take(inputs, 'mask');
+      const patch = outside(ops, mask);
+      const [a, b] = labelledHalves(ops, inputs, config.classes);
+      const mixes = ops.concat([paste(ops, a.image, b.image, mask), paste(ops, b.image, a.image, mask)], 0);
+      const student = probUnet2d(ops, parameters, config, mixes, { dropout: dropoutTensors(config, inputs) });
+      const [logits1, logits2] = halves(ops, student.logits);
+      const truth = (of: Labelled, part: Tensor) => side(ops, of.truth, part, of.known, weights.groundTruthWeight);
+      const image = [sideLoss(ops, logits1, truth(a, mask)), sideLoss(ops, logits2, truth(b, mask))] as const;
+      const pasted = [sideLoss(ops, logits1, truth(b, patch)), sideLoss(ops, logits2, truth(a, patch))] as const;
+      const sides = [...image, ...pasted].map((loss) => loss.value);
+      return {
+        loss: sides.reduce((sum, value) => ops.add(sum, value)),
+        terms: { ...sideTerms(ops, 'image', ...image), ...sideTerms(ops, 'patch', ...pasted) },
+      };
+    },
+  };
+}
+
+interface Labelled {
+  readonly image: Tensor;
+  /** One-hot [n,C,H,W]. */
+  readonly truth: Tensor;
+  readonly known: Tensor;
+}
+
+function labelledInputs(config: StudentConfig, shape: CollaborationShape): InputShapes {
+  const { pairs, height, width } = shape;
+  const slices = [2 * pairs, 1, height, width];
+  return {
+    images: slices,
+    labels: slices,
+    known: slices,
+    mask: [1, 1, height, width],
+    ...dropoutInputs(config, { mixes: 2 * pairs, height, width }),
+  };
+}
+
+function teacherInputs(config: StudentConfig, { pairs, height, width }: CollaborationShape): InputShapes {
+  const slices = [2 * pairs, 1, height, width];
+  const perClass = [2 * pairs, config.classes, height, width];
+  return {
+    unlabelled: slices,
+    generalized: perClass,
+    generalizedUncertainty: slices,
+    specialized: perClass,
+    threshold: [1, 1, 1, 1],
+  };
+}
+
+function gateTeachers(ops: Ops, inputs: Tensors) {
+  const specialized = take(inputs, 'specialized');
+  return gate(
+    ops,
+    { probabilities: take(inputs, 'generalized'), uncertainty: take(inputs, 'generalizedUncertainty') },
+    { probabilities: specialized, uncertainty: normalisedEntropy(ops, specialized) },
+    take(inputs, 'threshold'),
+  );
+}
+
+function labelledHalves(ops: Ops, inputs: Tensors, classes: number): [Labelled, Labelled] {
+  const [imageA, imageB] = halves(ops, take(inputs, 'images'));
+  const [truthA, truthB] = halves(ops, oneHot(ops, take(inputs, 'labels'), classes));
+  const [knownA, knownB] = halves(ops, take(inputs, 'known'));
+  return [
+    { image: imageA, truth: truthA, known: knownA },
+    { image: imageB, truth: truthB, known: knownB },
+  ];
+}
+
+function side(ops: Ops, truth: Tensor, part: Tensor, valid: Tensor, weight: number): Side {
+  return { truth, region: ops.mul(valid, part), weight };
+}
+
+/** First and second half of a batch. */
+function halves(ops: Ops, x: Tensor): [Tensor, Tensor] {
+  const size = x.shape[0] ?? 0;
+  return [ops.slice(x, 0, 0, size / 2), ops.slice(x, 0, size / 2, size)];
+}
+
+function sideTerms(ops: Ops, name: string, first: SideLoss, second: SideLoss): Tensors {
+  return {
+    [name]: ops.add(first.value, second.value),
+    [`${name}CrossEntropy`]: ops.add(first.terms.crossEntropy, second.terms.crossEntropy),
+    [`${name}Dice`]: ops.add(first.terms.dice, second.terms.dice),
+  };
+}

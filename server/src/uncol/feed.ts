@@ -1,0 +1,53 @@
+import type { Arrays } from '../engine/ops.ts';
+import { Random } from '../engine/random.ts';
+import type { StudentConfig } from '../student/architecture.ts';
+import { drawDropout, type StudentBatch } from './dropout.ts';
+import { stack } from './inputs.ts';
+import { drawMixMask } from './mix.ts';
+
+/** A slice with the reader's label; all three [H,W], row-major. */
+export interface LabelledSlice {
+  readonly image: Float32Array;
+  /** Class index. */
+  readonly label: Uint8Array;
+  /** 1 where the reader vouched for the label, 0 elsewhere. */
+  readonly known: Uint8Array;
+}
+
+/** Labelled slices as the inputs `images`, `labels`, `known` [N,1,H,W]. */
+export function labelledArrays(slices: readonly LabelledSlice[], pixels: number): Arrays {
+  return {
+    images: stack(
+      slices.map((slice) => slice.image),
+      pixels,
+    ),
+    labels: stack(
+      slices.map((slice) => slice.label),
+      pixels,
+    ),
+    known: stack(
+      slices.map((slice) => slice.known),
+      pixels,
+    ),
+  };
+}
+
+/**
+ * All that is random in one step: the copy-paste mask and the dropout masks. A function of seed, stage and step.
+ * With `copyPasteShare` below 1 the other steps get a mask of 0, which leaves the pasted slices as they are.
+ */
+export function randomArrays(
+  settings: { readonly seed: number; readonly boxSide: number; readonly copyPasteShare?: number },
+  stage: 'pretraining' | 'collaboration',
+  step: number,
+  config: StudentConfig,
+  batch: StudentBatch,
+): Arrays {
+  const random = Random.for(settings.seed, stage, step);
+  const isPasted = random.next() < (settings.copyPasteShare ?? 1);
+  const mask = drawMixMask(random, batch.height, batch.width, settings.boxSide);
+  return {
+    mask: isPasted ? mask : mask.fill(0),
+    ...drawDropout(random, config, batch),
+  };
+}
