@@ -13,6 +13,8 @@ export function serveTasks<SetUp, Task, Progress, Result>(
 ): void {
   const send = (message: FromChild) => process.send?.(message);
   let handle: TaskHandler<Task, Progress, Result> | undefined;
+  let free: Promise<void> = Promise.resolve();
+  let release = () => {};
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
   process.on('disconnect', () => process.exit(0));
@@ -21,11 +23,20 @@ export function serveTasks<SetUp, Task, Progress, Result>(
       handle = build(message.setUp as SetUp);
       return;
     }
+    if (message.type === 'hold') {
+      release();
+      free = message.held ? new Promise((resolve) => (release = resolve)) : Promise.resolve();
+      return;
+    }
     const { id } = message;
+    const report = (progress: Progress) => {
+      send({ type: 'progress', id, progress });
+      return free;
+    };
     Promise.resolve()
       .then(() => {
         if (!handle) throw new TypeError('a task came before the set-up');
-        return handle(message.task as Task, (progress) => send({ type: 'progress', id, progress }));
+        return handle(message.task as Task, report);
       })
       .then(
         (result) => send({ type: 'done', id, result }),

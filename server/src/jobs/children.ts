@@ -8,7 +8,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 /** What parent and child say to each other; bodies are plain data (structured clone). */
 export type ToChild =
   | { readonly type: 'start'; readonly setUp: unknown }
-  | { readonly type: 'task'; readonly id: number; readonly task: unknown };
+  | { readonly type: 'task'; readonly id: number; readonly task: unknown }
+  | { readonly type: 'hold'; readonly held: boolean };
 export type FromChild =
   | { readonly type: 'progress'; readonly id: number; readonly progress: unknown }
   | { readonly type: 'done'; readonly id: number; readonly result: unknown }
@@ -25,6 +26,11 @@ export interface Child<Task, Progress, Result> {
     task: Task,
     options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
   ): Promise<Result>;
+  /**
+   * Has the task wait at its next report, so that another child gets the cores; the return value lets it go on. Threads
+   * of inference and training together then stay within what the machine allows.
+   */
+  hold(): () => void;
   /** Process id while there is a process. */
   readonly pid: number | undefined;
   /** Kills the process and waits for its end. */
@@ -32,7 +38,7 @@ export interface Child<Task, Progress, Result> {
 }
 
 export interface ChildOptions {
-  readonly kind: 'infer' | 'train';
+  readonly kind: 'infer' | 'train' | 'samples';
   /** TypeScript module that calls `serveTasks` (child-side.ts). */
   readonly entry: URL;
   /** Sent as the first message; secrets travel here and never in arguments or the environment. */
@@ -55,6 +61,7 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
   let idle: NodeJS.Timeout | undefined;
   let tail: Promise<unknown> = Promise.resolve();
   let taskId = 0;
+  let holds = 0;
   /** Ends in the middle of a task, one after the other: each doubles the wait before the next start. */
   let losses = 0;
   let lastLossAt = 0;
@@ -73,6 +80,7 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
     const started = forkChild(options);
     child = started;
     metrics.childrenRunning.inc({ kind });
+    if (holds > 0) tell(started, { type: 'hold', held: true });
     started.once('exit', (exitCode, endSignal) => {
       if (child === started) child = undefined;
       metrics.childrenRunning.dec({ kind });
@@ -112,6 +120,17 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
       tail = result.catch(() => undefined);
       return result;
     },
+    hold() {
+      holds += 1;
+      if (holds === 1 && child) tell(child, { type: 'hold', held: true });
+      let released = false;
+      return () => {
+        if (released) return;
+        released = true;
+        holds -= 1;
+        if (holds === 0 && child) tell(child, { type: 'hold', held: false });
+      };
+    },
     get pid() {
       return child?.pid;
     },
@@ -139,8 +158,13 @@ function forkChild({ entry, setUp, background }: ChildOptions): ChildProcess {
       // It ended at once; `exit` tells.
     }
   }
-  child.send({ type: 'start', setUp } satisfies ToChild, () => undefined);
+  tell(child, { type: 'start', setUp });
   return child;
+}
+
+/** A message that cannot be sent needs no answer: the child has ended, and `exit` tells. */
+function tell(child: ChildProcess, message: ToChild): void {
+  child.send(message, () => undefined);
 }
 
 function exchange<Progress, Result>(
@@ -168,7 +192,7 @@ function exchange<Progress, Result>(
     child.on('message', onMessage);
     child.once('exit', onExit);
     if (child.exitCode !== null || child.signalCode !== null) return onExit(child.exitCode, child.signalCode);
-    child.send({ type: 'task', id, task } satisfies ToChild, () => undefined);
+    tell(child, { type: 'task', id, task });
   });
 }
 

@@ -81,6 +81,11 @@ export function createLog(
   return wrap(base, {}, key);
 }
 
+/** A destination that appends to a file, which only its owner may read. */
+export function openLogFile(path: string): { write(line: string): void } {
+  return pino.destination({ dest: path, sync: true, mode: 0o600, mkdir: true });
+}
+
 /** Class name and code positions of a thrown value: its text stays out, because it may quote an input. */
 export function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;

@@ -1,0 +1,23 @@
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Route } from './route.ts';
+import { healthRoutes, type Probe } from './routes/health.ts';
+import { type InferenceParts, inferenceRoutes } from './routes/inferences.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { modelRoutes } from './routes/models.ts';
+
+/** Everything that the routes stand on. */
+export interface ApiParts extends InferenceParts {
+  readonly metrics: Metrics;
+  /** Asked by `/readyz`. */
+  readonly probes: Readonly<Record<string, Probe>>;
+}
+
+/** The route table: one list for each kind of resource. */
+export function apiRoutes(parts: ApiParts): readonly Route[] {
+  return [
+    ...inferenceRoutes(parts),
+    ...modelRoutes(parts),
+    ...jobRoutes(parts),
+    ...healthRoutes(parts.probes, parts.metrics.registry),
+  ];
+}

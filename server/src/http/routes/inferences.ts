@@ -1,0 +1,189 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { AppError } from '../../errors/app-error.ts';
+import type { JobQueue } from '../../jobs/queue.ts';
+import type { ListedVersion, Registry } from '../../registry/registry.ts';
+import { createUid } from '../../seg/uid.ts';
+import { appendAudit } from '../../store/audit.ts';
+import type { BlobStore } from '../../store/blobs.ts';
+import type { Database } from '../../store/database.ts';
+import {
+  insertPrediction,
+  type PredictionRow,
+  readPrediction,
+  readPredictionByKey,
+  trackCase,
+} from '../../store/inferences.ts';
+import { readJob } from '../../store/job-progress.ts';
+import type { Pacs } from '../../study/pacs.ts';
+import type { Caller } from '../auth.ts';
+import { acceptedJob, type Inference, id, inference, type StartInference, startInference } from '../contract.ts';
+import { defineRoute, type Route } from '../route.ts';
+import { listFitting } from './models.ts';
+
+export interface InferenceParts {
+  readonly database: Database;
+  readonly queue: JobQueue;
+  readonly registry: Registry;
+  readonly blobs: BlobStore;
+  readonly pacs: Pacs;
+}
+
+const params = z.strictObject({ id });
+const envelope = 'Envelope of LabelmapHead and one byte a voxel, always with Content-Encoding gzip.';
+
+/** Segmenting a series: start, state and result, mask. Nothing of it is stored in the PACS. */
+export function inferenceRoutes(parts: InferenceParts): Route[] {
+  const { database, blobs } = parts;
+  const find = async (inferenceId: string): Promise<PredictionRow> => {
+    const row = await readPrediction(database, inferenceId);
+    if (!row) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
+    return row;
+  };
+  return [
+    defineRoute({
+      method: 'post',
+      path: '/v1/inferences',
+      summary: 'Segment a series',
+      tag: 'inferences',
+      role: 'annotator',
+      body: startInference,
+      idempotencyKey: 'optional',
+      replies: { 202: acceptedJob },
+      async handle({ body, caller, idempotencyKey, signal }) {
+        const accepted = await start(parts, body, caller, idempotencyKey, signal);
+        return { status: 202, headers: { location: `/v1/inferences/${accepted.id}` }, body: accepted };
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/v1/inferences/{id}',
+      summary: 'State and result of an inference',
+      tag: 'inferences',
+      role: 'reader',
+      params,
+      replies: { 200: inference },
+      handle: async ({ params }) => ({ status: 200, body: presentInference(await find(params.id)) }),
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/v1/inferences/{id}/labelmap',
+      summary: 'Mask of a finished inference',
+      tag: 'inferences',
+      role: 'reader',
+      params,
+      replies: { 200: { mediaType: 'application/octet-stream', description: envelope } },
+      async handle({ params }) {
+        const row = await find(params.id);
+        if (row.labelmapSha256 === null) throw await notReady(database, row);
+        const headers = {
+          'content-encoding': 'gzip',
+          'cache-control': 'private, max-age=31536000, immutable',
+          etag: `"${row.labelmapSha256}"`,
+        };
+        return { status: 200, headers, bytes: await blobs.get(row.labelmapSha256) };
+      },
+    }),
+  ];
+}
+
+/** A row as the contract has it. */
+export function presentInference(row: PredictionRow): Inference {
+  const { result } = row;
+  return {
+    id: row.id,
+    jobId: row.jobId,
+    state: row.state,
+    model: { name: row.modelName, version: row.modelVersion, sha256: row.modelSha256 },
+    series: { studyInstanceUid: row.studyInstanceUid, seriesInstanceUid: row.seriesInstanceUid },
+    segments: (result?.segments ?? []).map((segment) => ({ ...segment, colour: [...segment.colour] })),
+    uncertainty: result?.uncertainty ?? null,
+    timingsMs: { ...result?.timingsMs },
+    trackingUid: row.trackingUid,
+    notes: [...(result?.notes ?? [])],
+  };
+}
+
+async function start(
+  parts: InferenceParts,
+  body: StartInference,
+  caller: Caller,
+  key: string | undefined,
+  signal: AbortSignal,
+): Promise<{ id: string; jobId: string }> {
+  const { database, queue, registry, pacs } = parts;
+  const request = [body.studyInstanceUid, body.seriesInstanceUid, body.model ?? null];
+  const requestSha256 = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+  const before = await answeredBefore(database, caller, key, requestSha256);
+  if (before) return before;
+  const model = body.model ? await registry.resolve(body.model) : await firstFitting(registry, pacs, body, signal);
+  const { name, version, weights } = model.card;
+  const inferenceId = randomUUID();
+  const { studyInstanceUid, seriesInstanceUid } = body;
+  const accepted = await database
+    .transaction(async (tx) => {
+      const payload = { inferenceId, studyInstanceUid, seriesInstanceUid, model: { name, version } };
+      const jobId = await queue.send('infer', payload, { owner: caller.subject, tx });
+      if (jobId === undefined) throw new AppError('too-busy', 'The queue took no further job.');
+      const trackingUid = await trackCase(tx, { studyInstanceUid, seriesInstanceUid, modelName: name }, createUid());
+      const isNew = await insertPrediction(tx, {
+        id: inferenceId,
+        jobId,
+        studyInstanceUid,
+        seriesInstanceUid,
+        modelName: name,
+        modelVersion: version,
+        modelSha256: weights.sha256,
+        trackingUid,
+        requestedBy: caller.subject,
+        requestSha256,
+        idempotencyKey: key ?? null,
+      });
+      if (!isNew) throw new RepeatedRequest();
+      const object = { inferenceId, jobId, model: name, version };
+      await appendAudit(tx, { actor: caller.subject, action: 'inference-started', object });
+      return { id: inferenceId, jobId };
+    })
+    .catch((error: unknown) => {
+      if (error instanceof RepeatedRequest) return undefined;
+      throw error;
+    });
+  // Two requests with one key at the same time: the other one was first, and its answer is the answer.
+  const answer = accepted ?? (await answeredBefore(database, caller, key, requestSha256));
+  if (!answer) throw new AppError('internal', 'The inference could not be started.');
+  return answer;
+}
+
+/** Rolls the transaction back when its idempotency key turns out to be used. */
+class RepeatedRequest extends Error {}
+
+async function answeredBefore(
+  database: Database,
+  caller: Caller,
+  key: string | undefined,
+  requestSha256: string,
+): Promise<{ id: string; jobId: string } | undefined> {
+  const row = key === undefined ? undefined : await readPredictionByKey(database, caller.subject, key);
+  if (!row) return undefined;
+  if (row.requestSha256 !== requestSha256) {
+    throw new AppError('idempotency-conflict', 'This Idempotency-Key was used for another inference.');
+  }
+  return { id: row.id, jobId: row.jobId };
+}
+
+async function firstFitting(
+  registry: Registry,
+  pacs: Pacs,
+  body: StartInference,
+  signal: AbortSignal,
+): Promise<ListedVersion> {
+  const [first] = await listFitting(registry, pacs, body, signal);
+  if (first) return first;
+  throw new AppError('series-modality-mismatch', 'No model in service fits this series.');
+}
+
+async function notReady(database: Database, row: PredictionRow): Promise<AppError> {
+  const job = await readJob(database, row.jobId);
+  const why = job?.error ? ` (${job.error.code})` : '';
+  return new AppError('inference-not-ready', `The inference is ${row.state}${why}.`, { state: row.state });
+}

@@ -1,0 +1,84 @@
+/** Entry of the inference process: one series a task. It alone loads the network of the server. */
+import { gzipSync } from 'node:zlib';
+import { encodeEnvelope } from '../labelmap/envelope.ts';
+import type { ModelVersion } from '../registry/registry.ts';
+import { openBlobStore } from '../store/blobs.ts';
+import type { PredictionResult } from '../store/inferences.ts';
+import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
+import type { RetrieveProgress } from '../study/retrieve.ts';
+import { readSeriesFromPacs } from '../study/series.ts';
+import { serveTasks } from './child-side.ts';
+import { createSegmenter, type InferStage } from './segmenter.ts';
+
+/** What the process needs for its whole life. */
+export interface InferSetUp {
+  readonly pacs: PacsOptions;
+  readonly maxVoxels: number;
+  readonly blobFolder: string;
+  readonly threads: number;
+}
+
+export interface InferTask {
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly model: ModelVersion;
+}
+
+export interface InferProgress {
+  readonly stage: InferStage;
+  /** Of the whole task, 0..100. */
+  readonly percent: number;
+}
+
+export interface InferResult {
+  /** Blob of the gzip envelope. */
+  readonly labelmapSha256: string;
+  readonly result: PredictionResult;
+}
+
+/** Where each stage begins and ends in the whole, percent: measured shares on 181 slices of 256 x 256. */
+const spans: Readonly<Record<InferStage, readonly [number, number]>> = {
+  retrieve: [0, 15],
+  decode: [15, 20],
+  resample: [20, 25],
+  segment: [25, 90],
+  decide: [90, 97],
+  save: [97, 100],
+};
+
+serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp) => {
+  const pacs = createPacs(setUp.pacs);
+  const segmenter = createSegmenter({ threads: setUp.threads });
+  return async (task, report) => {
+    const show = (stage: InferStage, percent: number) => {
+      const [from, to] = spans[stage];
+      report({ stage, percent: from + ((to - from) * percent) / 100 });
+    };
+    const started = performance.now();
+    show('retrieve', 0);
+    let retrievedAt = started;
+    const onProgress = ({ instances, expected }: RetrieveProgress) => {
+      retrievedAt = performance.now();
+      if (instances < expected) show('retrieve', (100 * instances) / expected);
+      else show('decode', 0);
+    };
+    const series = await readSeriesFromPacs(pacs, task, { maxVoxels: setUp.maxVoxels, onProgress });
+    const decodeMs = performance.now() - retrievedAt;
+    const { labelmap, result } = await segmenter.segment(series, task.model, { onProgress: show });
+    show('save', 0);
+    const saveStarted = performance.now();
+    const [columns, rows] = labelmap.geometry.size;
+    const head = { columns, rows, slices: series.instances.map((instance) => instance.sopInstanceUid) };
+    // Level 1: masks shrink to a few kilobytes at any level, and the reader waits for this.
+    const envelope = gzipSync(encodeEnvelope(head, labelmap.data), { level: 1 });
+    const blobs = await openBlobStore(setUp.blobFolder);
+    const labelmapSha256 = await blobs.put(envelope);
+    const timingsMs = {
+      retrieve: Math.round(retrievedAt - started),
+      decode: Math.round(decodeMs),
+      ...result.timingsMs,
+      save: Math.round(performance.now() - saveStarted),
+    };
+    return { labelmapSha256, result: { ...result, timingsMs } };
+  };
+});

@@ -1,0 +1,39 @@
+import type { Registry } from '../registry/registry.ts';
+import type { Database } from '../store/database.ts';
+import { finishPrediction } from '../store/inferences.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { JobHandler } from './attempt.ts';
+import type { Child } from './children.ts';
+import type { InferProgress, InferResult, InferTask } from './infer-child.ts';
+import type { JobPayload } from './kinds.ts';
+
+/** The handler of `infer` jobs: has the child segment the series and keeps the outcome under the inference's id. */
+export function inferHandler(parts: {
+  readonly database: Database;
+  readonly registry: Registry;
+  readonly child: Child<InferTask, InferProgress, InferResult>;
+  /** Work that leaves the cores to an inference: training. */
+  readonly background: { hold(): () => void };
+  readonly metrics: Metrics;
+}): JobHandler<JobPayload<'infer'>> {
+  const { database, registry, child, background, metrics } = parts;
+  return async ({ payload, signal, report }) => {
+    const { inferenceId, studyInstanceUid, seriesInstanceUid } = payload;
+    const model = await registry.resolve(`${payload.model.name}@${payload.model.version}`);
+    const started = performance.now();
+    const onProgress = ({ stage, percent }: InferProgress) => {
+      report({ stage, percent, secondsLeft: secondsLeft(performance.now() - started, percent) });
+    };
+    const release = background.hold();
+    const task = { studyInstanceUid, seriesInstanceUid, model };
+    const { labelmapSha256, result } = await child.run(task, { signal, onProgress }).finally(release);
+    await finishPrediction(database, inferenceId, labelmapSha256, result);
+    for (const [stage, ms] of Object.entries(result.timingsMs)) metrics.inferenceSeconds.observe({ stage }, ms / 1000);
+  };
+}
+
+/** By the share done so far; null while that says too little. */
+function secondsLeft(elapsedMs: number, percent: number): number | null {
+  if (percent < 20) return null;
+  return Math.ceil(((elapsedMs / percent) * (100 - percent)) / 1000);
+}

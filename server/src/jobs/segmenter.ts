@@ -1,0 +1,110 @@
+import { createOnnxEngine } from '../engine/onnx/engine.ts';
+import type { Predictor } from '../engine/ops.ts';
+import { fromHalf } from '../engine/vectors.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Labelmap } from '../labelmap/labelmap.ts';
+import type { Card } from '../registry/card.ts';
+import { type ModelVersion, readWeights, requireFit } from '../registry/registry.ts';
+import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
+import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import { segmentVolume } from '../student/segment.ts';
+import type { SourceSeries } from '../study/source-series.ts';
+
+/** Stages of an inference that are shown, in order. */
+export type InferStage = 'retrieve' | 'decode' | 'resample' | 'segment' | 'decide' | 'save';
+
+export interface Segmented {
+  readonly labelmap: Labelmap;
+  readonly result: PredictionResult;
+}
+
+/** Runs students; keeps the last one compiled. Loads onnxruntime, so it belongs in a child process or a command. */
+export interface Segmenter {
+  /**
+   * Segments a series with a version, whose weights are read only after their sha256 was compared.
+   * @throws AppError `series-modality-mismatch`, `model-invalid`, `engine-failed`, and those of `segmentVolume`.
+   */
+  segment(
+    series: SourceSeries,
+    model: ModelVersion,
+    options?: {
+      readonly onProgress?: (stage: InferStage, percent: number) => void;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<Segmented>;
+  close(): Promise<void>;
+}
+
+/** Slices of one run: more does not run faster on a CPU and needs more memory. */
+const batch = 8;
+
+interface Loaded {
+  readonly sha256: string;
+  readonly weights: Float32Array;
+  readonly predictor: Predictor;
+}
+
+export function createSegmenter(options: { readonly threads: number }): Segmenter {
+  const engine = createOnnxEngine(options);
+  let loaded: Loaded | undefined;
+  const load = async (model: ModelVersion): Promise<Loaded> => {
+    const { card } = model;
+    if (loaded?.sha256 === card.weights.sha256) return loaded;
+    await loaded?.predictor.dispose();
+    loaded = undefined;
+    const weights = fromHalf(await readWeights(model));
+    const config = studentConfig(card.architecture.variant, card.architecture.classes);
+    const [width, height] = card.input.sizePx;
+    const predictor = await engine.predictor(inferenceProgram(config, batch, height, width), { frozen: true });
+    if (predictor.table.hash !== card.weights.tableHash || predictor.table.size !== weights.length) {
+      await predictor.dispose();
+      throw new AppError('model-invalid', `The weights of ${card.name}@${card.version} are for another network.`);
+    }
+    loaded = { sha256: card.weights.sha256, weights, predictor };
+    return loaded;
+  };
+  return {
+    async segment(series, model, { onProgress = () => {}, signal } = {}) {
+      requireFit(model.card, series);
+      const started = performance.now();
+      const { weights, predictor } = await load(model);
+      const loadMs = performance.now() - started;
+      const predict = (images: Float32Array) => runNetwork(predictor, weights, images);
+      const segmented = await segmentVolume(series.volume, model.card, predict, {
+        batch,
+        onProgress,
+        ...(signal ? { signal } : {}),
+      });
+      const { labelmap, uncertainty } = segmented;
+      const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
+      const result = { segments: measure(labelmap, model.card), uncertainty, timingsMs, notes: series.notes };
+      return { labelmap, result };
+    },
+    async close() {
+      await loaded?.predictor.dispose();
+      loaded = undefined;
+    },
+  };
+}
+
+async function runNetwork(predictor: Predictor, weights: Float32Array, images: Float32Array) {
+  const { probabilities, entropy } = await predictor.run(weights, { image: images }).catch((cause: unknown) => {
+    throw new AppError('engine-failed', 'The network stopped with a fault of the runtime.', {}, { cause });
+  });
+  if (!probabilities || !entropy) throw new TypeError('the network lacks an output');
+  return { probabilities, entropy };
+}
+
+function measure(labelmap: Labelmap, card: Card): SegmentFigure[] {
+  const counts = new Uint32Array(256);
+  for (const label of labelmap.data) counts[label] = (counts[label] ?? 0) + 1;
+  const [dx, dy, dz] = labelmap.geometry.spacingMm;
+  return card.segments.map(({ number, label, colour }) => {
+    const voxels = counts[number] ?? 0;
+    return { number, label, voxels, ml: (voxels * dx * dy * dz) / 1000, colour };
+  });
+}
+
+function roundAll(timingsMs: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(timingsMs).map(([stage, ms]) => [stage, Math.round(ms * 10) / 10]));
+}
