@@ -107,21 +107,27 @@ function findContentCentre(volume: Volume, window: IntensityWindow): Vec3 {
   const [columns, rows, slices] = geometry.size;
   const stride = Math.max(1, Math.round(Math.cbrt(data.length / CONTENT_SAMPLES)));
   const levels = 256;
-  // Per level: samples, and the sums of their i, j and k.
-  const table = Array.from({ length: 4 }, () => new Float64Array(levels));
+  const [samples, columnSum, rowSum, sliceSum] = [0, 0, 0, 0].map(() => new Float64Array(levels)) as Histograms;
   for (let k = 0; k < slices; k += stride)
     for (let j = 0; j < rows; j += stride)
       for (let i = 0; i < columns; i += stride) {
         const n = (k * rows + j) * columns + i;
         const x = padding !== undefined && padding[n] !== 0 ? 0 : applyWindow(data[n]!, window);
         const level = Math.min(levels - 1, Math.floor(x * levels));
-        for (const [t, value] of [1, i, j, k].entries()) table[t]![level]! += value;
+        samples[level]!++;
+        columnSum[level]! += i;
+        rowSum[level]! += j;
+        sliceSum[level]! += k;
       }
-  const bright = findBrightLevel(table[0]!);
-  const [count, i, j, k] = table.map((row) => row.subarray(bright).reduce((sum, x) => sum + x, 0));
-  if (!count) return indexToPatient(geometry, [(columns - 1) / 2, (rows - 1) / 2, (slices - 1) / 2]);
-  return indexToPatient(geometry, [i! / count, j! / count, k! / count]);
+  const bright = findBrightLevel(samples);
+  const total = (histogram: Float64Array): number => histogram.subarray(bright).reduce((sum, x) => sum + x, 0);
+  const count = total(samples);
+  if (count === 0) return indexToPatient(geometry, [(columns - 1) / 2, (rows - 1) / 2, (slices - 1) / 2]);
+  return indexToPatient(geometry, [total(columnSum) / count, total(rowSum) / count, total(sliceSum) / count]);
 }
+
+/** Per grey level: samples, and the sums of their column, row and slice indices. */
+type Histograms = [Float64Array, Float64Array, Float64Array, Float64Array];
 
 /** The level from which on a histogram counts as bright. */
 function findBrightLevel(histogram: Float64Array): number {

@@ -22,8 +22,12 @@ export function wholeBox(size: Vec3): Box {
 
 /** Source index of target voxel (0, row, slice), and how it moves with the column. */
 export function startOfRow(map: IndexMap, row: number, slice: number): Vec3 {
-  const at = (axis: 0 | 1 | 2): number => map.offset[axis] + map.columns[1][axis] * row + map.columns[2][axis] * slice;
-  return [at(0), at(1), at(2)];
+  const [, y, z] = map.columns;
+  return [
+    map.offset[0] + y[0] * row + z[0] * slice,
+    map.offset[1] + y[1] * row + z[1] * slice,
+    map.offset[2] + y[2] * row + z[2] * slice,
+  ];
 }
 
 /** The columns of a target row whose points lie in `box`, up to half a voxel beyond its outer centres. */

@@ -33,7 +33,7 @@ export function scene(geometry: Geometry, value: (position: Vec3) => number): Fl
   return data;
 }
 
-/** Bright ball (1000 +- 20) in darker noise (100 +- 20) and its truth; the rim is shared by volume (partial volume). */
+/** Bright ball (1000 +- 35) in darker noise (100 +- 35) and its truth; the rim is shared by volume (partial volume). */
 export function ballVolume(
   geometry: Geometry,
   centre: Vec3,
@@ -44,7 +44,7 @@ export function ballVolume(
   const voxelMm = Math.cbrt(geometry.spacingMm[0] * geometry.spacingMm[1] * geometry.spacingMm[2]);
   const data = scene(geometry, (p) => {
     const share = Math.min(1, Math.max(0, 0.5 + depth(p) / voxelMm));
-    return 100 + 900 * share + random.normal(20);
+    return 100 + 900 * share + random.uniform(-35, 35);
   });
   const truth = Uint8Array.from(scene(geometry, (p) => (depth(p) >= 0 ? 1 : 0)));
   return { volume: createVolume(Int16Array.from(data, Math.round), geometry), truth };

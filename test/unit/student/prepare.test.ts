@@ -86,14 +86,16 @@ test('a labelmap in any plane lands on the prepared pixels by patient position',
     const rows = labelSlices({ data: truth, geometry, segments: [organ] }, everySlice(40), prepared);
     let differing = 0;
     let labelled = 0;
+    let unvouched = 0;
     const expected = scene(prepared.grid, (p) => (Math.hypot(p[0] - 5, p[1] - 5, p[2] - 5) <= 20 ? 1 : 0));
     for (const [k, { label, known }] of rows.entries()) {
       for (const [n, value] of label.entries()) {
         if (value !== expected[k * 4096 + n]) differing++;
         labelled += value;
-        assert.ok(value === 0 || known[n] === 1);
+        if (value === 1 && known[n] === 0) unvouched++;
       }
     }
+    assert.equal(unvouched, 0);
     assert.ok(labelled > 3000 && differing / labelled < 0.12, `${differing} of ${labelled}`);
   }
 });
@@ -108,8 +110,8 @@ test('only pixels within half a slice of an approved slice are known', () => {
       const index = patientToIndex(geometry, indexToPatient(prepared.grid, [n % 64, Math.floor(n / 64), k]));
       const isInside = index.every((x, axis) => x > -0.5 && x < geometry.size[axis]! - 0.5);
       const isNear = index[2] > 19.5 && index[2] < 21.5;
-      if (Math.abs(index[2] - 19.5) > 1e-3 && Math.abs(index[2] - 21.5) > 1e-3)
-        assert.equal(isKnown === 1, isInside && isNear, `${index}`);
+      const isOnEdge = Math.abs(index[2] - 19.5) < 1e-3 || Math.abs(index[2] - 21.5) < 1e-3;
+      if (!isOnEdge && (isKnown === 1) !== (isInside && isNear)) assert.fail(`known ${isKnown} at ${index}`);
     }
   }
   const none = labelSlices({ data: truth, geometry, segments: [organ] }, new Set(), prepared);
