@@ -107,3 +107,19 @@ test('two equal pairs cost what one pair costs, in every term', async () => {
   for (const [name, [value]] of Object.entries(single))
     assert.ok(Math.abs((value ?? Number.NaN) - (double[name]?.[0] ?? Number.NaN)) < 1e-5, name);
 });
+
+test('a side that the mask leaves no pixel of does not count, and the other side does', async () => {
+  const program = collaborateProgram(config, shape, settings);
+  const [a, b] = blobs(1, 2);
+  assert.ok(a && b);
+  const loss = async (value: 0 | 1, labelled: readonly LabelledSlice[]) => {
+    const given = { ...inputs(labelled, 0.99), mask: new Float32Array(pixels).fill(value) };
+    return (await engine.gradients(program, weights, given)).loss;
+  };
+  // Mask 1 keeps all of A and U_b, mask 0 all of U_a and B.
+  const [kept, pasted] = [await loss(1, [a, b]), await loss(0, [a, b])];
+  assert.equal(await loss(1, [a, flipped(b)]), kept);
+  assert.notEqual(await loss(1, [flipped(a), b]), kept);
+  assert.equal(await loss(0, [flipped(a), b]), pasted);
+  assert.notEqual(await loss(0, [a, flipped(b)]), pasted);
+});
