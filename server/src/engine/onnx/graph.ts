@@ -139,30 +139,34 @@ export class Graph {
   /** The part of the graph that `outputs` need; each output gets its key as its name in the file. */
   content(name: string, outputs: Readonly<Record<string, Value>>): GraphContent {
     const named: Value[] = [];
-    const identities: Node[] = [];
+    const copies: Node[] = [];
+    const renamed = new Map<string, string>();
+    const produced = new Set(this.#nodes.flatMap((node) => node.outputs));
     for (const [outputName, value] of Object.entries(outputs)) {
-      identities.push({
-        operator: 'Identity',
-        domain: '',
-        inputs: [value.name],
-        outputs: [outputName],
-        attributes: {},
-      });
       named.push(new Value(outputName, value.shape, value.type));
+      // An input, a constant or a value that is already an output needs a node of its own to be one.
+      if (produced.has(value.name) && !renamed.has(value.name)) renamed.set(value.name, outputName);
+      else
+        copies.push({ operator: 'Identity', domain: '', inputs: [value.name], outputs: [outputName], attributes: {} });
     }
-    const needed = new Set<string>(identities.flatMap((node) => node.inputs));
+    const needed = new Set([...renamed.keys(), ...copies.flatMap((node) => node.inputs)]);
     const nodes: Node[] = [];
     for (const node of this.#nodes.toReversed()) {
       if (!node.outputs.some((output) => needed.has(output))) continue;
       for (const input of node.inputs) needed.add(input);
       nodes.push(node);
     }
+    const rename = (value: string): string => renamed.get(value) ?? value;
     return {
       name,
       // Inputs stay even when unused: what a caller must feed does not depend on what was dropped.
       inputs: this.#inputs,
       outputs: named,
-      nodes: [...nodes.reverse(), ...identities],
+      nodes: [...nodes.reverse(), ...copies].map((node) => ({
+        ...node,
+        inputs: node.inputs.map(rename),
+        outputs: node.outputs.map(rename),
+      })),
       constants: [...this.#constants.values()].filter((constant) => needed.has(constant.name)),
     };
   }
