@@ -14,6 +14,7 @@ import type { InferProgress, InferResult, InferSetUp, InferTask } from './jobs/i
 import { createJobQueue } from './jobs/queue.ts';
 import type { SampleProgress, SampleResult, SampleSetUp } from './jobs/sample-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
+import { holdHome } from './setup/home-lock.ts';
 import { type PreparedHost, prepareHost } from './setup/prepare.ts';
 import type { Steps } from './setup/steps.mjs';
 import { openBlobStore } from './store/blobs.ts';
@@ -65,6 +66,7 @@ async function start(
 ): Promise<string> {
   const { home } = settings;
   await mkdir(home, { recursive: true, mode: 0o700 });
+  stops.push(await holdHome(home));
   const log = await openServerLog(settings);
   const metrics = createMetrics();
   const threads = settings.threads ?? availableThreads().count;

@@ -69,7 +69,8 @@ export async function prepareHost(
   return { viewerFolder, ...samples, pacs: { url, credentials, own: true }, stop: () => orthanc.stop() };
 }
 
-async function readCredentials(path: string | undefined): Promise<PacsCredentials | undefined> {
+/** Reads `pacsCredentialsFile`. @throws AppError `config-invalid` */
+export async function readCredentials(path: string | undefined): Promise<PacsCredentials | undefined> {
   if (path === undefined) return undefined;
   try {
     return credentialsSchema.parse(JSON.parse(await readFile(path, 'utf8')));

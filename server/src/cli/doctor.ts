@@ -1,0 +1,93 @@
+import { loadSettings, maskSettings } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
+import { availableThreads } from '../engine/threads.ts';
+import { toErrorRecord } from '../errors/app-error.ts';
+import { readWeights } from '../registry/registry.ts';
+import { readCredentials } from '../setup/prepare.ts';
+import { createPacs } from '../study/dicomweb.ts';
+import type { Outcome } from './output.ts';
+import { openRegistry, withDatabase } from './state.ts';
+
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was found. */
+  readonly found: string;
+}
+
+/** Checks each part and prints the settings in force, secrets masked. Fails when a part fails. */
+export async function runDoctor(): Promise<Outcome> {
+  const settings = loadSettings();
+  const shown = maskSettings(settings);
+  const checks = [
+    await check('engine', () => describeEngine(settings)),
+    await check('pacs', () => describePacs(settings)),
+    await check('database', () => describeDatabase(settings)),
+    ...(await checkModels(settings)),
+  ];
+  const lines = [
+    'Settings',
+    ...Object.entries(shown).map(([key, value]) => `  ${key.padEnd(22)} ${String(value)}`),
+    'Checks',
+    ...checks.map(({ name, ok, found }) => `  ${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(20)} ${found}`),
+  ];
+  return { json: { node: process.version, settings: shown, checks }, lines, failed: checks.some(({ ok }) => !ok) };
+}
+
+async function check(name: string, work: () => Promise<string>): Promise<Check> {
+  try {
+    return { name, ok: true, found: await work() };
+  } catch (error) {
+    const { code, message } = toErrorRecord(error);
+    return { name, ok: false, found: `${code}: ${message}` };
+  }
+}
+
+async function describeEngine(settings: Settings): Promise<string> {
+  // Loading the runtime is the check: its binary may not fit the machine.
+  await import('../engine/onnx/engine.ts');
+  const { count, reason } = availableThreads();
+  const used = settings.threads === undefined ? `${count} threads` : `${settings.threads} threads (UNCOL_THREADS)`;
+  return `onnxruntime on the CPU, ${used}: ${reason}`;
+}
+
+async function describePacs(settings: Settings): Promise<string> {
+  if (settings.pacsUrl === undefined) return 'own Orthanc, started and ended by `uncol serve`';
+  const credentials = await readCredentials(settings.pacsCredentialsFile);
+  const { pacsUrl: url, pacsIdleSeconds: idleSeconds } = settings;
+  const pacs = createPacs({ url, credentials, idleSeconds, retries: 0 });
+  try {
+    await pacs.echo(AbortSignal.timeout(10_000));
+    return 'answers a search';
+  } finally {
+    await pacs.close();
+  }
+}
+
+function describeDatabase(settings: Settings): Promise<string> {
+  return withDatabase(settings, async (database) => {
+    if (!database) return 'embedded, not made yet: the first `uncol serve` makes it';
+    const [row] = await database.query<{ version: string; schema: number }>(
+      `select current_setting('server_version') as version, (select max(version) from schema_version) as schema`,
+    );
+    const kind = settings.databaseUrl === undefined ? 'embedded' : 'external';
+    return `${kind} PostgreSQL ${row?.version}, schema version ${row?.schema}`;
+  });
+}
+
+async function checkModels(settings: Settings): Promise<readonly Check[]> {
+  try {
+    const registry = openRegistry(settings, undefined);
+    const versions = await registry.list();
+    if (versions.length === 0) return [{ name: 'models', ok: false, found: 'none' }];
+    const checks = versions.map((model) =>
+      check(`${model.card.name}@${model.card.version}`, async () => {
+        const bytes = await readWeights(model);
+        return `${model.origin}, ${(bytes.length / 1e6).toFixed(1)} MB, sha256 as its card says`;
+      }),
+    );
+    return Promise.all(checks);
+  } catch (error) {
+    return [{ name: 'models', ok: false, found: toErrorRecord(error).message }];
+  }
+}

@@ -1,0 +1,101 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { runCommand } from './output.ts';
+
+// Only what parses the command line is imported here: each command loads its own parts when it runs.
+
+const jsonOption = ['--json', 'one JSON object on stdout, everything else on stderr'] as const;
+
+/** The command line. Exit codes: 0 success, 1 failure, 2 wrong usage. */
+export function createProgram(): Command {
+  const program = new Command('uncol')
+    .description('UnCoL for OHIF: segment, correct and learn. For research, not for diagnosis.')
+    .exitOverride()
+    .showHelpAfterError('(--help shows what is possible)');
+
+  program
+    .command('serve')
+    .description('start PACS, database and server, and print the address to open; Ctrl-C ends all')
+    .option(...jsonOption)
+    .addHelpText('after', example('UNCOL_PORT=9000 uncol serve'))
+    .action(({ json }: { json?: boolean }) =>
+      runCommand(json, async () => (await import('./serve.ts')).runServe(json)),
+    );
+
+  program
+    .command('segment')
+    .description('segment one series and write a DICOM SEG file')
+    .argument('<source>', 'folder of DICOM files, or DICOMweb address of a series (.../studies/1/series/2)')
+    .requiredOption('--out <file.dcm>', 'DICOM SEG file to write')
+    .option('--series <uid>', 'Series Instance UID, when the folder holds several')
+    .option('--model <name[@version]>', 'model; default: the first that fits the series', parseModel)
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol segment ./head-mr --out head-mr.seg.dcm --model brain-mr'))
+    .action((source: string, options: SegmentArguments) =>
+      runCommand(options.json, async () => (await import('./segment.ts')).runSegment({ source, ...options })),
+    );
+
+  program
+    .command('train')
+    .description('train a model version from a recipe; a stopped run goes on where it was')
+    .argument('<recipe>', 'recipe.json')
+    .requiredOption('--out <folder>', 'folder of the version, e.g. models/brain-mr/1')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol train models/brain-mr/1/recipe.json --out models/brain-mr/1'))
+    .action((recipe: string, { out, json }: { out: string; json?: boolean }) =>
+      runCommand(json, async () => (await import('./train.ts')).runTrain(recipe, out)),
+    );
+
+  program
+    .command('rounds')
+    .description('list fine-tuning rounds and their verdicts, newest first')
+    .option('--model <name>', 'only rounds of this model')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol rounds --model lesion-mr'))
+    .action(({ model, json }: { model?: string; json?: boolean }) =>
+      runCommand(json, async () => (await import('./rounds.ts')).runRounds(model)),
+    );
+
+  program
+    .command('models')
+    .description('list model versions and which of them serve')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol models --json'))
+    .action(({ json }: { json?: boolean }) => runCommand(json, async () => (await import('./models.ts')).runModels()));
+
+  program
+    .command('doctor')
+    .description('check settings, engine, PACS, database and models')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol doctor'))
+    .action(({ json }: { json?: boolean }) => runCommand(json, async () => (await import('./doctor.ts')).runDoctor()));
+  return program;
+}
+
+/** Options of `uncol segment`. */
+export interface SegmentArguments {
+  readonly out: string;
+  readonly series?: string;
+  readonly model?: string;
+  readonly json?: boolean;
+}
+
+/** Parses and runs a command line. @returns the exit code. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...argv]);
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    // Help and usage errors have been printed by the parser.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    throw error;
+  }
+}
+
+function example(line: string): string {
+  return `\nExample: ${line}`;
+}
+
+function parseModel(value: string): string {
+  if (/^[a-z0-9-]{1,40}(@\d{1,6})?$/.test(value)) return value;
+  throw new InvalidArgumentError('A model is named as name or name@version, e.g. brain-mr@1.');
+}

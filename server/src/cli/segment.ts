@@ -1,0 +1,117 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadSettings } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
+import { availableThreads } from '../engine/threads.ts';
+import { AppError } from '../errors/app-error.ts';
+import { createSegmenter } from '../jobs/segmenter.ts';
+import { createRegistry, fits, type ListedVersion, type Registry, seedFolder } from '../registry/registry.ts';
+import { createUid } from '../seg/uid.ts';
+import { writeSeg } from '../seg/write.ts';
+import { readCredentials } from '../setup/prepare.ts';
+import { createPacs } from '../study/dicomweb.ts';
+import { readSeriesFromFolder, readSeriesFromPacs } from '../study/series.ts';
+import type { SourceSeries } from '../study/source-series.ts';
+import type { SegmentArguments } from './index.ts';
+import { interruption, type Outcome } from './output.ts';
+
+/** Series number of the SEG: behind those of the images. */
+const seriesNumber = 9000;
+
+/** Segments one series without database or server and writes a SEG file; the highest seed version serves. */
+export async function runSegment(options: SegmentArguments & { readonly source: string }): Promise<Outcome> {
+  const settings = loadSettings();
+  const signal = interruption('Stopping ...');
+  const registry = createRegistry({
+    seedFolder: fileURLToPath(seedFolder),
+    serviceFolder: join(settings.home, 'models'),
+    aliases: async () => new Map(),
+  });
+  const started = performance.now();
+  const series = await readSource(options, settings, signal);
+  const readMs = Math.round(performance.now() - started);
+  const model = options.model ? await registry.resolve(options.model) : await firstFitting(registry, series);
+  const segmenter = createSegmenter({ threads: settings.threads ?? availableThreads().count });
+  const { labelmap, result } = await segmenter.segment(series, model, { signal });
+  await segmenter.close();
+  const reference = { name: model.card.name, version: model.card.version, sha256: model.card.weights.sha256 };
+  const { bytes, notes } = writeSeg({
+    source: series,
+    labelmap,
+    model: reference,
+    algorithmType: 'AUTOMATIC',
+    sopInstanceUid: createUid(),
+    seriesInstanceUid: createUid(),
+    seriesNumber,
+    createdAt: new Date(),
+    trackingUid: createUid(),
+  });
+  await writeWhole(options.out, bytes);
+  const segments = result.segments.map(({ number, label, voxels, ml }) => ({ number, label, voxels, ml }));
+  const timingsMs = { read: readMs, ...result.timingsMs };
+  for (const note of [...result.notes, ...notes]) process.stderr.write(`Note: ${note}\n`);
+  return {
+    json: {
+      model: reference,
+      series: series.seriesInstanceUid,
+      segments,
+      uncertainty: result.uncertainty,
+      timingsMs,
+    },
+    lines: [
+      `${reference.name}@${reference.version}: AI-generated, for research.`,
+      ...segments.map(
+        ({ number, label, ml, voxels }) => `  ${number} ${label}: ${ml.toFixed(1)} ml (${voxels} voxels)`,
+      ),
+      `  uncertainty ${result.uncertainty.toFixed(3)} (0 sure .. 1 unsure)`,
+      `Written: ${options.out}`,
+    ],
+  };
+}
+
+async function readSource(
+  { source, series: seriesInstanceUid }: SegmentArguments & { readonly source: string },
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<SourceSeries> {
+  const { maxVoxels } = settings;
+  if (!/^https?:\/\//.test(source)) {
+    return readSeriesFromFolder(source, { maxVoxels, signal, ...(seriesInstanceUid ? { seriesInstanceUid } : {}) });
+  }
+  const parts = /^(.+)\/studies\/([\d.]+)\/series\/([\d.]+)\/?$/.exec(source);
+  const [, url, study, series] = parts ?? [];
+  if (!url || !study || !series) {
+    throw new AppError('request-invalid', 'A DICOMweb series ends in /studies/<uid>/series/<uid>.');
+  }
+  const credentials = await readCredentials(settings.pacsCredentialsFile);
+  const pacs = createPacs({ url, credentials, idleSeconds: settings.pacsIdleSeconds, retries: settings.pacsRetries });
+  try {
+    return await readSeriesFromPacs(
+      pacs,
+      { studyInstanceUid: study, seriesInstanceUid: series },
+      { maxVoxels, signal },
+    );
+  } finally {
+    await pacs.close();
+  }
+}
+
+async function firstFitting(registry: Registry, series: SourceSeries): Promise<ListedVersion> {
+  const versions = await registry.list();
+  const fitting = versions.find(({ card, inService }) => inService && fits(card, series));
+  if (fitting) return fitting;
+  const known = versions.map(({ card }) => `${card.name} (${card.filter.modality.join(', ')})`);
+  throw new AppError(
+    versions.length === 0 ? 'model-not-found' : 'series-modality-mismatch',
+    `No model fits a series of modality ${series.modality || 'unknown'}; there is ${known.join(', ') || 'none'}.`,
+  );
+}
+
+/** The file is whole or not there: a stopped command leaves no half SEG. */
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const draft = `${path}.part`;
+  await writeFile(draft, bytes);
+  await rename(draft, path);
+}
