@@ -7,7 +7,7 @@ export function getPanelModule() {
   return [
     {
       name: 'uncol',
-      iconName: 'tool-ai',
+      iconName: 'ToolSegmentAnything',
       iconLabel: 'UnCoL',
       label: 'UnCoL',
       component: createIsland(() => <UncolPanel service={requireService()} />),

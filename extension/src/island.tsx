@@ -20,10 +20,19 @@ export function createIsland(content: () => ReactNode): () => ReactElement {
     if (node === null) return;
     const container = document.createElement('div');
     container.className = 'uncol-island';
+    container.addEventListener('keydown', keepKeysOfControls);
     node.replaceChildren(container);
     root = createRoot(container);
     root.render(content());
   };
   const createHostElement = window.react?.createElement ?? createElement;
   return () => createHostElement('div', { ref: mount, className: 'uncol-island-frame' });
+}
+
+const controlKeys: ReadonlySet<string> = new Set(['Enter', ' ', 'ArrowUp', 'ArrowDown', 'Home', 'End']);
+
+/** The host binds keys such as Space and Enter on the whole document and swallows them, so buttons would be dead. */
+function keepKeysOfControls(event: KeyboardEvent): void {
+  const isControl = event.target instanceof Element && event.target.matches('button, select, input');
+  if (isControl && controlKeys.has(event.key)) event.stopPropagation();
 }

@@ -50,7 +50,7 @@ function addButton(toolbarService: ohif.ToolbarService): void {
       id: buttonId,
       uiType: 'ohif.toolButton',
       props: {
-        icon: 'tool-ai',
+        icon: 'ToolSegmentAnything',
         label: 'Segment with UnCoL',
         tooltip: 'Segment this series with UnCoL (Shift+S)',
         commands: 'uncolSegment',

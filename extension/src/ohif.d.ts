@@ -57,9 +57,19 @@ declare namespace ohif {
     ): Promise<void>;
     setActiveSegmentation(viewportId: string, segmentationId: string): void;
     setSegmentColor(viewportId: string, segmentationId: string, segmentIndex: number, rgba: readonly number[]): void;
-    jumpToSegmentCenter(segmentationId: string, segmentIndex: number, viewportId?: string): void;
-    getSegmentations(): readonly { readonly segmentationId: string }[];
     remove(segmentationId: string): void;
+  }
+
+  /** A stack viewport; volume viewports lack the image methods. */
+  interface CornerstoneViewport {
+    readonly element: HTMLDivElement;
+    getImageIds?(): readonly string[];
+    setImageIdIndex?(index: number): Promise<unknown>;
+    getCurrentImageId?(): string | undefined;
+  }
+
+  interface CornerstoneViewportService extends PubSub {
+    getCornerstoneViewport(viewportId: string): CornerstoneViewport | null;
   }
 
   interface PanelService extends PubSub {
@@ -84,6 +94,7 @@ declare namespace ohif {
   interface Services {
     readonly viewportGridService: ViewportGridService;
     readonly displaySetService: DisplaySetService;
+    readonly cornerstoneViewportService: CornerstoneViewportService;
     readonly segmentationService: SegmentationService;
     readonly panelService: PanelService;
     readonly toolbarService: ToolbarService;

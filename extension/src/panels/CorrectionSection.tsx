@@ -20,11 +20,8 @@ export function CorrectionSection({ service, mask, submission }: Props) {
       aside={mask.isUnsubmitted ? <span className="uncol-badge uncol-badge-warning">not submitted</span> : null}
     >
       {isChanged ? <Changes mask={mask} /> : <p className="uncol-muted">No changes to the model’s mask so far.</p>}
-      {isChanged ? (
-        <SubmitControl service={service} mask={mask} submission={submission} />
-      ) : (
-        <AcceptControl service={service} mask={mask} submission={submission} />
-      )}
+      {mask.isUnsubmitted && <SubmitControl service={service} mask={mask} submission={submission} />}
+      {!isChanged && <AcceptControl service={service} mask={mask} submission={submission} />}
       {submission.phase === 'failed' && (
         <ProblemBox problem={submission.problem}>
           <p>Your edits are still here. Press the button again; nothing is stored twice.</p>
@@ -40,8 +37,10 @@ function Changes({ mask: { difference } }: { mask: MaskState }) {
     <div data-testid="difference">
       <Figures
         rows={[
-          ['Edited', countOf(difference.editedSlices.length, 'slice')],
-          ['Changed', countOf(difference.changedVoxels, 'voxel')],
+          [
+            'Edited',
+            `${countOf(difference.editedSlices.length, 'slice')} · ${countOf(difference.changedVoxels, 'voxel')}`,
+          ],
           ['Added / removed', `${formatMl(difference.addedMl)} / ${formatMl(difference.removedMl)}`],
           ['Dice with the model’s mask', formatDice(difference.dice)],
         ]}
@@ -63,7 +62,7 @@ function SubmitControl({ service, mask, submission }: Props) {
           id={tickId}
           type="checkbox"
           checked={mask.checkedEverySlice}
-          disabled={isSending || !mask.isUnsubmitted}
+          disabled={isSending}
           aria-describedby={hintId}
           onChange={(event) => service.setCheckedEverySlice(event.target.checked)}
         />
@@ -77,7 +76,7 @@ function SubmitControl({ service, mask, submission }: Props) {
       <button
         type="button"
         className="uncol-button uncol-button-primary"
-        disabled={isSending || !mask.isUnsubmitted}
+        disabled={isSending}
         onClick={() => service.submit()}
       >
         {isSending ? 'Submitting …' : `Submit correction (${countOf(vouched, 'slice')})`}
@@ -88,13 +87,13 @@ function SubmitControl({ service, mask, submission }: Props) {
 
 function AcceptControl({ service, mask, submission }: Props) {
   const hintId = useId();
-  const isDone = submission.phase === 'received' && submission.kind === 'accepted';
+  if (submission.phase === 'received' && submission.kind === 'accepted') return null;
   return (
     <div className="uncol-stack">
       <button
         type="button"
         className="uncol-button"
-        disabled={submission.phase === 'sending' || isDone}
+        disabled={submission.phase === 'sending'}
         aria-describedby={hintId}
         onClick={() => service.accept()}
       >
@@ -109,23 +108,26 @@ function AcceptControl({ service, mask, submission }: Props) {
 }
 
 function ReceiptBox({ receipt, kind }: { receipt: Receipt; kind: 'edited' | 'accepted' }) {
+  const what = kind === 'accepted' ? 'Mask accepted' : 'Correction submitted';
+  const isStored = receipt.state === 'stored';
   return (
-    <div className="uncol-box uncol-box-good" role="status" data-testid="receipt">
-      <strong>{kind === 'accepted' ? 'Mask accepted' : 'Correction received'}</strong>
+    <div className="uncol-box uncol-box-good" role="status" data-testid="receipt" data-state={receipt.state}>
+      <strong>{isStored ? `${what} and stored in the PACS` : `${what}, safe on the server`}</strong>
+      {!isStored && <p>The PACS has not taken it yet; the server keeps trying by itself.</p>}
       <p>
-        {receipt.state === 'stored'
-          ? 'Stored in the PACS as a DICOM SEG:'
-          : 'Safe on the server. The PACS has not taken the DICOM SEG yet; the server keeps trying:'}
+        {countOf(receipt.approvedSlices, 'slice')} you vouch for. {learningSentence(receipt)}
       </p>
-      <p className="uncol-strong">{receipt.seg.seriesDescription}</p>
-      <p className="uncol-uid">{receipt.seg.sopInstanceUid}</p>
-      <p>{countOf(receipt.approvedSlices, 'slice')} you vouch for.</p>
-      <p>{learningSentence(receipt)}</p>
       {receipt.notes.map((note) => (
         <p key={note} className="uncol-muted">
           {note}
         </p>
       ))}
+      <details>
+        <summary>SEG: {receipt.seg.seriesDescription}</summary>
+        <p className="uncol-uid" data-testid="seg-uid">
+          {receipt.seg.sopInstanceUid}
+        </p>
+      </details>
     </div>
   );
 }

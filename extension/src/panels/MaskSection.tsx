@@ -35,7 +35,7 @@ function SegmentTable({ mask }: { mask: MaskState }) {
       <thead>
         <tr>
           <th scope="col">Segment</th>
-          <th scope="col">Model</th>
+          <th scope="col">{isChanged ? 'Model' : 'Volume'}</th>
           {isChanged && <th scope="col">Now</th>}
         </tr>
       </thead>

@@ -37,7 +37,7 @@ export function ModelSection({ service, state }: { service: UncolService; state:
   return (
     <Section title="Model" aside={<VersionBadge model={model} />}>
       <ModelChoice service={service} state={state} models={state.models.value} model={model} />
-      <p className="uncol-muted">{model.trainedFor}</p>
+      <TrainedFor model={model} isFolded={state.mask !== null} />
       <SegmentControl service={service} run={state.run} isRepeat={state.mask !== null} />
     </Section>
   );
@@ -48,6 +48,16 @@ function VersionBadge({ model }: { model: Model }) {
     <span className="uncol-badge" data-testid="version-in-service">
       version {model.version} in service
     </span>
+  );
+}
+
+function TrainedFor({ model, isFolded }: { model: Model; isFolded: boolean }) {
+  if (!isFolded) return <p className="uncol-muted">{model.trainedFor}</p>;
+  return (
+    <details className="uncol-muted">
+      <summary>What it was trained for</summary>
+      <p>{model.trainedFor}</p>
+    </details>
   );
 }
 
@@ -94,7 +104,7 @@ function SegmentControl({ service, run, isRepeat }: { service: UncolService; run
     <div className="uncol-stack">
       <button
         type="button"
-        className="uncol-button uncol-button-primary uncol-button-large"
+        className={isRepeat ? 'uncol-button' : 'uncol-button uncol-button-primary uncol-button-large'}
         aria-keyshortcuts="Shift+S"
         onClick={() => service.segment()}
       >

@@ -129,6 +129,8 @@ export class Corrector {
       const receipt = await this.#client.submitCorrection(work.lastTry.envelope, work.lastTry.key);
       work.submitted = snapshot;
       this.#holder.patchSeries(seriesUid, { submission: { phase: 'received', receipt, kind } });
+      // Vouching for every slice holds for what was just sent, not for the strokes that follow.
+      this.setCheckedEverySlice(seriesUid, false);
       this.#compare(work);
       return true;
     } catch (error) {

@@ -38,6 +38,8 @@ function showDialog(editedSlices: number, action: string): Promise<boolean> {
   return new Promise((resolve) => {
     stay.addEventListener('click', () => dialog.close());
     discard.addEventListener('click', () => dialog.close('discard'));
+    // The host's keys (Escape, Enter, Space) would otherwise act on the image behind and swallow the dialog's own.
+    dialog.addEventListener('keydown', (event) => event.stopPropagation());
     dialog.addEventListener('close', () => {
       dialog.remove();
       resolve(dialog.returnValue === 'discard');

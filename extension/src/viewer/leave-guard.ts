@@ -10,8 +10,8 @@ export interface LeaveQuestions {
  * Keeps unsubmitted edits from getting lost: asks before OHIF leaves the study (its own navigation and the browser's
  * back button) and before the page is closed or reloaded.
  *
- * OHIF navigates through `history.pushState` followed by a re-render from `location`; leaving the address as it is
- * leaves the view as it is.
+ * OHIF's router writes the history first and renders afterwards, and any news from it, even of the same address, opens
+ * the study afresh. So the router must not hear of a move that the reader has not agreed to.
  *
  * @returns Takes the guard away again.
  */
@@ -20,6 +20,7 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): () => void {
   const guardedPath = location.pathname;
   const guardedStudies = studiesOf(location.href);
   let isLeaving = false;
+  let isReturning = false;
 
   const staysInStudy = (href: string) =>
     new URL(href, location.href).pathname === guardedPath && studiesOf(href) === guardedStudies;
@@ -37,11 +38,19 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): () => void {
       pushState.call(history, data, unused, url);
       window.dispatchEvent(new PopStateEvent('popstate', { state: history.state }));
     });
+    // The one error on which the router gives up its move; after any other it loads the address as a new page.
+    throw new DOMException('Held back: the reader is asked about unsubmitted edits first.', 'DataCloneError');
   };
 
   const onPopState = (event: PopStateEvent) => {
+    if (isReturning) {
+      isReturning = false;
+      event.stopImmediatePropagation();
+      return;
+    }
     if (!mustAsk(location.href)) return;
     event.stopImmediatePropagation();
+    isReturning = true;
     history.go(1);
     void askToDiscard(countUnsubmitted(), 'Leave the study').then((isAgreed) => {
       if (!isAgreed) return;

@@ -35,6 +35,7 @@ export async function drawMask(
     writeVoxels(host, segmentationId, envelope);
     for (const viewportId of findViewports(host, series.displaySetInstanceUid)) {
       await showMask(host, viewportId, segmentationId, inference);
+      await turnToMask(host, viewportId, envelope);
     }
   } catch (error) {
     segmentationService.remove(segmentationId);
@@ -47,7 +48,7 @@ export async function drawMask(
 }
 
 /** Shows the mask in one viewport, in the colours of the model card, ready to edit. */
-export async function showMask(
+async function showMask(
   { services }: Host,
   viewportId: string,
   segmentationId: string,
@@ -75,6 +76,30 @@ export function readMask(host: Host, segmentationId: string, slices: readonly st
     mask.push({ sopInstanceUid, voxels: image.voxelManager.getScalarData() });
   }
   return mask;
+}
+
+/** Where the slice on display holds nothing of the mask, turns to the one that holds most: else it looks as if empty. */
+async function turnToMask(
+  { services, libraries }: Host,
+  viewportId: string,
+  envelope: Envelope<LabelmapHead>,
+): Promise<void> {
+  const viewport = services.cornerstoneViewportService.getCornerstoneViewport(viewportId);
+  const current = viewport?.getCurrentImageId?.();
+  if (viewport?.setImageIdIndex === undefined || current === undefined) return;
+  const voxels = new Map(envelope.head.slices.map((uid, index) => [uid, countForeground(sliceOf(envelope, index))]));
+  const voxelsOf = (imageId: string) =>
+    voxels.get(String(libraries.cornerstone.metaData.get('instance', imageId)?.['SOPInstanceUID'])) ?? 0;
+  if (voxelsOf(current) > 0) return;
+  const counts = (viewport.getImageIds?.() ?? []).map(voxelsOf);
+  const most = Math.max(0, ...counts);
+  if (most > 0) await viewport.setImageIdIndex(counts.indexOf(most));
+}
+
+function countForeground(slice: Uint8Array): number {
+  let count = 0;
+  for (const voxel of slice) if (voxel > 0) count++;
+  return count;
 }
 
 function segmentationLabel({ model }: Inference): string {
