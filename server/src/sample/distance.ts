@@ -19,14 +19,22 @@ export function chamferDistance(mask: Uint8Array, [columns, rows, slices]: Vec3,
   eachRow((from, to) => {
     for (let i = 0; i < columns; i++) if (mask[from + i] !== 0) padded[to + i] = 0;
   });
-  sweep(padded, wide, deep, 1);
-  sweep(padded, wide, deep, -1);
+  const rowStarts: number[] = [];
+  eachRow((_, to) => rowStarts.push(to));
+  sweep(padded, [wide, deep], rowStarts, columns, 1);
+  sweep(padded, [wide, deep], rowStarts.reverse(), columns, -1);
   eachRow((from, to) => result.set(padded.subarray(to, to + columns), from));
   return result;
 }
 
 /** Takes each voxel's best distance over the thirteen neighbours that come earlier in the direction of the sweep. */
-function sweep(distance: Uint8Array, wide: number, deep: number, sign: 1 | -1): void {
+function sweep(
+  distance: Uint8Array,
+  [wide, deep]: readonly [number, number],
+  rowStarts: readonly number[],
+  columns: number,
+  sign: 1 | -1,
+): void {
   const steps: number[] = [];
   const costs: number[] = [];
   for (let k = -1; k <= 0; k++)
@@ -37,16 +45,15 @@ function sweep(distance: Uint8Array, wide: number, deep: number, sign: 1 | -1): 
         steps.push(sign * step);
         costs.push(2 + Math.abs(i) + Math.abs(j) + Math.abs(k));
       }
-  const margin = (deep + 1) * wide + 1;
-  const last = distance.length - 1 - margin;
-  for (let m = margin; m <= last; m++) {
-    const n = sign === 1 ? m : distance.length - 1 - m;
-    let best = distance[n]!;
-    if (best === 0) continue;
-    for (let s = 0; s < 13; s++) {
-      const through = distance[n + steps[s]!]! + costs[s]!;
-      if (through < best) best = through;
+  for (const start of rowStarts)
+    for (let m = 0; m < columns; m++) {
+      const n = start + (sign === 1 ? m : columns - 1 - m);
+      let best = distance[n]!;
+      if (best === 0) continue;
+      for (let s = 0; s < 13; s++) {
+        const through = distance[n + steps[s]!]! + costs[s]!;
+        if (through < best) best = through;
+      }
+      distance[n] = best;
     }
-    distance[n] = best;
-  }
 }

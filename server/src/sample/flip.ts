@@ -12,13 +12,14 @@ export function flipToPatient<T extends VoxelArray>(
   const isReversed = direction.map((axis) => axis[0] + axis[1] + axis[2] < 0);
   const [columns, rows, slices] = size;
   const data = volume.data.slice() as T;
-  let o = 0;
   for (let k = 0; k < slices; k++)
-    for (let j = 0; j < rows; j++)
-      for (let i = 0; i < columns; i++) {
-        const from = (n: number, count: number, axis: number): number => (isReversed[axis] ? count - 1 - n : n);
-        data[o++] = volume.data[(from(k, slices, 2) * rows + from(j, rows, 1)) * columns + from(i, columns, 0)]!;
-      }
+    for (let j = 0; j < rows; j++) {
+      const from = ((isReversed[2] ? slices - 1 - k : k) * rows + (isReversed[1] ? rows - 1 - j : j)) * columns;
+      const row = volume.data.subarray(from, from + columns);
+      const to = (k * rows + j) * columns;
+      data.set(row, to);
+      if (isReversed[0]) data.subarray(to, to + columns).reverse();
+    }
   const turned = (axis: Vec3): Vec3 => [Math.abs(axis[0]), Math.abs(axis[1]), Math.abs(axis[2])];
   const origin = [0, 1, 2].map((p) =>
     [0, 1, 2].reduce(

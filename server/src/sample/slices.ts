@@ -27,7 +27,7 @@ export interface GeneratedSlices {
   readonly outside: Uint8Array;
   /** `[count, row, column]` uint8, 1 = brain or lesion. */
   readonly truth: Uint8Array;
-  /** Every eighth row of the whole scan in both directions: read the volume's intensity window from it. */
+  /** Evenly spread rows of the whole scan, about 24,000 voxels: read the volume's intensity window from them. */
   readonly context: Volume & { readonly data: Float32Array };
 }
 
@@ -168,7 +168,8 @@ function blendRows(
 
 function contextOf(acquire: (y: number, z: number) => AcquiredRow, scan: Scan): GeneratedSlices['context'] {
   const { size, step, start } = scan.grid;
-  const everyMm = 16;
+  // About 24,000 voxels, however large the scan is: fewer blur the window by more than a few hundredths.
+  const everyMm = Math.sqrt((size[0] * size[1] * step[1] * size[2] * step[2]) / 24_000);
   const stride = (axis: 1 | 2): number => Math.max(1, Math.round(everyMm / step[axis]));
   const count = (axis: 1 | 2): number => Math.max(1, Math.floor(size[axis] / stride(axis)));
   const [rows, slices] = [count(1), count(2)];

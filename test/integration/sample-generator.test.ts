@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { loadColin27 } from '../../server/src/sample/colin27.ts';
+import { generateSubject } from '../../server/src/sample/generator.ts';
+import { drawAcquisition, generateSlices } from '../../server/src/sample/slices.ts';
+import { indexToPatient, patientToIndex, type Vec3 } from '../../server/src/volume/geometry.ts';
+import { findIntensityWindow } from '../../server/src/volume/intensity.ts';
+import { resample } from '../../server/src/volume/resample.ts';
+import type { VoxelArray } from '../../server/src/volume/volume.ts';
+import { findSampleRoot } from '../fixtures/sample-root.ts';
+
+const { root, skip } = await findSampleRoot();
+const twoMm: Vec3 = [2, 2, 2];
+const sha256 = (array: VoxelArray): string => createHash('sha256').update(array).digest('hex');
+const count = (mask: Uint8Array): number => mask.reduce((sum, value) => sum + value, 0);
+
+function dice(a: Uint8Array, b: Uint8Array): number {
+  let both = 0;
+  for (let n = 0; n < a.length; n++) both += a[n]! & b[n]!;
+  return (2 * both) / (count(a) + count(b));
+}
+
+/** Mean patient position of the set voxels. */
+function centroid(mask: Uint8Array, geometry: Parameters<typeof indexToPatient>[0]): Vec3 {
+  const [columns, rows] = geometry.size;
+  const sum = [0, 0, 0];
+  let n = 0;
+  mask.forEach((value, o) => {
+    if (value === 0) return;
+    const index: Vec3 = [o % columns, Math.floor(o / columns) % rows, Math.floor(o / (columns * rows))];
+    indexToPatient(geometry, index).forEach((mm, axis) => {
+      sum[axis] = sum[axis]! + mm;
+    });
+    n++;
+  });
+  return [sum[0]! / n, sum[1]! / n, sum[2]! / n];
+}
+
+test('Colin27 lies in the patient as its atlas says: left is L, front is anterior, brain 1,737 ml', {
+  skip,
+}, async () => {
+  const { t1, aal, brain } = await loadColin27(root);
+  assert.equal(count(brain), 1_737_193);
+  const of = (label: number): Vec3 =>
+    centroid(
+      aal.map((value) => (value === label ? 1 : 0)),
+      t1.geometry,
+    );
+  // AAL: 1 Precentral_L, 2 Precentral_R, 43 Calcarine_L, 5 Frontal_Sup_Orb_L, 91 Cerebelum_Crus1_L. LPS: +x is left.
+  assert.ok(of(1)[0] > 30 && of(2)[0] < -30, `precentral ${of(1)} | ${of(2)}`);
+  assert.ok(of(43)[1] > 60, `calcarine cortex at the back: ${of(43)}`);
+  assert.ok(of(5)[1] < -30, `orbital cortex at the front: ${of(5)}`);
+  assert.ok(of(91)[2] < of(1)[2] - 60, 'the cerebellum lies below the precentral gyrus');
+});
+
+test('the same options give the same bytes, another seed gives others', { skip }, async () => {
+  const colin = await loadColin27(root);
+  for (const variation of ['sample', 'wide'] as const) {
+    const options = { seed: 20001, task: 'lesion', variation, plane: 'coronal', spacingMm: [3, 3, 4] } as const;
+    const first = generateSubject(colin, options);
+    const second = generateSubject(colin, options);
+    assert.equal(sha256(first.volume.data), sha256(second.volume.data));
+    assert.equal(sha256(first.truth), sha256(second.truth));
+    const other = generateSubject(colin, { ...options, seed: 20002 });
+    assert.notEqual(sha256(first.volume.data), sha256(other.volume.data));
+    const domainG = generateSubject(colin, { ...options, domain: 'G' });
+    assert.notEqual(sha256(first.volume.data), sha256(domainG.volume.data));
+    assert.equal(sha256(first.truth), sha256(domainG.truth), 'domain G is the same head');
+  }
+});
+
+test('brains are as large as brains, and their scans show them', { skip }, async () => {
+  const colin = await loadColin27(root);
+  const volumesMl: number[] = [];
+  for (let seed = 20000; seed < 20012; seed++) {
+    const plane = (['axial', 'coronal', 'sagittal'] as const)[seed % 3]!;
+    const { volume, truth } = generateSubject(colin, {
+      seed,
+      task: 'brain',
+      variation: 'sample',
+      plane,
+      spacingMm: twoMm,
+    });
+    assert.ok(volume.data instanceof Uint16Array);
+    const ml = (count(truth) * 8) / 1000;
+    assert.ok(ml > 1150 && ml < 1950, `seed ${seed}: ${ml} ml`);
+    volumesMl.push(ml);
+    const window = findIntensityWindow(volume, { lowPercentile: 1, highPercentile: 99 });
+    assert.ok(window.high - window.low > 100, `seed ${seed}: ${window.low}..${window.high}`);
+    const means = [0, 1].map((side) => {
+      let sum = 0;
+      let n = 0;
+      volume.data.forEach((value, o) => {
+        if (truth[o] !== side) return;
+        sum += value;
+        n++;
+      });
+      return sum / n;
+    });
+    assert.ok(means[1]! > 1.3 * means[0]!, `seed ${seed}: brain ${means[1]}, rest ${means[0]}`);
+  }
+  assert.ok(Math.max(...volumesMl) - Math.min(...volumesMl) > 200, 'heads differ in size');
+});
+
+test('a lesion is one bright blob of 1 to 80 ml, 10 to 50 mm from the midline', { skip }, async () => {
+  const colin = await loadColin27(root);
+  const sides = new Set<boolean>();
+  for (let seed = 10100; seed < 10106; seed++) {
+    const shape = { seed, variation: 'sample', plane: 'axial', spacingMm: twoMm } as const;
+    const { volume, truth } = generateSubject(colin, { ...shape, task: 'lesion' });
+    const brain = generateSubject(colin, { ...shape, task: 'brain' }).truth;
+    const ml = (count(truth) * 8) / 1000;
+    assert.ok(ml > 1 && ml < 80, `seed ${seed}: ${ml} ml`);
+    for (let n = 0; n < truth.length; n++) assert.ok(truth[n]! <= brain[n]!, 'a lesion lies in the brain');
+    const [x] = centroid(truth, volume.geometry);
+    const [midline] = centroid(brain, volume.geometry);
+    assert.ok(Math.abs(x - midline) > 10 && Math.abs(x - midline) < 50, `seed ${seed}: ${x - midline} mm`);
+    sides.add(x > midline);
+    const mean = (mask: (n: number) => boolean): number => {
+      const values = [...volume.data].filter((_, n) => mask(n));
+      return values.reduce((sum, value) => sum + value, 0) / values.length;
+    };
+    const ratio = mean((n) => truth[n] === 1) / mean((n) => truth[n] === 0 && brain[n] === 1);
+    assert.ok(ratio > 1.25, `seed ${seed}: ${ratio} times as bright as the rest of the brain`);
+  }
+  assert.equal(sides.size, 2, 'both sides occur');
+});
+
+test('one head scanned in three planes and two thicknesses is the same head', { skip }, async () => {
+  const colin = await loadColin27(root);
+  const shape = { seed: 20003, task: 'brain', variation: 'sample' } as const;
+  const axial = generateSubject(colin, { ...shape, plane: 'axial', spacingMm: twoMm });
+  for (const [plane, spacingMm] of [
+    ['coronal', [2, 2, 2]],
+    ['sagittal', [2, 2, 4]],
+  ] as const) {
+    const other = generateSubject(colin, { ...shape, plane, spacingMm });
+    const target = axial.volume.geometry;
+    const there = other.volume.geometry;
+    const mask = new Uint8Array(axial.truth.length);
+    const [columns, rows] = target.size;
+    for (let o = 0; o < mask.length; o++) {
+      const position = indexToPatient(target, [
+        o % columns,
+        Math.floor(o / columns) % rows,
+        Math.floor(o / (columns * rows)),
+      ]);
+      const [i, j, k] = patientToIndex(there, position).map(Math.round) as [number, number, number];
+      mask[o] = other.truth[(k * there.size[1] + j) * there.size[0] + i] ?? 0;
+    }
+    const agreement = dice(axial.truth, mask);
+    assert.ok(agreement > 0.97, `${plane}: ${agreement}`);
+  }
+});
+
+test('training slices are those of the whole volume', { skip }, async () => {
+  const colin = await loadColin27(root);
+  const seeds = { sample: [20004], wide: [20005, 20006, 20007, 20008, 20009] };
+  for (const variation of ['sample', 'wide'] as const)
+    for (const seed of seeds[variation]) {
+      const subject = { seed, task: 'brain', variation } as const;
+      const slices = generateSlices(colin, { ...subject, sizePx: [128, 128], spacingMm: 2, count: 6 });
+      const { volume } = generateSubject(colin, { ...subject, ...drawAcquisition(subject) });
+      const whole = resample(volume, slices.geometry, { outside: 0 });
+      const window = findIntensityWindow(volume, { lowPercentile: 1, highPercentile: 99 });
+      const sampled = findIntensityWindow(slices.context, { lowPercentile: 1, highPercentile: 99 });
+      const range = window.high - window.low;
+      for (const end of ['low', 'high'] as const) {
+        const error = Math.abs(window[end] - sampled[end]) / range;
+        assert.ok(error < 0.08, `seed ${seed}: ${end} ${sampled[end]} for ${window[end]}`);
+      }
+      // Stored values of `sample` are rounded to whole numbers.
+      const tolerance = variation === 'sample' ? 0.5001 : 1e-5 * Math.max(Math.abs(window.low), range);
+      const { worst, compared } = compareSlices(slices, whole);
+      assert.ok(compared > 20_000, `only ${compared} pixels lie in both`);
+      assert.ok(worst <= tolerance, `seed ${seed}: differs by ${worst} of ${range}`);
+    }
+});
+
+/** Largest difference between slices and the resampled volume; checks that both call the same pixels outside. */
+function compareSlices(
+  slices: ReturnType<typeof generateSlices>,
+  whole: ReturnType<typeof resample>,
+): { readonly worst: number; readonly compared: number } {
+  const [columns, rows] = slices.geometry.size;
+  const shift = [Math.floor((columns - 128) / 2), Math.floor((rows - 128) / 2)] as const;
+  let worst = 0;
+  let compared = 0;
+  slices.slices.forEach((k, n) => {
+    for (let j = 0; j < 128; j++)
+      for (let i = 0; i < 128; i++) {
+        const [x, y] = [i + shift[0], j + shift[1]];
+        const o = (n * 128 + j) * 128 + i;
+        if (x < 0 || y < 0 || x >= columns || y >= rows) {
+          assert.equal(slices.outside[o], 1);
+          continue;
+        }
+        const at = (k * rows + y) * columns + x;
+        assert.equal(slices.outside[o], whole.outside[at], `slice ${k}, pixel ${i}, ${j}`);
+        if (slices.outside[o] === 1) continue;
+        compared++;
+        worst = Math.max(worst, Math.abs(slices.image[o]! - whole.volume.data[at]!));
+      }
+  });
+  return { worst, compared };
+}
+
+test('the truth of training slices is that of the volume', { skip }, async () => {
+  const colin = await loadColin27(root);
+  const subject = { seed: 20004, task: 'brain', variation: 'sample' } as const;
+  const { volume, truth } = generateSubject(colin, { ...subject, plane: 'axial', spacingMm: twoMm });
+  const [columns, rows] = volume.geometry.size;
+  const slices = generateSlices(colin, {
+    ...subject,
+    sizePx: [columns, rows],
+    spacingMm: 2,
+    count: 0,
+    slices: [20, 60],
+  });
+  const area = columns * rows;
+  assert.deepEqual(slices.truth.subarray(0, area), truth.subarray(20 * area, 21 * area));
+  assert.deepEqual(slices.truth.subarray(area), truth.subarray(60 * area, 61 * area));
+  assert.ok(count(slices.truth) > 3000, `${count(slices.truth)} pixels of brain`);
+});
+
+test('wide training slices hold brain, heads without brain, air, and no value that is not a number', {
+  skip,
+}, async () => {
+  const colin = await loadColin27(root);
+  const seen = { brain: 0, without: 0, constant: 0 };
+  for (let seed = 0; seed < 40; seed++) {
+    const { image, truth } = generateSlices(colin, {
+      ...{ seed, task: 'brain', variation: 'wide' },
+      ...{ sizePx: [128, 128], spacingMm: 2, count: 3 },
+    });
+    for (let n = 0; n < 3; n++) {
+      const pixels = image.subarray(n * 128 * 128, (n + 1) * 128 * 128);
+      assert.ok(pixels.every(Number.isFinite));
+      const inside = pixels.filter((value) => value !== 0);
+      const brain = count(truth.subarray(n * 128 * 128, (n + 1) * 128 * 128));
+      if (inside.length === 0 || Math.min(...inside) === Math.max(...inside)) seen.constant++;
+      else if (brain > 0) seen.brain++;
+      else seen.without++;
+    }
+  }
+  assert.ok(seen.brain > 70 && seen.without > 8 && seen.constant > 0, JSON.stringify(seen));
+});
