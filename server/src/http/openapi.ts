@@ -5,6 +5,8 @@ import { type BinaryBody, isBinary, type Route } from './route.ts';
 
 type Json = Record<string, unknown>;
 
+const componentUri = (id: string) => `#/components/schemas/${id}`;
+
 /** OpenAPI 3.1 document of a route table; the schemas with an id become named components. */
 export function describeRoutes(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Json> = {};
@@ -89,8 +91,6 @@ function operationId(route: Route): string {
   const named = words.map((word) => (/^\{/.test(word) ? `By-${word.slice(1, -1)}` : word));
   return [route.method, ...named].join('-').replace(/[-.]+(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
-
-const componentUri = (id: string) => `#/components/schemas/${id}`;
 
 /** A schema as JSON Schema in place, or as a reference when it has an id. */
 function reference(schema: z.ZodType, io: 'input' | 'output' = 'output'): Json {
