@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { approveCorrection, approveUnchanged } from '../../../extension/src/correction/approval.ts';
+import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../../../extension/src/correction/difference.ts';
+import { keyEnvelope } from '../../../extension/src/correction/submission-key.ts';
+
+const mask = (...slices: readonly (readonly number[])[]): MaskSlice[] =>
+  slices.map((voxels, index) => ({ sopInstanceUid: `1.${index}`, voxels: Uint8Array.from(voxels) }));
+
+test('an untouched mask differs in nothing and has Dice 1', () => {
+  const model = mask([0, 1, 1, 0], [2, 2, 0, 0]);
+  const { mlBySegment, ...difference } = compareMasks(model, copyMask(model), 0.5);
+  assert.deepEqual(difference, { changedVoxels: 0, addedMl: 0, removedMl: 0, dice: 1, editedSlices: [] });
+  assert.deepEqual(
+    [...mlBySegment],
+    [
+      [1, 1],
+      [2, 1],
+    ],
+  );
+});
+
+test('added, removed and relabelled voxels are counted in voxels, millilitres, Dice and slices', () => {
+  const model = mask([0, 1, 1, 0], [0, 0, 0, 0], [1, 1, 2, 0]);
+  const reader = mask([1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]);
+  const difference = compareMasks(model, reader, 0.25);
+  assert.equal(difference.changedVoxels, 3);
+  assert.equal(difference.addedMl, 0.5, 'one new voxel and one of another segment');
+  assert.equal(difference.removedMl, 0.5, 'one erased voxel and one of another segment');
+  // Equal foreground 3; 5 foreground voxels in each.
+  assert.equal(difference.dice, 6 / 10);
+  assert.deepEqual(difference.editedSlices, ['1.0', '1.2']);
+  assert.deepEqual([...difference.mlBySegment], [[1, 1.25]]);
+});
+
+test('empty against empty is 1, something against nothing is 0, never NaN', () => {
+  assert.equal(compareMasks(mask([0, 0]), mask([0, 0]), 1).dice, 1);
+  assert.equal(compareMasks(mask([1, 1]), mask([0, 0]), 1).dice, 0);
+  assert.equal(compareMasks(mask([0, 0]), mask([0, 1]), 1).dice, 0);
+});
+
+test('masks of other slices or sizes are never compared', () => {
+  assert.throws(() => compareMasks(mask([0], [0]), mask([0]), 1), RangeError);
+  assert.throws(() => compareMasks(mask([0, 0]), mask([0]), 1), RangeError);
+  const other = [{ sopInstanceUid: '9.9', voxels: Uint8Array.of(0) }];
+  assert.throws(() => compareMasks(mask([0]), other, 1), /source image/);
+});
+
+test('a copy does not follow later strokes', () => {
+  const live = mask([0, 1]);
+  const copy = copyMask(live);
+  assert.ok(isSameMask(live, copy));
+  (live[0] as MaskSlice).voxels[0] = 1;
+  assert.ok(!isSameMask(live, copy));
+  assert.deepEqual([...(copy[0] as MaskSlice).voxels], [0, 1]);
+});
+
+const allSlices = ['1.0', '1.1', '1.2'];
+
+test('without the tick only edited slices are vouched for', () => {
+  const work = { allSlices, editedSlices: ['1.1'], checkedEverySlice: false };
+  assert.deepEqual(approveCorrection(work), { kind: 'edited', approvedSlices: ['1.1'] });
+});
+
+test('with the tick all slices are vouched for', () => {
+  const work = { allSlices, editedSlices: ['1.1'], checkedEverySlice: true };
+  assert.deepEqual(approveCorrection(work), { kind: 'edited', approvedSlices: allSlices });
+});
+
+test('an unchanged mask can only be accepted, a changed one only be submitted', () => {
+  const unchanged = { allSlices, editedSlices: [], checkedEverySlice: true };
+  assert.equal(approveCorrection(unchanged), null);
+  assert.deepEqual(approveUnchanged(unchanged), { kind: 'accepted', approvedSlices: allSlices });
+  assert.equal(approveUnchanged({ ...unchanged, editedSlices: ['1.2'] }), null);
+});
+
+test('a retry of the same content keeps its key, other content gets a fresh one', () => {
+  let keys = 0;
+  const createKey = () => `key-${++keys}`;
+  const first = keyEnvelope(Uint8Array.of(1, 2), null, createKey);
+  const retry = keyEnvelope(Uint8Array.of(1, 2), first, createKey);
+  const edited = keyEnvelope(Uint8Array.of(1, 3), retry, createKey);
+  assert.deepEqual([first.key, retry.key, edited.key], ['key-1', 'key-1', 'key-2']);
+});

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { id } from '../../../extension/src/id.ts';
+import { activeSeries, createSeriesState, isRoundActive } from '../../../extension/src/service/state.ts';
+import { StateHolder } from '../../../extension/src/service/state-holder.ts';
+import {
+  countOf,
+  describeStage,
+  describeUncertainty,
+  formatDice,
+  formatMl,
+  formatTimeLeft,
+} from '../../../extension/src/service/words.ts';
+
+const series = (uid: string) => ({
+  studyInstanceUid: '1',
+  seriesInstanceUid: uid,
+  displaySetInstanceUid: `d${uid}`,
+  modality: 'MR',
+  description: '',
+});
+
+test('the extension is registered under the name of its package', () => {
+  const text = readFileSync(new URL('../../../extension/package.json', import.meta.url), 'utf8');
+  const manifest: { name: string; keywords: string[] } = JSON.parse(text);
+  assert.equal(id, manifest.name);
+  assert.ok(manifest.keywords.includes('ohif-extension'));
+});
+
+test('each series keeps a state of its own while the active viewport changes', () => {
+  const holder = new StateHolder();
+  const states = { a: createSeriesState(series('a')), b: createSeriesState(series('b')) };
+  holder.set({ ...holder.get(), activeSeriesUid: 'a', series: states });
+  holder.patchSeries('a', { modelName: 'brain-mr' });
+  holder.set({ ...holder.get(), activeSeriesUid: 'b' });
+  assert.equal(activeSeries(holder.get())?.modelName, null);
+  holder.set({ ...holder.get(), activeSeriesUid: 'a' });
+  assert.equal(activeSeries(holder.get())?.modelName, 'brain-mr');
+});
+
+test('a state is replaced, never changed, and listeners hear of it until they stop', () => {
+  const holder = new StateHolder();
+  holder.set({ ...holder.get(), series: { a: createSeriesState(series('a')) } });
+  const before = holder.get();
+  let heard = 0;
+  const stop = holder.subscribe(() => heard++);
+  holder.patchSeries('a', { modelName: 'x' });
+  holder.patchSeries('gone', { modelName: 'x' });
+  holder.patchLearning('x', { problem: null });
+  stop();
+  holder.patchSeries('a', { modelName: 'y' });
+  assert.equal(heard, 2);
+  assert.equal(before.series['a']?.modelName, null);
+});
+
+test('numbers are shown as a reader expects them', () => {
+  assert.deepEqual([0.123, 9.876, 12.34, 1450.6].map(formatMl), ['0.12 ml', '9.88 ml', '12.3 ml', '1,451 ml']);
+  assert.deepEqual([1, 0.99999, 0.95].map(formatDice), ['1.000', '0.999', '0.950']);
+  assert.deepEqual([countOf(1, 'slice'), countOf(1464, 'voxel')], ['1 slice', '1,464 voxels']);
+  assert.deepEqual([3, 42, 130].map(formatTimeLeft), ['a few seconds left', 'about 40 s left', 'about 2 min left']);
+});
+
+test('stages and uncertainty are put into words, unknown stages too', () => {
+  assert.equal(describeStage('retrieve'), 'Fetching the images');
+  assert.equal(describeStage('polish'), 'Polish');
+  assert.deepEqual(
+    [0, 0.2, 0.8].map((value) => describeUncertainty(value).word),
+    ['low', 'moderate', 'high'],
+  );
+});
+
+test('a round is active until it has a verdict or has failed', () => {
+  assert.equal(isRoundActive(null), false);
+  const round = { id: '1', jobId: '2', model: 'm', fromVersion: 1, toVersion: null } as const;
+  const rest = {
+    ...{ labelledSlices: 0, replaySlices: 0, unlabelledSlices: 0, generalizedTeacher: '' },
+    ...{ verdict: null, error: null, startedAt: null, finishedAt: null },
+  };
+  const states = ['planned', 'training', 'evaluating', 'done', 'failed'] as const;
+  assert.deepEqual(
+    states.map((state) => isRoundActive({ ...round, ...rest, state })),
+    [true, true, true, false, false],
+  );
+});
