@@ -1,12 +1,14 @@
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Route } from './route.ts';
+import { type CorrectionParts, correctionRoutes } from './routes/corrections.ts';
 import { healthRoutes, type Probe } from './routes/health.ts';
 import { type InferenceParts, inferenceRoutes } from './routes/inferences.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
+import { roundRoutes } from './routes/rounds.ts';
 
 /** Everything that the routes stand on. */
-export interface ApiParts extends InferenceParts {
+export interface ApiParts extends InferenceParts, CorrectionParts {
   readonly metrics: Metrics;
   /** Asked by `/readyz`. */
   readonly probes: Readonly<Record<string, Probe>>;
@@ -17,6 +19,8 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
   return [
     ...inferenceRoutes(parts),
     ...modelRoutes(parts),
+    ...correctionRoutes(parts),
+    ...roundRoutes(parts),
     ...jobRoutes(parts),
     ...healthRoutes(parts.probes, parts.metrics.registry),
   ];

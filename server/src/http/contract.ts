@@ -189,6 +189,9 @@ export const round = z
 export const roundList = z.object({ rounds: z.array(round) }).meta({ id: 'RoundList' });
 /** Body of `POST /v1/rounds`: start now, without waiting for more corrections. */
 export const startRound = z.strictObject({ model: modelName }).meta({ id: 'StartRound' });
+export const startPromotion = z
+  .strictObject({ name: modelName, version: z.int().min(1) })
+  .meta({ id: 'StartPromotion' });
 
 export type Job = z.infer<typeof job>;
 export type StartInference = z.infer<typeof startInference>;

@@ -2,10 +2,13 @@ import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
 import { isUid } from './uid.ts';
 
-/** A study as a search answers it. Holds no patient text. */
+/** A study as a search answers it. */
 export interface StudyRecord {
   readonly studyInstanceUid: string;
   readonly modalities: readonly string[];
+  /** Empty when the PACS has none. For keyed hashing only: never stored, shown or logged. */
+  readonly patientId: string;
+  readonly issuerOfPatientId: string;
 }
 
 /** A series as a search answers it. */
@@ -35,6 +38,8 @@ export function parseStudies(json: unknown): StudyRecord[] {
   return parse(json).map((study) => ({
     studyInstanceUid: uid(study, '0020000D', 'StudyInstanceUID'),
     modalities: texts(study, '00080061'),
+    patientId: texts(study, '00100020')[0] ?? '',
+    issuerOfPatientId: texts(study, '00100021')[0] ?? '',
   }));
 }
 

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { toHalf } from '../engine/vectors.ts';
+import type { Card } from '../registry/card.ts';
+
+/** What a model version folder is made of. */
+export interface VersionFiles {
+  readonly card: Omit<Card, 'weights'>;
+  /** Canonical float32 vector; served as fp16. */
+  readonly weights: Float32Array;
+  /** Hash of the parameter table the vector is read by. */
+  readonly tableHash: string;
+  readonly recipe: unknown;
+  readonly metrics: unknown;
+}
+
+export const weightsFile = 'student.weights.bin';
+
+/** The card of a version, completed with what its weights are. */
+export function completeCard({ card, weights, tableHash }: Pick<VersionFiles, 'card' | 'weights' | 'tableHash'>): Card {
+  const sha256 = createHash('sha256').update(toHalf(weights)).digest('hex');
+  return { ...card, weights: { file: weightsFile, sha256, tableHash } };
+}
+
+/** Writes the four files of a version into an existing folder; the card comes last, so a folder with a card is whole. */
+export async function writeVersionFiles(folder: string, files: VersionFiles): Promise<Card> {
+  const card = completeCard(files);
+  const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+  await writeFile(join(folder, weightsFile), toHalf(files.weights), { flush: true });
+  await writeFile(join(folder, 'recipe.json'), json(files.recipe), { flush: true });
+  await writeFile(join(folder, 'metrics.json'), json(files.metrics), { flush: true });
+  await writeFile(join(folder, 'card.json'), json(card), { flush: true });
+  return card;
+}
+
+/** A new, immutable version folder: there whole or not at all. A folder that is there already is left as it is. */
+export async function createVersion(folder: string, files: VersionFiles): Promise<Card> {
+  const draft = `${folder}.draft-${process.pid}`;
+  await mkdir(dirname(folder), { recursive: true });
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft);
+  const card = await writeVersionFiles(draft, files);
+  const exists = await access(join(folder, 'card.json')).then(
+    () => true,
+    () => false,
+  );
+  if (exists) await rm(draft, { recursive: true });
+  else await rename(draft, folder);
+  return card;
+}

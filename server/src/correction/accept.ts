@@ -1,0 +1,77 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { AppError } from '../errors/app-error.ts';
+import { decodeEnvelope, encodeEnvelope } from '../labelmap/envelope.ts';
+import { createUid } from '../seg/uid.ts';
+import { describeSeg } from '../seg/write.ts';
+import type { BlobStore } from '../store/blobs.ts';
+import type { NewCorrection } from '../store/corrections.ts';
+import type { PredictionRow } from '../store/inferences.ts';
+import type { Subject } from '../store/subjects.ts';
+import { checkSubmission, type KeyedLabels, type Submission } from './submission.ts';
+
+/** What the row of a new correction is made of. */
+export interface Acceptance {
+  readonly submission: Submission;
+  readonly prediction: PredictionRow;
+  readonly segmentCount: number;
+  readonly reader: string;
+  readonly idempotencyKey: string;
+  /** sha256 of the request's body, hex. */
+  readonly bodySha256: string;
+  readonly subject: Subject;
+}
+
+/**
+ * Checks a submission against its prediction and keeps its labels; returns the row to insert, in which the SEG has its
+ * UIDs already. Nothing is in the database before the caller inserts it.
+ *
+ * @throws AppError `inference-not-ready`, and those of {@link checkSubmission}.
+ */
+export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore): Promise<NewCorrection> {
+  const { submission, prediction, subject } = acceptance;
+  if (prediction.labelmapSha256 === null) {
+    throw new AppError('inference-not-ready', `The inference is ${prediction.state}.`, { state: prediction.state });
+  }
+  const predicted = openLabels(await blobs.get(prediction.labelmapSha256));
+  const checked = checkSubmission(submission, predicted, acceptance.segmentCount);
+  const { columns, rows, slices } = predicted;
+  const labelmapSha256 = await blobs.put(gzipSync(encodeEnvelope({ columns, rows, slices }, checked.labels)));
+  const corrected = submission.kind === 'edited';
+  return {
+    id: randomUUID(),
+    predictionId: prediction.id,
+    segSopInstanceUid: createUid(),
+    segSeriesInstanceUid: createUid(),
+    segSeriesDescription: describeSeg({ name: prediction.modelName, version: prediction.modelVersion }, corrected),
+    segSha256: null,
+    exportJobId: null,
+    reader: acceptance.reader,
+    idempotencyKey: acceptance.idempotencyKey,
+    bodySha256: acceptance.bodySha256,
+    kind: submission.kind,
+    labelmapSha256,
+    approvedSlices: checked.approvedSlices,
+    changedVoxels: checked.changedVoxels,
+    dice: checked.dice,
+    notes: prediction.result?.notes ?? [],
+    studyInstanceUid: prediction.studyInstanceUid,
+    seriesInstanceUid: prediction.seriesInstanceUid,
+    modelName: prediction.modelName,
+    modelVersion: prediction.modelVersion,
+    trackingUid: prediction.trackingUid,
+    subjectKey: subject.key,
+    heldOut: subject.heldOut,
+  };
+}
+
+function openLabels(blob: Uint8Array): KeyedLabels {
+  const { head, labels } = decodeEnvelope(gunzipSync(blob));
+  const { columns, rows, slices } = head as Omit<KeyedLabels, 'labels'>;
+  return { columns, rows, slices, labels };
+}
+
+/** sha256 of a body, hex: tells a repeated request from another one under the same key. */
+export function hashBody(body: Uint8Array): string {
+  return createHash('sha256').update(body).digest('hex');
+}

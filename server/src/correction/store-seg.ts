@@ -1,0 +1,70 @@
+import { gunzipSync } from 'node:zlib';
+import { AppError } from '../errors/app-error.ts';
+import { decodeEnvelope } from '../labelmap/envelope.ts';
+import type { Segment } from '../labelmap/labelmap.ts';
+import { writeSeg } from '../seg/write.ts';
+import type { CorrectionRow } from '../store/corrections.ts';
+import type { SourceSeries } from '../study/source-series.ts';
+
+/** Series number of corrected masks: high, so that they stand below the images in a viewer's list. */
+const seriesNumber = 9001;
+
+/** A correction with what else its SEG is made of. */
+export interface SegMaking {
+  readonly correction: CorrectionRow;
+  readonly model: { readonly name: string; readonly version: number; readonly sha256: string };
+  readonly segments: readonly Segment[];
+  /** Gzip envelope of the reader's labels. */
+  readonly envelope: Uint8Array;
+}
+
+/**
+ * The SEG of a correction. It is a function of the correction and its source, so that a repeated export makes the same
+ * object under the same UID.
+ *
+ * @throws AppError `correction-geometry-mismatch`: the series changed in the PACS since; or what the writer throws.
+ */
+export function makeCorrectionSeg(
+  { correction, model, segments, envelope }: SegMaking,
+  source: SourceSeries,
+): { readonly bytes: Uint8Array; readonly notes: readonly string[] } {
+  const { geometry } = source.volume;
+  const data = orderLabels(
+    envelope,
+    source.instances.map((instance) => instance.sopInstanceUid),
+    geometry.size[0] * geometry.size[1],
+  );
+  return writeSeg({
+    source,
+    labelmap: { data, geometry, segments },
+    model,
+    algorithmType: correction.kind === 'accepted' ? 'AUTOMATIC' : 'SEMIAUTOMATIC',
+    sopInstanceUid: correction.segSopInstanceUid,
+    seriesInstanceUid: correction.segSeriesInstanceUid,
+    seriesNumber,
+    createdAt: correction.createdAt,
+    trackingUid: correction.trackingUid,
+  });
+}
+
+/**
+ * The labels of a gzip envelope in the order of `slices` (SOP Instance UIDs), `[slice, pixel]`.
+ *
+ * @throws AppError `correction-geometry-mismatch` when the envelope lacks a slice or has another size.
+ */
+export function orderLabels(envelope: Uint8Array, slices: readonly string[], pixels: number): Uint8Array {
+  const { head, labels } = decodeEnvelope(gunzipSync(envelope));
+  const position = new Map((head as { readonly slices: readonly string[] }).slices.map((uid, k) => [uid, k]));
+  const ordered = new Uint8Array(slices.length * pixels);
+  for (const [k, uid] of slices.entries()) {
+    const from = position.get(uid);
+    if (from === undefined || labels.length !== ordered.length) {
+      throw new AppError('correction-geometry-mismatch', 'The series has changed in the PACS since it was corrected.', {
+        slices: slices.length,
+        bytes: labels.length,
+      });
+    }
+    ordered.set(labels.subarray(from * pixels, (from + 1) * pixels), k * pixels);
+  }
+  return ordered;
+}

@@ -1,0 +1,203 @@
+import { z } from 'zod';
+import { acceptSubmission, hashBody } from '../../correction/accept.ts';
+import { patientOf } from '../../correction/patient.ts';
+import type { Submission } from '../../correction/submission.ts';
+import { AppError } from '../../errors/app-error.ts';
+import type { JobQueue } from '../../jobs/queue.ts';
+import { openRoundIfDue } from '../../jobs/rounds.ts';
+import { decodeEnvelope } from '../../labelmap/envelope.ts';
+import type { Registry } from '../../registry/registry.ts';
+import { appendAudit } from '../../store/audit.ts';
+import type { BlobStore } from '../../store/blobs.ts';
+import {
+  type CorrectionRow,
+  countUnusedCorrections,
+  insertCorrection,
+  readCorrection,
+  readCorrectionByKey,
+} from '../../store/corrections.ts';
+import type { Database } from '../../store/database.ts';
+import { readPrediction } from '../../store/inferences.ts';
+import { readOpenRound } from '../../store/rounds.ts';
+import { resolveSubject } from '../../store/subjects.ts';
+import type { Pacs } from '../../study/pacs.ts';
+import type { Caller } from '../auth.ts';
+import { type CorrectionHead, correctionHead, id, type Receipt, receipt } from '../contract.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+export interface CorrectionParts {
+  readonly database: Database;
+  readonly queue: JobQueue;
+  readonly registry: Registry;
+  readonly blobs: BlobStore;
+  readonly pacs: Pacs;
+  /** Keys the hashes of patients. */
+  readonly secret: Uint8Array;
+  readonly heldOutPercent: number;
+  readonly correctionsPerRound: number;
+  readonly maxVoxels: number;
+}
+
+/** How long a submit waits for the PACS before the receipt says `storing`. */
+const longestWaitMs = 15_000;
+
+/** A reader's submissions: kept at once, stored in the PACS as a SEG by the server alone. */
+export function correctionRoutes(parts: CorrectionParts): Route[] {
+  const { database } = parts;
+  return [
+    defineRoute({
+      method: 'post',
+      path: '/v1/corrections',
+      summary: "Hand in a reader's mask of an inference; the same Idempotency-Key gives the same answer",
+      tag: 'corrections',
+      role: 'annotator',
+      body: {
+        mediaType: 'application/octet-stream',
+        description: 'Envelope of CorrectionHead and one byte a voxel, with Content-Encoding gzip.',
+        limitBytes: parts.maxVoxels + (1 << 20),
+      },
+      idempotencyKey: 'required',
+      replies: { 201: receipt },
+      async handle({ body, caller, idempotencyKey, signal }) {
+        if (idempotencyKey === undefined) throw new AppError('request-invalid', 'Idempotency-Key is missing.');
+        const row = await submit(parts, body, caller, idempotencyKey, signal);
+        const settled = await waitUntilStored(parts, row, signal);
+        return { status: 201, headers: { location: `/v1/corrections/${row.id}` }, body: await present(parts, settled) };
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/v1/corrections/{id}',
+      summary: 'Receipt of a correction',
+      tag: 'corrections',
+      role: 'reader',
+      params: z.strictObject({ id }),
+      replies: { 200: receipt },
+      async handle({ params }) {
+        const row = await readCorrection(database, params.id);
+        if (!row) throw new AppError('not-found', `There is no correction ${params.id}.`);
+        return { status: 200, body: await present(parts, row) };
+      },
+    }),
+  ];
+}
+
+async function submit(
+  parts: CorrectionParts,
+  body: Buffer,
+  caller: Caller,
+  idempotencyKey: string,
+  signal: AbortSignal,
+): Promise<CorrectionRow> {
+  const { database, queue, registry, blobs, pacs } = parts;
+  const bodySha256 = hashBody(body);
+  const before = await answeredBefore(database, caller, idempotencyKey, bodySha256);
+  if (before) return before;
+  const { submission, inferenceId } = readSubmission(body);
+  const prediction = await readPrediction(database, inferenceId);
+  if (!prediction) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
+  const { card } = await registry.resolve(`${prediction.modelName}@${prediction.modelVersion}`);
+  const patient = await patientOf(pacs, prediction.studyInstanceUid, signal);
+  const subject = await resolveSubject(database, parts.secret, patient, parts.heldOutPercent);
+  const row = await acceptSubmission(
+    {
+      submission,
+      prediction,
+      segmentCount: card.segments.length,
+      reader: caller.subject,
+      idempotencyKey,
+      bodySha256,
+      subject,
+    },
+    blobs,
+  );
+  await database.transaction(async (tx) => {
+    const exportJobId = await queue.send(
+      'export',
+      { correctionId: row.id },
+      { owner: caller.subject, key: row.id, tx },
+    );
+    if (!(await insertCorrection(tx, { ...row, exportJobId: exportJobId ?? null }))) return;
+    const object = { correctionId: row.id, kind: row.kind, changedVoxels: row.changedVoxels, model: row.modelName };
+    await appendAudit(tx, { actor: caller.subject, action: 'correction-submitted', object });
+    await openRoundIfDue(tx, parts, row.modelName, parts.correctionsPerRound);
+  });
+  // Two requests with one key at the same time: the row in the table is the one that came first.
+  const kept = await answeredBefore(database, caller, idempotencyKey, bodySha256);
+  if (!kept) throw new AppError('internal', 'The correction was not kept.');
+  return kept;
+}
+
+async function answeredBefore(
+  database: Database,
+  caller: Caller,
+  key: string,
+  bodySha256: string,
+): Promise<CorrectionRow | undefined> {
+  const row = await readCorrectionByKey(database, caller.subject, key);
+  if (row && row.bodySha256 !== bodySha256) {
+    throw new AppError('idempotency-conflict', 'This Idempotency-Key was used for another correction.');
+  }
+  return row;
+}
+
+function readSubmission(body: Uint8Array): { readonly submission: Submission; readonly inferenceId: string } {
+  const { head, labels } = decodeEnvelope(body);
+  const parsed = correctionHead.safeParse(head);
+  if (!parsed.success) {
+    const where = parsed.error.issues.map((issue) => issue.path.join('.') || 'head').slice(0, 5);
+    throw new AppError('request-invalid', `The head of the correction is not valid at ${where.join(', ')}.`);
+  }
+  const { inferenceId, ...rest }: CorrectionHead = parsed.data;
+  return { submission: { ...rest, labels }, inferenceId };
+}
+
+/** The row once its SEG is in the PACS, or as it is when that takes long or the client goes away. */
+async function waitUntilStored(
+  { database, queue }: CorrectionParts,
+  row: CorrectionRow,
+  signal: AbortSignal,
+): Promise<CorrectionRow> {
+  const { exportJobId } = row;
+  if (row.state === 'stored' || exportJobId === null) return row;
+  await new Promise<void>((resolve) => {
+    const unsubscribe = queue.subscribe(exportJobId, (job) => {
+      if (job.state === 'done' || job.state === 'failed' || job.state === 'cancelled') end();
+    });
+    const timer = setTimeout(end, longestWaitMs);
+    signal.addEventListener('abort', end, { once: true });
+    // It may have ended before the subscription.
+    void readCorrection(database, row.id).then((now) => {
+      if (now?.state === 'stored') end();
+    }, end);
+    function end() {
+      unsubscribe();
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    }
+  });
+  return (await readCorrection(database, row.id)) ?? row;
+}
+
+async function present({ database, correctionsPerRound }: CorrectionParts, row: CorrectionRow): Promise<Receipt> {
+  const open = await readOpenRound(database, row.modelName);
+  const unused = await countUnusedCorrections(database, row.modelName);
+  return {
+    id: row.id,
+    inferenceId: row.predictionId,
+    state: row.state,
+    seg: {
+      sopInstanceUid: row.segSopInstanceUid,
+      seriesInstanceUid: row.segSeriesInstanceUid,
+      seriesDescription: row.segSeriesDescription,
+    },
+    approvedSlices: row.approvedSlices.length,
+    changedVoxels: row.changedVoxels,
+    dice: row.dice,
+    notes: [...row.notes],
+    heldOut: row.heldOut,
+    untilRound: Math.max(0, correctionsPerRound - unused),
+    roundId: open?.id ?? null,
+  };
+}

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { AppError } from '../../errors/app-error.ts';
+import { errorTable } from '../../errors/table.ts';
+import type { JobQueue } from '../../jobs/queue.ts';
+import { generalizedTeacherNow, openRound, type RoundVerdict } from '../../jobs/rounds.ts';
+import { serveVersion } from '../../promotion/promote.ts';
+import type { Registry } from '../../registry/registry.ts';
+import { countUnusedCorrections, listNewestCorrections } from '../../store/corrections.ts';
+import type { Database } from '../../store/database.ts';
+import { listRounds, type RoundRow, readRound } from '../../store/rounds.ts';
+import { id, model, modelName, pool, type Round, round, roundList, startPromotion, startRound } from '../contract.ts';
+import { defineRoute, type Route } from '../route.ts';
+import { presentModel } from './models.ts';
+
+export interface RoundRouteParts {
+  readonly database: Database;
+  readonly queue: JobQueue;
+  readonly registry: Registry;
+  readonly correctionsPerRound: number;
+}
+
+/** Learning: pool, rounds with their verdicts, promotions. */
+export function roundRoutes(parts: RoundRouteParts): Route[] {
+  const { database, registry } = parts;
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/v1/pool',
+      summary: 'What a model can learn from, and how many corrections its next round waits for',
+      tag: 'rounds',
+      role: 'reader',
+      query: z.strictObject({ model: modelName }),
+      replies: { 200: pool },
+      async handle({ query }) {
+        const labelled = await listNewestCorrections(database, query.model);
+        const heldOut = await listNewestCorrections(database, query.model, true);
+        const unused = await countUnusedCorrections(database, query.model);
+        return {
+          status: 200,
+          body: {
+            model: query.model,
+            labelledStudies: labelled.length,
+            labelledSlices: labelled.reduce((sum, row) => sum + row.approvedSlices.length, 0),
+            heldOutStudies: heldOut.length,
+            untilRound: Math.max(0, parts.correctionsPerRound - unused),
+          },
+        };
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/v1/rounds',
+      summary: 'Rounds, newest first',
+      tag: 'rounds',
+      role: 'reader',
+      query: z.strictObject({ model: modelName.optional() }),
+      replies: { 200: roundList },
+      handle: async ({ query }) => ({
+        status: 200,
+        body: { rounds: (await listRounds(database, query.model)).map(presentRound) },
+      }),
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/v1/rounds/{id}',
+      summary: 'One round with its verdict',
+      tag: 'rounds',
+      role: 'reader',
+      params: z.strictObject({ id }),
+      replies: { 200: round },
+      handle: async ({ params }) => ({ status: 200, body: presentRound(await find(params.id)) }),
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/v1/rounds',
+      summary: 'Start a round now',
+      tag: 'rounds',
+      role: 'trainer',
+      body: startRound,
+      replies: { 202: round },
+      async handle({ body, caller }) {
+        const corrections = await listNewestCorrections(database, body.model);
+        if (corrections.length === 0)
+          throw new AppError('round-no-corrections', `Nobody has corrected ${body.model} yet.`);
+        const roundId = await database.transaction((tx) => openRound(tx, parts, body.model, caller.subject));
+        return { status: 202, headers: { location: `/v1/rounds/${roundId}` }, body: presentRound(await find(roundId)) };
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/v1/promotions',
+      summary: 'Put a version in service: a candidate that waits, or an earlier one again',
+      tag: 'rounds',
+      role: 'admin',
+      body: startPromotion,
+      replies: { 201: model },
+      async handle({ body, caller }) {
+        const { name, version } = body;
+        await registry.resolve(`${name}@${version}`);
+        const current = await registry.resolve(name);
+        await serveVersion(database, { name, version, inService: current.card.version }, caller.subject);
+        return { status: 201, body: presentModel(await registry.resolve(name)) };
+      },
+    }),
+  ];
+
+  async function find(roundId: string): Promise<RoundRow> {
+    const row = await readRound(database, roundId);
+    if (!row) throw new AppError('round-not-found', `There is no round ${roundId}.`);
+    return row;
+  }
+}
+
+/** A row as the contract has it. */
+export function presentRound(row: RoundRow): Round {
+  const verdict = row.verdict as RoundVerdict | null;
+  return {
+    id: row.id,
+    jobId: row.jobId,
+    model: row.modelName,
+    fromVersion: row.fromVersion,
+    toVersion: row.toVersion,
+    state: row.state,
+    labelledSlices: row.labelledSlices,
+    replaySlices: row.replaySlices,
+    unlabelledSlices: row.unlabelledSlices,
+    generalizedTeacher: row.generalizedTeacher || generalizedTeacherNow,
+    verdict: verdict && presentVerdict(verdict),
+    error: row.error && { code: row.error.code, message: row.error.message, hint: errorTable[row.error.code].hint },
+    startedAt: row.startedAt?.toISOString() ?? null,
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+  };
+}
+
+function presentVerdict({ evidence: _, ...shown }: RoundVerdict): NonNullable<Round['verdict']> {
+  return { ...shown, cases: shown.cases.map((row) => ({ ...row })) };
+}

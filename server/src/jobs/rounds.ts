@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createVersion } from '../candidate/write-version.ts';
+import { AppError, type ErrorRecord, toErrorRecord } from '../errors/app-error.ts';
+import { judge } from '../promotion/gate.ts';
+import { promote } from '../promotion/promote.ts';
+import type { ListedVersion, Registry } from '../registry/registry.ts';
+import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
+import { type Planning, planRound } from '../round/plan-round.ts';
+import { decideRound } from '../round/policy.ts';
+import type { RoundProgress } from '../round/run.ts';
+import { appendAudit } from '../store/audit.ts';
+import { countUnusedCorrections, markUsed } from '../store/corrections.ts';
+import type { Database, Queryable } from '../store/database.ts';
+import { readJob } from '../store/job-progress.ts';
+import { insertModelVersion, listModelVersions } from '../store/models.ts';
+import { insertRound, type RoundRow, readOpenRound, readRound, updateRound } from '../store/rounds.ts';
+import { abstaining } from '../uncol/teachers/generalized.ts';
+import type { JobHandler, JobTask } from './attempt.ts';
+import type { Child } from './children.ts';
+import { type JobPayload, jobKinds, type KindRow } from './kinds.ts';
+import type { JobQueue } from './queue.ts';
+import type { TrainResult, TrainTask } from './train-child.ts';
+
+/** The verdict of a round as it is stored and shown (contract: `verdict`). */
+export interface RoundVerdict {
+  readonly outcome: 'promoted' | 'refused' | 'waiting';
+  readonly reason: string;
+  readonly inServiceDice: number;
+  readonly candidateDice: number;
+  readonly epsilon: number;
+  readonly chosen: TrainResult['outcome']['chosen'];
+  readonly cases: TrainResult['outcome']['cases'];
+  /** Dice on the corrected slices before and after, means of loss terms and trust rates: evidence for later questions. */
+  readonly evidence: Pick<TrainResult['outcome'], 'corrected' | 'means' | 'passedOver'>;
+}
+
+export interface RoundParts extends Omit<Planning, 'card' | 'settings'> {
+  readonly queue: JobQueue;
+  readonly registry: Registry;
+  readonly child: Child<TrainTask, RoundProgress, TrainResult>;
+  /** `UNCOL_HOME/models` and `UNCOL_HOME/rounds`. */
+  readonly modelFolder: string;
+  readonly roundFolder: string;
+  readonly settings: Planning['settings'] & {
+    readonly correctionsPerRound: number;
+    readonly promotion: 'auto' | 'ask';
+  };
+}
+
+type Opening = Pick<RoundParts, 'database' | 'queue' | 'registry'>;
+
+/**
+ * Queues a round of a model in the caller's transaction.
+ *
+ * @throws AppError `round-running` when one is open.
+ */
+export async function openRound(tx: Queryable, parts: Opening, modelName: string, owner: string): Promise<string> {
+  const { card } = await parts.registry.resolve(modelName);
+  await lockModel(tx, modelName);
+  if (await readOpenRound(tx, modelName)) {
+    throw new AppError('round-running', `A round of ${modelName} is queued or running.`, { model: modelName });
+  }
+  const roundId = randomUUID();
+  const jobId = await parts.queue.send('train', { roundId }, { owner, key: modelName, tx });
+  if (jobId === undefined)
+    throw new AppError('round-running', `A round of ${modelName} is queued.`, { model: modelName });
+  await insertRound(tx, { id: roundId, jobId, modelName, fromVersion: card.version });
+  await appendAudit(tx, { actor: owner, action: 'round-started', object: { roundId, model: modelName } });
+  return roundId;
+}
+
+/** Starts a round when the policy says so. @returns its id, and how many corrections are missing. */
+export async function openRoundIfDue(
+  tx: Queryable,
+  parts: Opening,
+  modelName: string,
+  correctionsPerRound: number,
+): Promise<{ readonly roundId: string | null; readonly missing: number }> {
+  await lockModel(tx, modelName);
+  const facts = {
+    unusedCorrections: await countUnusedCorrections(tx, modelName),
+    roundOpen: (await readOpenRound(tx, modelName)) !== undefined,
+  };
+  const { start, missing } = decideRound(facts, correctionsPerRound);
+  return { roundId: start ? await openRound(tx, parts, modelName, 'server') : null, missing };
+}
+
+/** Two requests must not both see "no round open". The lock ends with the transaction. */
+function lockModel(tx: Queryable, modelName: string): Promise<unknown> {
+  return tx.query('select pg_advisory_xact_lock(hashtext($1))', [`round ${modelName}`]);
+}
+
+/** The handler of `train` jobs: plan, train in the child, judge, promote; then looks whether the next round is due. */
+export function roundHandler(parts: RoundParts): JobHandler<JobPayload<'train'>> {
+  return async (task) => {
+    const round = await readRound(parts.database, task.payload.roundId);
+    if (!round || round.state === 'done' || round.state === 'failed') return;
+    try {
+      await runRoundJob(round, task, parts);
+    } catch (error) {
+      const record = toErrorRecord(error);
+      if (await isFinal(record, task, parts.database)) await failRound(parts.database, round.id, record);
+      throw error;
+    }
+    await parts.database.transaction((tx) =>
+      openRoundIfDue(tx, parts, round.modelName, parts.settings.correctionsPerRound),
+    );
+  };
+}
+
+/** Ends a round that will not be tried again; the version in service stays. */
+export async function failRound(database: Database, roundId: string, error: ErrorRecord): Promise<void> {
+  await updateRound(database, roundId, { state: 'failed', error, finishedAt: new Date() });
+}
+
+async function isFinal(record: ErrorRecord, task: JobTask<unknown>, database: Database): Promise<boolean> {
+  if (record.code === 'job-cancelled') return (await readJob(database, task.id))?.state === 'cancelled';
+  const { retryOn, queue }: KindRow = jobKinds.train;
+  return !retryOn.has(record.code) || task.attempt >= queue.retryLimit;
+}
+
+async function runRoundJob(round: RoundRow, task: JobTask<unknown>, parts: RoundParts): Promise<void> {
+  const { database, registry } = parts;
+  const inService = await registry.resolve(`${round.modelName}@${round.fromVersion}`);
+  task.report({ stage: 'plan', percent: 0, secondsLeft: null });
+  const plan = round.plan ? roundPlanSchema.parse(round.plan) : await fixPlan(round, inService, parts);
+  await updateRound(database, round.id, { state: 'training', startedAt: round.startedAt ?? new Date() });
+  const result = await parts.child.run(
+    { plan, modelFolder: inService.folder, roundFolder: join(parts.roundFolder, round.id) },
+    { signal: task.signal, onProgress: (progress) => task.report(progress) },
+  );
+  task.report({ stage: 'promote', percent: 99, secondsLeft: null });
+  await updateRound(database, round.id, { state: 'evaluating' });
+  await conclude(round, plan, inService, result, parts);
+}
+
+async function fixPlan(round: RoundRow, inService: ListedVersion, parts: RoundParts): Promise<RoundPlan> {
+  const made = await listModelVersions(parts.database, round.modelName);
+  const versions = [...(await parts.registry.list()).map(({ card }) => card), ...made];
+  const ofModel = versions.filter(({ name }) => name === round.modelName).map(({ version }) => version);
+  const toVersion = Math.max(...ofModel) + 1;
+  const plan = await planRound(
+    { roundId: round.id, fromVersion: round.fromVersion, toVersion },
+    { ...parts, card: inService.card },
+  );
+  await parts.database.transaction(async (tx) => {
+    await updateRound(tx, round.id, { plan });
+    await markUsed(
+      tx,
+      plan.corrections.map(({ correctionId }) => correctionId),
+      round.id,
+    );
+  });
+  return plan;
+}
+
+/** Gate, version folder, and one transaction that ends the round. */
+async function conclude(
+  round: RoundRow,
+  plan: RoundPlan,
+  inService: ListedVersion,
+  { outcome, tableHash, weightsPath }: TrainResult,
+  parts: RoundParts,
+): Promise<void> {
+  const { epsilon } = inService.card.gate;
+  const judged = judge(outcome.cases, epsilon, outcome.chosen.source === 'in-service');
+  const verdict: RoundVerdict = {
+    outcome: !judged.passed ? 'refused' : parts.settings.promotion === 'auto' ? 'promoted' : 'waiting',
+    reason: judged.reason,
+    inServiceDice: judged.inServiceDice,
+    candidateDice: judged.candidateDice,
+    epsilon,
+    chosen: outcome.chosen,
+    cases: outcome.cases,
+    evidence: { corrected: outcome.corrected, means: outcome.means, passedOver: outcome.passedOver },
+  };
+  const version = judged.passed
+    ? await createCandidate(plan, inService, verdict, { outcome, tableHash, weightsPath }, parts)
+    : undefined;
+  await parts.database.transaction(async (tx) => {
+    if (version && verdict.outcome === 'promoted') await promote(tx, version, 'server');
+    else if (version) await insertModelVersion(tx, version);
+    await updateRound(tx, round.id, {
+      state: 'done',
+      verdict,
+      toVersion: version?.version ?? null,
+      labelledSlices: outcome.slices.labelled,
+      replaySlices: outcome.slices.replay,
+      unlabelledSlices: outcome.slices.unlabelled,
+      generalizedTeacher: outcome.generalizedTeacher,
+      finishedAt: new Date(),
+    });
+    const object = {
+      roundId: round.id,
+      model: round.modelName,
+      outcome: verdict.outcome,
+      candidateDice: verdict.candidateDice,
+    };
+    await appendAudit(tx, { actor: 'server', action: 'verdict', object });
+  });
+}
+
+async function createCandidate(
+  plan: RoundPlan,
+  inService: ListedVersion,
+  verdict: RoundVerdict,
+  { outcome, tableHash, weightsPath }: TrainResult,
+  parts: RoundParts,
+) {
+  const { name, toVersion } = plan.model;
+  const { weights: parentWeights, ...parentCard } = inService.card;
+  const bytes = await readFile(weightsPath);
+  const weights = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  const recipe: unknown = JSON.parse(await readFile(join(inService.folder, 'recipe.json'), 'utf8'));
+  const { labelled, replay, unlabelled } = outcome.slices;
+  const card = await createVersion(join(parts.modelFolder, name, String(toVersion)), {
+    card: {
+      ...parentCard,
+      version: toVersion,
+      parent: { version: inService.card.version, sha256: parentWeights.sha256 },
+      notes: [
+        `Round ${plan.roundId} from version ${inService.card.version}: ${labelled} corrected, ${replay} replayed, ${unlabelled} unlabelled slices, ${plan.steps} steps.`,
+        outcome.generalizedTeacher,
+        verdict.reason,
+      ],
+    },
+    weights,
+    tableHash,
+    recipe,
+    metrics: { round: plan.roundId, verdict },
+  });
+  return {
+    name,
+    version: toVersion,
+    sha256: card.weights.sha256,
+    parent: inService.card.version,
+    roundId: plan.roundId,
+  };
+}
+
+/** What panel and log say of the generalized teacher before a round has run. */
+export const generalizedTeacherNow = abstaining.description;

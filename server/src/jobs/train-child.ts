@@ -1,0 +1,70 @@
+/** Entry of the training process: one round a task. It alone loads a network for training. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createOnnxEngine } from '../engine/onnx/engine.ts';
+import { fromHalf } from '../engine/vectors.ts';
+import { AppError } from '../errors/app-error.ts';
+import { cardSchema } from '../registry/card.ts';
+import { writeDurably } from '../round/checkpoint.ts';
+import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
+import { parseRecipe } from '../round/recipe.ts';
+import { type RoundOutcome, type RoundProgress, runRound } from '../round/run.ts';
+import { loadColin27 } from '../sample/colin27.ts';
+import { openBlobStore } from '../store/blobs.ts';
+import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
+import { readSeriesFromPacs } from '../study/series.ts';
+import { serveTasks } from './child-side.ts';
+
+/** What the process needs for its whole life. */
+export interface TrainSetUp {
+  readonly pacs: PacsOptions;
+  readonly maxVoxels: number;
+  readonly blobFolder: string;
+  /** Unpacked sample packages: the base set and the replayed subjects are generated from them. */
+  readonly sampleRoot: string;
+  readonly threads: number;
+}
+
+export interface TrainTask {
+  readonly plan: RoundPlan;
+  /** Version in service: card, weights, recipe. */
+  readonly modelFolder: string;
+  /** Checkpoint and candidate weights are written here. */
+  readonly roundFolder: string;
+}
+
+export interface TrainResult {
+  readonly outcome: RoundOutcome;
+  readonly tableHash: string;
+  /** Canonical float32 vector in the round's folder. */
+  readonly weightsPath: string;
+}
+
+serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (task, report) => {
+  const plan = roundPlanSchema.parse(task.plan);
+  const card = cardSchema.parse(JSON.parse(await readFile(join(task.modelFolder, 'card.json'), 'utf8')));
+  const recipe = parseRecipe(await readFile(join(task.modelFolder, 'recipe.json'), 'utf8'));
+  const bytes = await readFile(join(task.modelFolder, card.weights.file));
+  if (createHash('sha256').update(bytes).digest('hex') !== card.weights.sha256) {
+    throw new AppError('model-invalid', `The weights of ${card.name}@${card.version} are not those of its card.`);
+  }
+  const pacs = createPacs(setUp.pacs);
+  const { outcome, weights, tableHash } = await runRound(
+    plan,
+    {
+      readSeries: (series) => readSeriesFromPacs(pacs, series, { maxVoxels: setUp.maxVoxels }),
+      blobs: await openBlobStore(setUp.blobFolder),
+      colin: await loadColin27(setUp.sampleRoot),
+      card,
+      recipe,
+    },
+    createOnnxEngine({ threads: setUp.threads }),
+    fromHalf(bytes),
+    // A cancelled round ends by the end of this process.
+    { folder: task.roundFolder, onProgress: report, signal: new AbortController().signal },
+  );
+  const weightsPath = join(task.roundFolder, 'candidate.weights.f32');
+  await writeDurably(weightsPath, [new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)]);
+  return { outcome, tableHash, weightsPath };
+});

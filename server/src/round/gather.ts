@@ -1,0 +1,159 @@
+import { orderLabels } from '../correction/store-seg.ts';
+import { Random } from '../engine/random.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Card } from '../registry/card.ts';
+import type { Colin27 } from '../sample/colin27.ts';
+import type { BlobStore } from '../store/blobs.ts';
+import { labelSlices, prepareSlices } from '../student/prepare.ts';
+import type { SourceSeries } from '../study/source-series.ts';
+import type { LabelledSlice } from '../uncol/feed.ts';
+import { type PlannedCorrection, type RoundPlan, roundSettings } from './plan.ts';
+import type { Recipe } from './recipe.ts';
+import { hasForeground, prepareSubject, type Subject, shuffle } from './subjects.ts';
+
+/** Reads one series of the PACS, checked and decoded. */
+export type ReadSeries = (series: {
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+}) => Promise<SourceSeries>;
+
+export interface RoundSources {
+  readonly readSeries: ReadSeries;
+  readonly blobs: BlobStore;
+  readonly colin: Colin27;
+  readonly card: Card;
+  readonly recipe: Recipe;
+}
+
+/** The slices of a round, on the network's grid. */
+export interface RoundData {
+  /** Vouched for by readers. */
+  readonly corrected: readonly LabelledSlice[];
+  /** Of the training set the first version was made of. */
+  readonly replay: readonly LabelledSlice[];
+  readonly unlabelled: readonly Float32Array[];
+  /** Subjects of the card that decide and never train. */
+  readonly base: readonly Subject[];
+  /** Unlabelled series that could not be read: how many, by error code. */
+  readonly passedOver: Readonly<Record<string, number>>;
+}
+
+/** Which of a series' prepared slices are worth learning from, by index; given by the version in service. */
+export type FindForeground = (images: readonly Float32Array[]) => Promise<readonly boolean[]>;
+
+/** Collects all that a round learns from and is judged by. A function of plan, PACS and blobs. */
+export async function gatherRound(
+  plan: RoundPlan,
+  sources: RoundSources,
+  findForeground: FindForeground,
+  onPart: (part: string, share: number) => void,
+): Promise<RoundData> {
+  const corrected: LabelledSlice[] = [];
+  for (const [at, correction] of plan.corrections.entries()) {
+    onPart('corrections', at / plan.corrections.length);
+    corrected.push(...(await correctedSlices(correction, sources, plan.seed)));
+  }
+  const passedOver: Record<string, number> = {};
+  const unlabelled: Float32Array[] = [];
+  const perSeries = Math.ceil(plan.unlabelledSlices / Math.max(1, plan.unlabelled.length));
+  for (const [at, series] of plan.unlabelled.entries()) {
+    onPart('unlabelled', at / plan.unlabelled.length);
+    const wanted = Math.min(perSeries, plan.unlabelledSlices - unlabelled.length);
+    // One series that cannot be read costs its slices, not the round.
+    const slices = await unlabelledSlices(series, sources, findForeground, wanted, plan.seed).catch(
+      (error: unknown) => {
+        if (!(error instanceof AppError) || error.code === 'pacs-unreachable' || error.code === 'job-cancelled')
+          throw error;
+        passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
+        return [];
+      },
+    );
+    unlabelled.push(...slices);
+  }
+  onPart('replay', 0);
+  return { corrected, replay: replaySlices(plan, sources), unlabelled, base: baseSubjects(sources), passedOver };
+}
+
+async function correctedSlices(
+  correction: PlannedCorrection,
+  sources: RoundSources,
+  seed: number,
+): Promise<readonly LabelledSlice[]> {
+  const series = await sources.readSeries(correction);
+  const { geometry } = series.volume;
+  const uids = series.instances.map((instance) => instance.sopInstanceUid);
+  const envelope = await sources.blobs.get(correction.labelmapSha256);
+  const data = orderLabels(envelope, uids, geometry.size[0] * geometry.size[1]);
+  const approvedUids = new Set(correction.approvedSlices);
+  const approved = new Set([...uids.keys()].filter((k) => approvedUids.has(uids[k] ?? '')));
+  const prepared = prepareSlices(series.volume, sources.card.input);
+  const rows = labelSlices({ data, geometry, segments: [] }, approved, prepared);
+  const known = rows
+    .map((row, k) => ({
+      image: prepared.images[k] ?? new Float32Array(row.label.length),
+      label: row.label,
+      known: row.known,
+    }))
+    .filter((slice) => slice.known.includes(1));
+  const random = Random.for(seed, 'correction', correction.correctionId);
+  const filled = shuffle(known.filter(hasForeground), random);
+  const empty = shuffle(
+    known.filter((slice) => !hasForeground(slice)),
+    random,
+  );
+  const most = roundSettings.slicesPerCorrection;
+  const taken = filled.slice(0, Math.max(Math.ceil(most * 0.75), most - empty.length));
+  return [...taken, ...empty.slice(0, most - taken.length)];
+}
+
+async function unlabelledSlices(
+  ref: { readonly studyInstanceUid: string; readonly seriesInstanceUid: string },
+  sources: RoundSources,
+  findForeground: FindForeground,
+  wanted: number,
+  seed: number,
+): Promise<readonly Float32Array[]> {
+  const { images } = prepareSlices((await sources.readSeries(ref)).volume, sources.card.input);
+  const random = Random.for(seed, 'unlabelled', ref.seriesInstanceUid);
+  const isFound = await findForeground(images);
+  const order = shuffle(
+    images.map((image, k) => ({ image, found: isFound[k] ?? false })),
+    random,
+  );
+  const found = order.filter((slice) => slice.found);
+  const rest = order.filter((slice) => !slice.found && slice.image.some((value) => value > 0));
+  const first = found.slice(0, Math.max(Math.ceil(wanted * 0.75), wanted - rest.length));
+  return [...first, ...rest.slice(0, wanted - first.length)].map((slice) => slice.image);
+}
+
+function replaySlices(plan: RoundPlan, { colin, recipe }: RoundSources): readonly LabelledSlice[] {
+  const { seeds, variation } = recipe.labelled;
+  const random = Random.for(plan.seed, 'replay', plan.roundId);
+  const all = Array.from({ length: seeds.to - seeds.from + 1 }, (_, i) => seeds.from + i);
+  return shuffle(all, random)
+    .slice(0, roundSettings.replaySubjects)
+    .flatMap((seed) => {
+      const subject = prepareSubject(colin, recipe.task, variation, seed, recipe.card.input);
+      return spread(subject, roundSettings.replaySlicesPerSubject);
+    });
+}
+
+function baseSubjects({ colin, card }: RoundSources): readonly Subject[] {
+  return card.baseSet.seeds.map((seed) => {
+    const subject = prepareSubject(colin, card.baseSet.task, 'sample', seed, card.input);
+    return { seed, slices: spread(subject, roundSettings.baseSlicesPerSubject) };
+  });
+}
+
+/** `count` slices: three in four evenly through the foreground, the rest evenly through what lies around it. */
+function spread(subject: Subject, count: number): readonly LabelledSlice[] {
+  const filled = subject.slices.filter(hasForeground);
+  const empty = subject.slices.filter((slice) => !hasForeground(slice));
+  const some = evenly(filled, Math.ceil(count * 0.75));
+  return [...some, ...evenly(empty, count - some.length)];
+}
+
+function evenly<T>(items: readonly T[], count: number): readonly T[] {
+  if (items.length <= count) return items;
+  return Array.from({ length: count }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / count)] as T);
+}

@@ -1,0 +1,81 @@
+import { patientOf } from '../correction/patient.ts';
+import { Random } from '../engine/random.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Card } from '../registry/card.ts';
+import { type CorrectionRow, listCorrectedSeries, listNewestCorrections } from '../store/corrections.ts';
+import type { Database } from '../store/database.ts';
+import { resolveSubject } from '../store/subjects.ts';
+import type { Pacs } from '../study/pacs.ts';
+import type { PlannedCorrection, RoundPlan } from './plan.ts';
+import { shuffle } from './subjects.ts';
+
+/** Unlabelled series asked for at most: each costs a retrieval. */
+const unlabelledSeries = 6;
+
+export interface Planning {
+  readonly database: Database;
+  readonly pacs: Pacs;
+  readonly secret: Uint8Array;
+  readonly card: Card;
+  readonly settings: {
+    readonly seed: number;
+    readonly roundSteps: number;
+    readonly roundUnlabelledSlices: number;
+    readonly heldOutPercent: number;
+  };
+}
+
+/**
+ * Fixes what a round works on: every reader's newest correction of a series, and uncorrected series of the PACS drawn by
+ * seed. Nothing of a held-out patient is in it, labelled or not.
+ *
+ * @throws AppError `round-no-corrections`, and what the PACS client throws.
+ */
+export async function planRound(
+  round: { readonly roundId: string; readonly fromVersion: number; readonly toVersion: number },
+  planning: Planning,
+): Promise<RoundPlan> {
+  const { database, card, settings } = planning;
+  const rows = await listNewestCorrections(database, card.name);
+  if (rows.length === 0) throw new AppError('round-no-corrections', `No correction of ${card.name} may train.`);
+  return {
+    roundId: round.roundId,
+    model: { name: card.name, fromVersion: round.fromVersion, toVersion: round.toVersion },
+    seed: settings.seed,
+    steps: settings.roundSteps,
+    corrections: rows.map(plannedCorrection),
+    unlabelled: settings.roundUnlabelledSlices > 0 ? await drawUnlabelled(round.roundId, planning) : [],
+    unlabelledSlices: settings.roundUnlabelledSlices,
+  };
+}
+
+function plannedCorrection(row: CorrectionRow): PlannedCorrection {
+  return {
+    studyInstanceUid: row.studyInstanceUid,
+    seriesInstanceUid: row.seriesInstanceUid,
+    correctionId: row.id,
+    labelmapSha256: row.labelmapSha256,
+    approvedSlices: [...row.approvedSlices],
+    isNew: row.usedInRound === null,
+  };
+}
+
+async function drawUnlabelled(roundId: string, planning: Planning): Promise<RoundPlan['unlabelled']> {
+  const { database, pacs, card, settings } = planning;
+  const corrected = await listCorrectedSeries(database, card.name);
+  const found = (await Promise.all(card.filter.modality.map((modality) => pacs.searchSeries({ modality })))).flat();
+  const open = found.filter((series) => !corrected.has(series.seriesInstanceUid));
+  // In the order of UIDs first, so that the draw does not depend on the order of the PACS's answer.
+  const ordered = open.toSorted((a, b) => (a.seriesInstanceUid < b.seriesInstanceUid ? -1 : 1));
+  const chosen: { studyInstanceUid: string; seriesInstanceUid: string }[] = [];
+  for (const { studyInstanceUid, seriesInstanceUid } of shuffle(
+    ordered,
+    Random.for(settings.seed, 'unlabelled', roundId),
+  )) {
+    if (chosen.length === unlabelledSeries) break;
+    const patient = await patientOf(pacs, studyInstanceUid);
+    const { heldOut } = await resolveSubject(database, planning.secret, patient, settings.heldOutPercent);
+    if (!heldOut) chosen.push({ studyInstanceUid, seriesInstanceUid });
+  }
+  return chosen;
+}

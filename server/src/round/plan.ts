@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+const seriesRef = z.strictObject({ studyInstanceUid: z.string(), seriesInstanceUid: z.string() });
+
+/** Everything a round works on, fixed before it starts: a round that is started again does the same work. */
+export const roundPlanSchema = z.strictObject({
+  roundId: z.uuid(),
+  model: z.strictObject({ name: z.string(), fromVersion: z.int(), toVersion: z.int() }),
+  seed: z.int(),
+  steps: z.int().min(1),
+  corrections: z
+    .array(
+      seriesRef.extend({
+        correctionId: z.uuid(),
+        /** Blob of the gzip envelope. */
+        labelmapSha256: z.string(),
+        /** SOP Instance UIDs. */
+        approvedSlices: z.array(z.string()),
+        /** True when no round has learnt from it before. */
+        isNew: z.boolean(),
+      }),
+    )
+    .min(1),
+  unlabelled: z.array(seriesRef),
+  unlabelledSlices: z.int().min(0),
+});
+
+export type RoundPlan = Readonly<z.infer<typeof roundPlanSchema>>;
+export type PlannedCorrection = RoundPlan['corrections'][number];
+
+/** Learning numbers of a round. */
+export const roundSettings = {
+  /** A-B-U-U quadruples a step. */
+  pairs: 2,
+  learningRate: 1e-3,
+  /** Labelled slices taken of one corrected study, those with foreground first. */
+  slicesPerCorrection: 40,
+  /** Subjects of the recipe replayed. */
+  replaySubjects: 8,
+  replaySlicesPerSubject: 20,
+  /** Slices of each base subject on which checkpoints and candidates are measured. */
+  baseSlicesPerSubject: 16,
+  /** Evaluations besides step 0. */
+  evaluations: 4,
+} as const;

@@ -1,0 +1,263 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Engine } from '../engine/ops.ts';
+import { Random } from '../engine/random.ts';
+import { fromHalf, initialState, toHalf } from '../engine/vectors.ts';
+import { AppError } from '../errors/app-error.ts';
+import { studentConfig } from '../student/architecture.ts';
+import type { LabelledSlice } from '../uncol/feed.ts';
+import { collaborationSettingsSchema } from '../uncol/settings.ts';
+import { Collaboration, type CollaborationProgress } from '../uncol/step.ts';
+import { abstaining } from '../uncol/teachers/generalized.ts';
+import { augment } from './augment.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
+import { Measure } from './measure.ts';
+import { type RoundPlan, roundSettings } from './plan.ts';
+import type { Subject } from './subjects.ts';
+
+/** Which weights of a round are its candidate; `in-service`: none was better than the start. */
+export interface Choice {
+  readonly source: 'student' | 'specialized-teacher' | 'in-service';
+  readonly step: number;
+}
+
+/** What the gate is told. */
+export interface RoundOutcome {
+  readonly chosen: Choice;
+  /** Dice of each base subject under the version in service and under the chosen weights. */
+  readonly cases: readonly { readonly subject: string; readonly inService: number; readonly candidate: number }[];
+  /** Dice on the corrected slices, before and after. */
+  readonly corrected: { readonly before: number; readonly after: number };
+  readonly slices: { readonly labelled: number; readonly replay: number; readonly unlabelled: number };
+  /** Means over the steps: loss terms and trust rates. */
+  readonly means: Readonly<Record<string, number>>;
+  readonly passedOver: Readonly<Record<string, number>>;
+  readonly generalizedTeacher: string;
+}
+
+/** How far a round is. */
+export interface RoundProgress {
+  readonly stage: 'gather' | 'train' | 'evaluate';
+  readonly percent: number;
+  readonly secondsLeft: number | null;
+  readonly figures: Readonly<Record<string, number>>;
+}
+
+export interface RunOptions {
+  /** Folder of the round's checkpoint. */
+  readonly folder: string;
+  readonly onProgress: (progress: RoundProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+interface Evaluation {
+  readonly base: readonly number[];
+  readonly corrected: number;
+}
+
+interface Extra {
+  readonly start: Evaluation;
+  readonly best: Evaluation;
+  readonly chosen: Choice;
+  readonly sums: Readonly<Record<string, number>>;
+}
+
+/**
+ * One fine-tuning round (method: stage 2, warm start): student and specialized teacher start from the version in
+ * service; half of the labelled slices are readers', half replay; the best evaluated weights, step 0 included, become
+ * the candidate. Goes on from its checkpoint and then ends with the same bits.
+ *
+ * @param inService canonical float32 vector of the version in service.
+ * @throws AppError `training-not-finite`, `job-cancelled`, or what reading the corrected series throws.
+ */
+export async function runRound(
+  plan: RoundPlan,
+  sources: RoundSources,
+  engine: Engine,
+  inService: Float32Array,
+  options: RunOptions,
+): Promise<{ readonly outcome: RoundOutcome; readonly weights: Float32Array; readonly tableHash: string }> {
+  const { architecture, input } = sources.card;
+  const config = studentConfig(architecture.variant, architecture.classes);
+  const [width, height] = input.sizePx;
+  const measure = await Measure.create(engine, config, height, width);
+  try {
+    const report = progressOf(plan, options.onProgress);
+    const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
+    const data = await gatherRound(plan, sources, find, report.gathering);
+    return await trainRound({ plan, data, engine, inService, options, measure, config, height, width, report });
+  } finally {
+    await measure.dispose();
+  }
+}
+
+interface Running {
+  readonly plan: RoundPlan;
+  readonly data: RoundData;
+  readonly engine: Engine;
+  readonly inService: Float32Array;
+  readonly options: RunOptions;
+  readonly measure: Measure;
+  readonly config: ReturnType<typeof studentConfig>;
+  readonly height: number;
+  readonly width: number;
+  readonly report: ReturnType<typeof progressOf>;
+}
+
+async function trainRound(running: Running) {
+  const { plan, data, engine, inService, options, measure, config, height, width, report } = running;
+  const settings = collaborationSettingsSchema.parse({
+    totalSteps: plan.steps,
+    learningRate: roundSettings.learningRate,
+    seed: plan.seed,
+  });
+  const teacher = data.unlabelled.length > 0 ? abstaining : null;
+  await mkdir(options.folder, { recursive: true });
+  const file = join(options.folder, 'checkpoint.bin');
+  const tableHash = measure.tableHash;
+  const kept = await loadCheckpoint<Extra>(file, tableHash);
+  const shape = { pairs: roundSettings.pairs, height, width };
+  const stage = await Collaboration.create(
+    engine,
+    config,
+    settings,
+    shape,
+    kept?.state ?? initialState(inService),
+    teacher,
+  );
+  try {
+    let extra = kept?.extra ?? (await startOf(running));
+    let best = kept?.best ?? inService;
+    for (let step = kept?.state.step ?? 0; step < plan.steps; ) {
+      if (options.signal.aborted) throw new AppError('job-cancelled', `The round was stopped after step ${step}.`);
+      const done = await stage.step(drawBatch(running, step));
+      step = done.step;
+      extra = { ...extra, sums: addFigures(extra.sums, done) };
+      report.training(done);
+      if (!isEvaluated(step, plan.steps)) continue;
+      const state = stage.state();
+      for (const [source, weights] of [
+        ['student', state.student],
+        ['specialized-teacher', state.ema],
+      ] as const) {
+        report.evaluating(step);
+        // Served weights are fp16, so that is what is measured.
+        const rounded = fromHalf(toHalf(weights));
+        const evaluation = await evaluate(measure, rounded, data);
+        if (scoreOf(evaluation) <= scoreOf(extra.best)) continue;
+        extra = { ...extra, best: evaluation, chosen: { source, step } };
+        best = rounded;
+      }
+      await saveCheckpoint(file, tableHash, { state, best, extra });
+    }
+    return { outcome: outcomeOf(plan, data, extra), weights: best, tableHash };
+  } finally {
+    await stage.dispose();
+  }
+}
+
+async function startOf({ measure, inService, data }: Running): Promise<Extra> {
+  const start = await evaluate(measure, inService, data);
+  return { start, best: start, chosen: { source: 'in-service', step: 0 }, sums: {} };
+}
+
+/** Half new, half replay; where one kind is missing the other fills its place. */
+function drawBatch({ plan, data, width }: Running, step: number) {
+  const random = Random.for(plan.seed, 'round', plan.roundId, step);
+  const { pairs } = roundSettings;
+  const pick = <T>(items: readonly T[]): T => items[random.int(items.length)] as T;
+  const { corrected, replay, unlabelled } = data;
+  const labelled = (from: readonly LabelledSlice[]) => augment(pick(from), width, random);
+  const ours = corrected.length > 0 ? corrected : replay;
+  return {
+    labelled: [
+      ...Array.from({ length: pairs }, () => labelled(ours)),
+      ...Array.from({ length: pairs }, () => labelled(replay.length > 0 ? replay : ours)),
+    ],
+    unlabelled: unlabelled.length > 0 ? Array.from({ length: 2 * pairs }, () => pick(unlabelled)) : [],
+  };
+}
+
+async function evaluate(measure: Measure, weights: Float32Array, data: RoundData): Promise<Evaluation> {
+  const base: number[] = [];
+  for (const subject of data.base) base.push(await measure.dice(weights, subject.slices));
+  return { base, corrected: data.corrected.length > 0 ? await measure.dice(weights, data.corrected) : 0 };
+}
+
+/** The old domain and the reader's own slices count alike; what is not a number never wins. */
+function scoreOf({ base, corrected }: Evaluation): number {
+  const score = (mean(base) + corrected) / 2;
+  return Number.isFinite(score) ? score : Number.NEGATIVE_INFINITY;
+}
+
+function isEvaluated(step: number, steps: number): boolean {
+  return step === steps || step % Math.ceil(steps / roundSettings.evaluations) === 0;
+}
+
+function outcomeOf(plan: RoundPlan, data: RoundData, { start, best, chosen, sums }: Extra): RoundOutcome {
+  const name = (subject: Subject) => `base-${subject.seed}`;
+  return {
+    chosen,
+    cases: data.base.map((subject, i) => ({
+      subject: name(subject),
+      inService: start.base[i] ?? Number.NaN,
+      candidate: best.base[i] ?? Number.NaN,
+    })),
+    corrected: { before: start.corrected, after: best.corrected },
+    slices: { labelled: data.corrected.length, replay: data.replay.length, unlabelled: data.unlabelled.length },
+    means: Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, sum / plan.steps])),
+    passedOver: data.passedOver,
+    generalizedTeacher: data.unlabelled.length > 0 ? abstaining.description : 'No unlabelled study was at hand.',
+  };
+}
+
+function figuresOf({ loss, terms, trust }: CollaborationProgress): Readonly<Record<string, number>> {
+  const trusted = trust
+    ? { trustGeneralized: trust.generalized, trustSpecialized: trust.specialized, ignored: trust.ignored }
+    : {};
+  return { loss, ...terms, ...trusted };
+}
+
+function addFigures(
+  sums: Readonly<Record<string, number>>,
+  done: CollaborationProgress,
+): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(figuresOf(done)).map(([key, value]) => [key, (sums[key] ?? 0) + value]));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Gathering takes the first 15 percent, training with its evaluations the rest. */
+function progressOf(plan: RoundPlan, onProgress: (progress: RoundProgress) => void) {
+  const parts = ['corrections', 'unlabelled', 'replay'];
+  let firstStep: { readonly step: number; readonly at: number } | undefined;
+  const percentAt = (step: number) => 15 + (85 * step) / plan.steps;
+  return {
+    gathering(part: string, share: number) {
+      const percent = 5 * (parts.indexOf(part) + share);
+      onProgress({ stage: 'gather', percent, secondsLeft: null, figures: {} });
+    },
+    training(done: CollaborationProgress) {
+      firstStep ??= { step: done.step, at: performance.now() };
+      const steps = done.step - firstStep.step;
+      const perStep = (performance.now() - firstStep.at) / 1000 / Math.max(1, steps);
+      onProgress({
+        stage: 'train',
+        percent: percentAt(done.step),
+        secondsLeft: steps > 0 ? Math.round(perStep * (plan.steps - done.step)) : null,
+        figures: { step: done.step, steps: plan.steps, ...figuresOf(done) },
+      });
+    },
+    evaluating(step: number) {
+      onProgress({
+        stage: 'evaluate',
+        percent: percentAt(step),
+        secondsLeft: null,
+        figures: { step, steps: plan.steps },
+      });
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeVersionFiles } from '../candidate/write-version.ts';
+import type { Engine } from '../engine/ops.ts';
+import { Random } from '../engine/random.ts';
+import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Card } from '../registry/card.ts';
+import type { Colin27 } from '../sample/colin27.ts';
+import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import type { LabelledSlice } from '../uncol/feed.ts';
+import { pretrainingSettingsSchema } from '../uncol/settings.ts';
+import { Pretraining } from '../uncol/step.ts';
+import { augment } from './augment.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { Measure } from './measure.ts';
+import { type Recipe, seedsOf } from './recipe.ts';
+import { chooseSubjects, prepareSubject, type Subject } from './subjects.ts';
+
+/** What a training run tells while it goes on. */
+export type TrainEvent =
+  | { readonly kind: 'data'; readonly split: string; readonly done: number; readonly all: number }
+  | {
+      readonly kind: 'step';
+      readonly step: number;
+      readonly steps: number;
+      readonly loss: number;
+      readonly terms: Readonly<Record<string, number>>;
+    }
+  | {
+      readonly kind: 'validation';
+      readonly step: number;
+      readonly student: number;
+      readonly ema: number;
+      readonly best: number;
+    }
+  | { readonly kind: 'test'; readonly subject: string; readonly dice: number };
+
+export interface TrainOptions {
+  readonly folder: string;
+  readonly colin: Colin27;
+  readonly engine: Engine;
+  readonly onEvent?: (event: TrainEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+interface Curve {
+  readonly bestScore: number;
+  readonly bestStep: number;
+  readonly bestSource: 'student' | 'specialized-teacher' | 'none';
+  readonly validation: readonly { readonly step: number; readonly student: number; readonly ema: number }[];
+  readonly losses: readonly { readonly step: number; readonly loss: number }[];
+}
+
+const emptyCurve: Curve = { bestScore: -1, bestStep: 0, bestSource: 'none', validation: [], losses: [] };
+
+/**
+ * Trains a model version from a recipe and writes its folder: `card.json`, `student.weights.bin` (fp16), `recipe.json`,
+ * `metrics.json`. A run that was stopped goes on from its checkpoint and ends with the same bits.
+ *
+ * @throws AppError `training-not-finite`: the checkpoint before it stays; `job-cancelled`: the signal was aborted.
+ */
+export async function train(recipe: Recipe, options: TrainOptions): Promise<Card> {
+  const { folder, engine, colin } = options;
+  await mkdir(folder, { recursive: true });
+  const { architecture, input } = recipe.card;
+  const config = studentConfig(architecture.variant, architecture.classes);
+  const [width, height] = input.sizePx;
+  const table = engine.table(inferenceProgram(config, 1, height, width));
+  if (table.size !== architecture.inferenceParameters) {
+    throw new AppError(
+      'recipe-invalid',
+      `The network has ${table.size} parameters, the card says ${architecture.inferenceParameters}.`,
+    );
+  }
+  const checkpointFile = join(folder, 'checkpoint.bin');
+  const kept = await loadCheckpoint<Curve>(checkpointFile, table.hash);
+  const start = kept?.state ?? initialState(initialise(table, recipe.seed));
+  const labelled = subjectsOf(recipe, 'labelled', options);
+  const validation = subjectsOf(recipe, 'validation', options);
+  const { steps, batch, learningRate, copyPasteShare, validateEvery } = recipe.stage1;
+  const settings = pretrainingSettingsSchema.parse({
+    totalSteps: steps,
+    learningRate,
+    copyPasteShare,
+    seed: recipe.seed,
+  });
+  const stage = await Pretraining.create(engine, config, settings, { batch, height, width }, start);
+  const measure = await Measure.create(engine, config, height, width);
+  let curve = kept?.extra ?? emptyCurve;
+  let best = kept?.best;
+  try {
+    const pool = labelled.flatMap((subject) => subject.slices);
+    for (let step = start.step; step < steps; ) {
+      if (options.signal?.aborted)
+        throw new AppError('job-cancelled', `Stopped after step ${step}; the same command goes on.`);
+      const done = await stage.step(drawBatch(pool, batch, width, recipe.seed, step));
+      step = done.step;
+      options.onEvent?.({ kind: 'step', step, steps, loss: done.loss, terms: done.terms });
+      if (step % validateEvery !== 0 && step !== steps) continue;
+      const state = stage.state();
+      const student = await meanDice(measure, state.student, validation);
+      const ema = await meanDice(measure, state.ema, validation);
+      const improved = Math.max(student, ema) > curve.bestScore;
+      if (improved) best = student >= ema ? state.student : state.ema;
+      curve = extend(curve, step, done.loss, student, ema, improved);
+      options.onEvent?.({ kind: 'validation', step, student, ema, best: curve.bestScore });
+      await saveCheckpoint(checkpointFile, table.hash, { state, ...(best ? { best } : {}), extra: curve });
+    }
+    if (!best) throw new AppError('training-not-finite', 'No validation gave a number.');
+    return await publish(recipe, options, { best, curve, measure, tableHash: table.hash });
+  } finally {
+    await stage.dispose();
+    await measure.dispose();
+  }
+
+  function subjectsOf(from: Recipe, split: 'labelled' | 'validation', { onEvent }: TrainOptions): readonly Subject[] {
+    return chooseSubjects(colin, from.task, from[split], input, (done, all) =>
+      onEvent?.({ kind: 'data', split, done, all }),
+    );
+  }
+}
+
+function drawBatch(
+  pool: readonly LabelledSlice[],
+  batch: number,
+  width: number,
+  seed: number,
+  step: number,
+): LabelledSlice[] {
+  const random = Random.for(seed, 'batch', step);
+  return Array.from({ length: batch }, () => {
+    const slice = pool[random.int(pool.length)];
+    if (!slice) throw new AppError('recipe-invalid', 'The labelled split holds no slice.');
+    return augment(slice, width, random);
+  });
+}
+
+async function meanDice(measure: Measure, weights: Float32Array, subjects: readonly Subject[]): Promise<number> {
+  let sum = 0;
+  for (const subject of subjects) sum += await measure.dice(weights, subject.slices);
+  return sum / subjects.length;
+}
+
+function extend(curve: Curve, step: number, loss: number, student: number, ema: number, improved: boolean): Curve {
+  return {
+    bestScore: improved ? Math.max(student, ema) : curve.bestScore,
+    bestStep: improved ? step : curve.bestStep,
+    bestSource: improved ? (student >= ema ? 'student' : 'specialized-teacher') : curve.bestSource,
+    validation: [...curve.validation, { step, student, ema }],
+    losses: [...curve.losses, { step, loss }],
+  };
+}
+
+interface Trained {
+  readonly best: Float32Array;
+  readonly curve: Curve;
+  readonly measure: Measure;
+  readonly tableHash: string;
+}
+
+/** Measures what will be served, the weights after rounding to fp16, and writes the folder; the card comes last. */
+async function publish(
+  recipe: Recipe,
+  { folder, colin, engine, onEvent }: TrainOptions,
+  trained: Trained,
+): Promise<Card> {
+  const served = fromHalf(toHalf(trained.best));
+  const test: { subject: string; dice: number }[] = [];
+  for (const variation of ['sample', 'wide'] as const) {
+    for (const seed of seedsOf(recipe.test.seeds)) {
+      const { slices } = prepareSubject(colin, recipe.task, variation, seed, recipe.card.input);
+      const row = { subject: `${variation}-${seed}`, dice: await trained.measure.dice(served, slices) };
+      test.push(row);
+      onEvent?.({ kind: 'test', ...row });
+    }
+  }
+  const { bestScore, bestStep, bestSource, validation, losses } = trained.curve;
+  return writeVersionFiles(folder, {
+    card: {
+      ...recipe.card,
+      parent: null,
+      notes: [
+        'Stage 1 of UnCoL, supervised part: four heads, copy-paste within the labelled set, EMA.',
+        'The generalized teacher abstained: no visual or semantic distillation.',
+        `Chosen on validation subjects: ${bestSource} of step ${bestStep}, Dice ${bestScore.toFixed(3)}.`,
+      ],
+      engine: `${engine.reading} ${engine.device}`,
+    },
+    weights: trained.best,
+    tableHash: trained.tableHash,
+    recipe,
+    metrics: { test, best: { score: bestScore, step: bestStep, source: bestSource }, validation, losses },
+  });
+}
