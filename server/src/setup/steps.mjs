@@ -18,7 +18,7 @@ export function createSteps(out = process.stderr) {
       const percent = state.share === null ? '    ' : `${String(Math.floor(state.share * 100)).padStart(3)}%`;
       return `  ${title.padEnd(30)} ${percent} ${seconds(elapsedMs()).padStart(8)}  ${state.note}`.trimEnd();
     };
-    const show = () => out.write(terminal ? `\r\x1b[2K${line().slice(0, (out.columns ?? 80) - 1)}` : `${line()}\n`);
+    const show = () => out.write(terminal ? `\r\x1b[2K${line().slice(0, (out.columns || 80) - 1)}` : `${line()}\n`);
     const ticker = setInterval(show, terminal ? TICK_MS : PLAIN_LINE_MS);
     ticker.unref();
     if (terminal) show();
