@@ -5,9 +5,6 @@ import { pointwiseOps } from './pointwise.ts';
 import { product, productOps } from './products.ts';
 import { concatenated, padded, reduced, shapingOps, transposed } from './shaping.ts';
 
-/** Below this many positions an image, weight gradients sum over the batch inside one product (few, wide channels). */
-const smallGrid = 300;
-
 /** Convolutions, strided and transposed ones. */
 export function convolutionOps(writing: Writing): Pick<Ops, 'conv' | 'convDown' | 'convUp'> {
   return { conv: convolve(writing), convDown: convolveDown(writing), convUp: convolveUp(writing) };
@@ -64,68 +61,86 @@ function flipped({ graph }: Writing, weight: Value): Value {
   const swapped = [inputs, outputs, ...window];
   if (taps === 1)
     return reshaped(graph, transposed(graph, reshaped(graph, weight, [outputs, inputs]), [1, 0]), swapped);
-  // Taps first, so that the reversal copies whole matrices.
-  const byTap = transposed(graph, reshaped(graph, weight, [outputs, inputs, taps]), [2, 1, 0]);
-  const order = graph.integers(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
-  const reversed = graph.emit('Gather', [byTap, order], byTap.shape, { axis: { i: 0 } });
-  return reshaped(graph, transposed(graph, reversed, [1, 2, 0]), swapped);
+  // A product with a reversal matrix: several times faster than Slice with step -1 or Gather on the last axis.
+  const exchanged = transposed(graph, reshaped(graph, weight, [outputs, inputs, taps]), [1, 0, 2]);
+  const reversal = new Float32Array(taps * taps);
+  for (let tap = 0; tap < taps; tap += 1) reversal[tap * taps + taps - 1 - tap] = 1;
+  const rows = reshaped(graph, exchanged, [inputs * outputs, taps]);
+  const reversed = graph.emit('MatMul', [rows, graph.constant(reversal, [taps, taps])], rows.shape);
+  return reshaped(graph, reversed, swapped);
 }
 
 /**
- * dW[o,i,k...] = sum over n and positions of dy[n,o,y] x[n,i,y+k-p].
+ * dW[o,i,k...] = sum over n and positions r of dy[n,o,r+p-k] x[n,i,r], zero outside the image.
  *
- * Stacked form: the shift along the last axis is given to copies of dy, the other shifts to copies of x; one product
- * of the two stacks then holds every kernel offset exactly once, with k times larger matrices than one product an
- * offset.
+ * Stacked form: copies of dy carry the shifts along every axis but the last, copies of x those along the last one. One
+ * product for each last-axis offset then gives all the others at once, with matrices k times larger than one product
+ * an offset would have.
  */
 function weightGradient(writing: Writing, x: Value, dy: Value, shape: Shape): Value {
   const { graph, forms } = writing;
   if (forms.weightGradient === 'conv') return weightGradientByConv(writing, x, dy, shape);
   const [outputs, inputs, ...window] = shape as [number, number, ...number[]];
-  const last = window.at(-1)!;
-  const others = window.slice(0, -1);
-  const shiftedDy = Array.from({ length: last }, (_, tap) => {
-    const zeros = dy.shape.map(() => 0);
-    return padded(graph, dy, zeros.with(-1, tap), zeros.with(-1, last - 1 - tap));
-  });
-  const shiftedX = offsetsOf(others).map((taps) => {
-    const before = [0, 0, ...taps.map((tap, axis) => (others[axis]! - 1) / 2 - tap), (last - 1) / 2];
-    const after = [0, 0, ...taps.map((tap, axis) => tap - (others[axis]! - 1) / 2), (last - 1) / 2];
-    return padded(graph, x, before, after);
-  });
-  const rows = stacked(writing, shiftedDy);
-  const columns = stacked(writing, shiftedX);
-  const sums = crossProducts(writing, rows, columns);
-  const split = reshaped(graph, sums, [last, outputs, ...others, inputs]);
-  const rank = split.shape.length;
-  const permutation = [1, rank - 1, ...others.map((_, axis) => axis + 2), 0];
-  return transposed(graph, split, permutation);
+  const taps = sizeOf(window);
+  const length = sizeOf(x.shape.slice(2));
+  if (x.shape[0]! > 1 && taps * outputs * inputs > (outputs + inputs) * length) {
+    // Few positions, many channels: the batch becomes a further axis of space, so that one product sums over it.
+    const fold = (value: Value): Value => {
+      const swap = [1, 0, ...value.shape.slice(2).map((_, axis) => axis + 2)];
+      const swapped = transposed(graph, value, swap);
+      return reshaped(graph, swapped, [1, ...swapped.shape]);
+    };
+    return reshaped(graph, stackedProducts(writing, fold(x), fold(dy), [1, ...window]), shape);
+  }
+  return reshaped(graph, stackedProducts(writing, x, dy, window), shape);
 }
 
-/** Every combination of offsets of a window, in row-major order. */
-function offsetsOf(window: readonly number[]): number[][] {
-  return window.reduce<number[][]>(
-    (all, size) => all.flatMap((head) => Array.from({ length: size }, (_, tap) => [...head, tap])),
+/** [O,I,taps] from x [N,I,space...] and dy [N,O,space...]. */
+function stackedProducts(writing: Writing, x: Value, dy: Value, window: readonly number[]): Value {
+  const { graph } = writing;
+  const [batch, inputs, ...space] = x.shape as [number, number, ...number[]];
+  const outputs = dy.shape[1]!;
+  const length = sizeOf(space);
+  const last = window.at(-1)!;
+  const others = sizeOf(window) / last;
+  const rows = reshaped(graph, shiftedRows(writing, dy, window.slice(0, -1)), [batch, outputs * others, length]);
+  const halo = (last - 1) / 2;
+  const zeros = x.shape.map(() => 0);
+  const products = Array.from({ length: last }, (_, tap) => {
+    const shifted = padded(graph, x, zeros.with(-1, halo - tap), zeros.with(-1, tap - halo));
+    const sums = product(writing, rows, reshaped(graph, shifted, [batch, inputs, length]), { b: true });
+    return reshaped(graph, sums, [batch, outputs * others, 1, inputs]);
+  });
+  const joined = reduced(graph, 'ReduceSum', concatenated(graph, products, 2), [0]);
+  return transposed(graph, reshaped(graph, joined, [outputs, others * last, inputs]), [0, 2, 1]);
+}
+
+/** [N,C,lead...,W] to [N,C,offsets,lead...,W]: a copy for each offset of a window over the leading axes, whole rows. */
+function shiftedRows({ graph }: Writing, x: Value, window: readonly number[]): Value {
+  if (sizeOf(window) === 1) return x;
+  const [batch, channels, ...space] = x.shape as [number, number, ...number[]];
+  const lead = space.slice(0, -1);
+  const width = space.at(-1)!;
+  const halo = [0, 0, ...window.map((size) => (size - 1) / 2), 0];
+  const enlarged = padded(graph, x, halo, halo);
+  const extents = enlarged.shape.slice(2, -1);
+  const indices = positionsOf(window).flatMap((taps) =>
+    positionsOf(lead).map((at) =>
+      at.reduce((row, position, axis) => row * extents[axis]! + position + window[axis]! - 1 - taps[axis]!, 0),
+    ),
+  );
+  const offsets = sizeOf(window);
+  const order = reshaped(graph, graph.integers(indices), [offsets, sizeOf(lead)]);
+  const byRow = reshaped(graph, enlarged, [batch, channels, sizeOf(extents), width]);
+  return graph.emit('Gather', [byRow, order], [batch, channels, offsets, sizeOf(lead), width], { axis: { i: 2 } });
+}
+
+/** Every position in a box of these sizes, in row-major order. */
+function positionsOf(sizes: readonly number[]): number[][] {
+  return sizes.reduce<number[][]>(
+    (all, size) => all.flatMap((head) => Array.from({ length: size }, (_, position) => [...head, position])),
     [[]],
   );
-}
-
-function stacked({ graph }: Writing, copies: readonly Value[]): Value {
-  const joined = concatenated(graph, copies, 1);
-  const [batch, channels, ...space] = joined.shape as [number, number, ...number[]];
-  return reshaped(graph, joined, [batch, channels, sizeOf(space)]);
-}
-
-/** [N,R,L] and [N,C,L] to [R,C], summed over N and L. */
-function crossProducts(writing: Writing, rows: Value, columns: Value): Value {
-  const { graph } = writing;
-  const [batch, , length] = rows.shape as [number, number, number];
-  if (batch > 1 && length <= smallGrid) {
-    const fold = (x: Value): Value => reshaped(graph, transposed(graph, x, [1, 0, 2]), [x.shape[1]!, batch * length]);
-    return product(writing, fold(rows), fold(columns), { b: true });
-  }
-  const each = product(writing, rows, columns, { b: true });
-  return reshaped(graph, reduced(graph, 'ReduceSum', each, [0]), each.shape.slice(1));
 }
 
 /** dW as a convolution of x (channels as batch) with dy as a kernel of the size of the image. */

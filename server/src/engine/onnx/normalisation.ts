@@ -69,8 +69,8 @@ function rowProducts(writing: Writing, a: Value, b: Value): Value {
   const { graph } = writing;
   const [batch, channels, length] = a.shape as [number, number, number];
   const row = reshaped(graph, a, [batch, channels, 1, length]);
-  const column = reshaped(graph, b, [batch, channels, length, 1]);
-  return reshaped(graph, product(writing, row, column), [batch, channels, 1]);
+  const other = reshaped(graph, b, [batch, channels, 1, length]);
+  return reshaped(graph, product(writing, row, other, { b: true }), [batch, channels, 1]);
 }
 
 function layerNorm(writing: Writing): Ops['layerNorm'] {
