@@ -8,14 +8,20 @@ import { apiRoutes } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { createAuthentication, localCaller } from './http/auth.ts';
 import { type Child, createChild } from './jobs/children.ts';
+import { exportHandler } from './jobs/exports.ts';
 import { inferHandler } from './jobs/infer.ts';
 import type { InferProgress, InferResult, InferSetUp, InferTask } from './jobs/infer-child.ts';
 import { createJobQueue } from './jobs/queue.ts';
+import { failRound, roundHandler } from './jobs/rounds.ts';
+import type { TrainResult, TrainSetUp, TrainTask } from './jobs/train-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
-import type { PreparedHost } from './setup/prepare.ts';
+import type { RoundProgress } from './round/run.ts';
+import { unpackDebian } from './setup/debian.ts';
+import { type PreparedHost, samplePackages } from './setup/prepare.ts';
 import { openBlobStore } from './store/blobs.ts';
 import type { Database } from './store/database.ts';
 import { readAliases } from './store/models.ts';
+import { readSecretKey } from './store/secret-key.ts';
 import { createPacs, type PacsOptions } from './study/dicomweb.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -23,7 +29,7 @@ import type { Metrics } from './telemetry/metrics.ts';
 /** What the composed server stands on. */
 export interface Ground {
   readonly settings: Settings;
-  readonly host: Pick<PreparedHost, 'pacs' | 'viewerFolder'>;
+  readonly host: Pick<PreparedHost, 'pacs' | 'viewerFolder' | 'sampleRoot'>;
   readonly database: Database;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -40,7 +46,6 @@ const extensionFolder = fileURLToPath(new URL('../../extension/dist/', import.me
 /** Creates and joins PACS client, models, blobs, children, job queue and routes. */
 export async function compose(ground: Ground): Promise<Express> {
   const { settings, host, database, log, metrics, stops } = ground;
-  const threads = settings.threads ?? availableThreads().count;
   const pacsOptions = pacsOptionsOf(settings, host);
   const pacs = createPacs(pacsOptions);
   stops.push(() => pacs.close());
@@ -54,20 +59,22 @@ export async function compose(ground: Ground): Promise<Express> {
     aliases: () => readAliases(database),
   });
 
-  const inferSetUp: InferSetUp = { pacs: pacsOptions, maxVoxels: settings.maxVoxels, blobFolder, threads };
-  const inferChild: Child<InferTask, InferProgress, InferResult> = createChild({
-    kind: 'infer',
-    entry: new URL('./jobs/infer-child.ts', import.meta.url),
-    setUp: inferSetUp,
-    idleMs: settings.idleSeconds * 1000,
-    log,
-    metrics,
-  });
-  stops.push(() => inferChild.close());
+  const children = createChildren(ground, pacsOptions, blobFolder);
+  stops.push(() => Promise.all([children.infer.close(), children.train.close()]));
   const queue = await createJobQueue(database, { log, metrics });
+  // Ended before the children: their jobs go back to the queue instead of starting them again.
   stops.push(() => queue.stop());
-  const background = { hold: () => () => undefined };
-  await queue.work('infer', inferHandler({ database, registry, child: inferChild, background, metrics }));
+  const secret = await readSecretKey(settings.home, 'subject');
+  const parts = { database, queue, registry, blobs, pacs, secret, metrics, settings, maxVoxels: settings.maxVoxels };
+  await queue.work('infer', inferHandler({ ...parts, child: children.infer, background: children.train }));
+  await queue.work('export', exportHandler(parts));
+  const roundFolder = join(settings.home, 'rounds');
+  await queue.work(
+    'train',
+    roundHandler({ ...parts, child: children.train, modelFolder, roundFolder }),
+    ({ roundId }) =>
+      failRound(database, roundId, { code: 'child-lost', message: 'The trainer ended too often.', detail: {} }),
+  );
 
   const probes = {
     pacs: () => pacs.echo().then(() => true),
@@ -75,7 +82,7 @@ export async function compose(ground: Ground): Promise<Express> {
     samples: async () => ground.areSamplesLoaded(),
   };
   return createApp({
-    routes: apiRoutes({ database, queue, registry, blobs, pacs, metrics, probes }),
+    routes: apiRoutes({ ...parts, ...settings, probes }),
     authenticate: settings.oidcIssuer
       ? createAuthentication(settings.oidcIssuer, settings.oidcAudience)
       : async () => localCaller,
@@ -84,6 +91,29 @@ export async function compose(ground: Ground): Promise<Express> {
     metrics,
     viewer: { viewerFolder: host.viewerFolder, extensionFolder, pacs: host.pacs },
   });
+}
+
+interface Children {
+  readonly infer: Child<InferTask, InferProgress, InferResult>;
+  readonly train: Child<TrainTask, RoundProgress, TrainResult>;
+}
+
+/** The two processes that load networks; training leaves the cores to inference and has the lower priority. */
+function createChildren({ settings, host, log, metrics }: Ground, pacs: PacsOptions, blobFolder: string): Children {
+  const threads = settings.threads ?? availableThreads().count;
+  const common = { idleMs: settings.idleSeconds * 1000, log, metrics };
+  const inferSetUp: InferSetUp = { pacs, maxVoxels: settings.maxVoxels, blobFolder, threads };
+  // On an own PACS no samples are loaded, but the base set that judges candidates is made from the same packages.
+  const trainSetUp = async (): Promise<TrainSetUp> => ({
+    ...inferSetUp,
+    sampleRoot: host.sampleRoot ?? (await unpackDebian(settings.home, samplePackages, () => undefined)),
+  });
+  const inferEntry = new URL('./jobs/infer-child.ts', import.meta.url);
+  const trainEntry = new URL('./jobs/train-child.ts', import.meta.url);
+  return {
+    infer: createChild({ ...common, kind: 'infer', entry: inferEntry, setUp: inferSetUp }),
+    train: createChild({ ...common, kind: 'train', entry: trainEntry, setUp: trainSetUp, background: true }),
+  };
 }
 
 /** The PACS as routes and children reach it. */

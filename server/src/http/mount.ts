@@ -35,7 +35,7 @@ export function observe({ metrics }: Surroundings): RequestHandler {
     const started = performance.now();
     response.once('close', () => {
       // Streams of events last as long as the job: their time says nothing.
-      if (response.getHeader('content-type') === 'text/event-stream') return;
+      if (String(response.getHeader('content-type')).startsWith('text/event-stream')) return;
       const route = (request.route as { path?: string } | undefined)?.path ?? 'other';
       const status = `${Math.floor(response.statusCode / 100)}xx`;
       metrics.httpSeconds.observe({ method: request.method, route, status }, (performance.now() - started) / 1000);
