@@ -159,6 +159,8 @@ export interface Trainer {
   ): Promise<{ readonly loss: number; readonly terms: Readonly<Record<string, number>>; readonly outputs: Arrays }>;
   /** A copy. */
   state(): TrainingState;
+  /** The specialized teacher's weights without a copy: only to read, and only until the next step. */
+  readonly ema: Float32Array;
   load(state: TrainingState): void;
   dispose(): Promise<void>;
 }

@@ -55,6 +55,9 @@ export async function openTrainer(
       const outputs = Object.fromEntries(Object.entries(results).filter(([name]) => !name.endsWith('Next')));
       return { loss: report![0]!, terms, outputs };
     },
+    get ema() {
+      return current.vectors.ema;
+    },
     state: () => ({
       step,
       student: current.vectors.student.slice(),
