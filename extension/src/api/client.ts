@@ -74,6 +74,11 @@ export class UncolClient {
     });
   }
 
+  /** The receipt as it stands now. */
+  getCorrection(id: string): Promise<Receipt> {
+    return this.#json(`/corrections/${id}`);
+  }
+
   getPool(model: string): Promise<Pool> {
     return this.#json(`/pool?${new URLSearchParams({ model })}`);
   }

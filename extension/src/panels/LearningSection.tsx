@@ -47,16 +47,18 @@ function RoundFigures({ job }: { job: Job }) {
   const steps = figures['steps'];
   if (step !== undefined) rows.push(['Step', steps === undefined ? formatCount(step) : `${step} of ${steps}`]);
   if (figures['loss'] !== undefined) rows.push(['Loss', figures['loss'].toFixed(3)]);
-  const trust = figures['trust'] ?? figures['trustSpecialized'];
-  if (trust !== undefined) rows.push(['Pixels where the teacher is trusted', `${Math.round(trust * 100)} %`]);
+  const trust = figures['trustSpecialized'];
+  if (trust !== undefined) rows.push(['Teacher trusted on', `${Math.round(trust * 100)} % of pixels`]);
   return rows.length === 0 ? null : <Figures rows={rows} />;
 }
 
 function Sources({ round }: { round: Round }) {
+  const isPlanned = round.labelledSlices > 0;
   return (
     <p className="uncol-muted">
-      From {countOf(round.labelledSlices, 'checked slice')}, {formatCount(round.replaySlices)} of the first training and{' '}
-      {formatCount(round.unlabelledSlices)} unchecked. {round.generalizedTeacher}
+      {isPlanned &&
+        `Learns from ${countOf(round.labelledSlices, 'checked slice')}, ${formatCount(round.replaySlices)} of its first training and ${formatCount(round.unlabelledSlices)} unchecked ones. `}
+      {round.generalizedTeacher}
     </p>
   );
 }

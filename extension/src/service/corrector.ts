@@ -1,5 +1,5 @@
 import type { UncolClient } from '../api/client.ts';
-import type { Inference, LabelmapHead } from '../api/contract.ts';
+import type { Inference, LabelmapHead, Receipt } from '../api/contract.ts';
 import { type Envelope, encodeEnvelope, sliceOf } from '../api/envelope.ts';
 import { toUserProblem } from '../api/problem.ts';
 import { type Approval, approveCorrection, approveUnchanged } from '../correction/approval.ts';
@@ -10,6 +10,7 @@ import { type DrawnMask, readMask } from '../viewer/mask.ts';
 import type { StateHolder } from './state-holder.ts';
 
 const SETTLE_MS = 250;
+const STORING_MS = 3000;
 
 /** What the server needs to know of a series' mask, beside the drawn state: too large for it. */
 interface Work {
@@ -132,6 +133,7 @@ export class Corrector {
       // Vouching for every slice holds for what was just sent, not for the strokes that follow.
       this.setCheckedEverySlice(seriesUid, false);
       this.#compare(work);
+      if (receipt.state === 'storing') this.#watchReceipt(work, receipt, kind);
       return true;
     } catch (error) {
       this.#holder.patchSeries(seriesUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
@@ -142,6 +144,22 @@ export class Corrector {
   /** Forgets every mask; the host removes its segmentations itself when a mode ends. */
   reset(): void {
     for (const work of this.#works.values()) this.#forget(work);
+  }
+
+  /** Asks for the receipt again until the PACS holds the SEG, as long as this receipt is the one on display. */
+  #watchReceipt(work: Work, receipt: Receipt, kind: Approval['kind']): void {
+    setTimeout(async () => {
+      const isShown = () => {
+        const submission = this.#holder.get().series[work.seriesUid]?.submission;
+        return submission?.phase === 'received' && submission.receipt.id === receipt.id;
+      };
+      if (!isShown()) return;
+      // A failed question is asked again: the receipt on display stays true meanwhile.
+      const now = await this.#client.getCorrection(receipt.id).catch(() => receipt);
+      if (!isShown()) return;
+      this.#holder.patchSeries(work.seriesUid, { submission: { phase: 'received', receipt: now, kind } });
+      if (now.state === 'storing') this.#watchReceipt(work, now, kind);
+    }, STORING_MS);
   }
 
   #compare(work: Work): void {

@@ -7,6 +7,7 @@ const stageWords: Readonly<Record<string, string>> = {
   decide: 'Drawing the outline',
   save: 'Saving the result',
   plan: 'Collecting the corrections',
+  gather: 'Fetching the studies to learn from',
   train: 'Training',
   evaluate: 'Checking the new version',
   promote: 'Deciding',
