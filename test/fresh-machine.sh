@@ -120,7 +120,7 @@ start_once() {
   pid=$!
   exec 9> "$keys"
   if ! wait_until_ready "$pid"; then
-    sed 's/.*\r//' "$log" | tail -n 40 >&2
+    sed 's/\r$//; s/.*\r//' "$log" | tail -n 40 >&2
     fail "$user: $label: /readyz did not answer 200 (after $(since "$started") s)"
     printf '\003' >&9 2> /dev/null
     exec 9>&-

