@@ -190,7 +190,7 @@ export class Collaboration {
     }
     const { trustStart, trustEnd, totalSteps, promptMargin } = this.#settings;
     const { specialized, generalized } = this.#teachers;
-    const { ema } = this.#trainer.state();
+    const { ema } = this.#trainer;
     const tau = trustThreshold(this.#step, totalSteps, { start: trustStart, end: trustEnd });
     return {
       ...(await consultTeachers(specialized, generalized, ema, unlabelled, this.#size, promptMargin)),
