@@ -29,7 +29,8 @@ export async function assembleSeries(files: readonly Uint8Array[], options: Asse
   const distinct = dropCopies(images, files, notes);
   checkSameKind(distinct);
   checkSize(distinct, options.maxVoxels);
-  const decoder = createFrameDecoder();
+  // A second thread takes longer to start than a few frames take to decode.
+  const decoder = createFrameDecoder(distinct.length < 16 ? { lanes: 1 } : {});
   try {
     const sorted = sortAlongNormal(distinct);
     const decoded = await decodeAll(sorted, decoder, options.signal);
@@ -137,15 +138,22 @@ async function decodeAll(
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<ImageObject, StoredSlice>> {
   const decoded = new Map<ImageObject, StoredSlice>();
-  const queue = sorted.values();
+  const queue = [...sorted];
   const lane = async (): Promise<void> => {
-    for (const { image } of queue) {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       signal?.throwIfAborted();
-      decoded.set(image, await decodeSlice(image, decoder));
+      decoded.set(next.image, await decodeSlice(next.image, decoder));
       // Native frames are unpacked on this thread; other requests get a turn between two of them.
       await nextTurn();
     }
   };
-  await Promise.all(Array.from({ length: decoder.lanes }, lane));
+  const lanes = Array.from({ length: decoder.lanes }, () =>
+    lane().catch((error: unknown) => {
+      queue.length = 0;
+      throw error;
+    }),
+  );
+  const results = await Promise.allSettled(lanes);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
   return decoded;
 }

@@ -74,6 +74,7 @@ export function createFrameDecoder(
 /** One thread at a time, one frame at a time. */
 class Lane {
   #worker: Worker | undefined;
+  #isClosed = false;
   readonly #timeLimitMs: number;
 
   constructor(timeLimitMs: number) {
@@ -81,12 +82,9 @@ class Lane {
   }
 
   async decode(frame: EncodedFrame): Promise<Uint8Array> {
+    if (this.#isClosed) throw new Error('the decoder is closed');
     try {
-      if (this.#worker === undefined) {
-        this.#worker = new Worker(new URL('./pixel-data-worker.mjs', import.meta.url), { execArgv: [], stdout: true });
-        await nextReply(this.#worker, startLimitMs);
-      }
-      const worker = this.#worker;
+      const worker = this.#worker ?? (await this.#start());
       const reply = nextReply(worker, this.#timeLimitMs);
       worker.postMessage({ codec: frame.codec, attributes: frame.attributes, bytes: frame.bytes }, [
         frame.bytes.buffer,
@@ -95,12 +93,24 @@ class Lane {
       if ('samples' in answer) return answer.samples;
       throw new Error('error' in answer ? answer.error : 'the codec gave no samples');
     } catch (error) {
-      await this.close();
+      await this.#end();
       throw error;
     }
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#end();
+  }
+
+  async #start(): Promise<Worker> {
+    const worker = new Worker(new URL('./pixel-data-worker.mjs', import.meta.url), { execArgv: [], stdout: true });
+    this.#worker = worker;
+    await nextReply(worker, startLimitMs);
+    return worker;
+  }
+
+  async #end(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
     await worker?.terminate();

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import codecs from 'dcmjs-codecs';
+import { createFrameDecoder, type EncodedFrame } from '../../../server/src/study/frame-decoder.ts';
+
+const { Context, NativeCodecs } = codecs;
+
+/** A square JPEG-LS frame of noise, which the codec cannot shorten. */
+async function noise(size: number): Promise<{ readonly frame: () => EncodedFrame; readonly samples: Uint8Array }> {
+  if (!NativeCodecs.isInitialized()) await NativeCodecs.initializeAsync();
+  let state = 1;
+  const samples = Uint8Array.from({ length: size * size * 2 }, () => {
+    state = (state * 48271) % 2147483647;
+    return state & 0xff;
+  });
+  const attributes = {
+    width: size,
+    height: size,
+    bitsAllocated: 16,
+    bitsStored: 16,
+    samplesPerPixel: 1,
+    pixelRepresentation: 0,
+    planarConfiguration: 0,
+    photometricInterpretation: 'MONOCHROME2',
+  } as const;
+  const encoded = NativeCodecs.encodeJpegLs(new Context({ ...attributes, decodedBuffer: samples }), {});
+  const bytes = encoded.getEncodedBuffer() ?? new Uint8Array();
+  return { samples, frame: () => ({ codec: 'decodeJpegLs', attributes, bytes: Uint8Array.from(bytes) }) };
+}
+
+test('a frame over the time limit is cut off', async () => {
+  const { frame } = await noise(1024);
+  const decoder = createFrameDecoder({ lanes: 1, timeLimitMs: 20 });
+  await assert.rejects(decoder.decode(frame()), /no result within 20 ms/);
+  await decoder.close();
+});
+
+test('after a damaged frame the next ones decode in a fresh thread', async () => {
+  const { frame, samples } = await noise(64);
+  const decoder = createFrameDecoder({ lanes: 1 });
+  for (let n = 0; n < 3; n++) {
+    const { codec, attributes, bytes } = frame();
+    const damaged = bytes.map((value, at) => (at > 8 && at < 40 ? ~value : value));
+    await assert.rejects(decoder.decode({ codec, attributes, bytes: damaged }));
+    assert.deepEqual(await decoder.decode(frame()), samples);
+  }
+  await decoder.close();
+});
+
+test('a closed decoder rejects and starts no thread', async () => {
+  const { frame } = await noise(8);
+  const decoder = createFrameDecoder({ lanes: 1 });
+  const running = decoder.decode(frame());
+  await Promise.all([assert.rejects(running), decoder.close()]);
+  await assert.rejects(decoder.decode(frame()), /closed/);
+});
