@@ -65,16 +65,13 @@ export async function compose(ground: Ground): Promise<Express> {
   // Ended before the children: their jobs go back to the queue instead of starting them again.
   stops.push(() => queue.stop());
   const secret = await readSecretKey(settings.home, 'subject');
-  const parts = { database, queue, registry, blobs, pacs, secret, metrics, settings, maxVoxels: settings.maxVoxels };
+  const { maxVoxels, heldOutPercent } = settings;
+  const parts = { database, queue, registry, blobs, pacs, secret, metrics, settings, maxVoxels, heldOutPercent };
   await queue.work('infer', inferHandler({ ...parts, child: children.infer, background: children.train }));
   await queue.work('export', exportHandler(parts));
   const roundFolder = join(settings.home, 'rounds');
-  await queue.work(
-    'train',
-    roundHandler({ ...parts, child: children.train, modelFolder, roundFolder }),
-    ({ roundId }) =>
-      failRound(database, roundId, { code: 'child-lost', message: 'The trainer ended too often.', detail: {} }),
-  );
+  const handleRound = roundHandler({ ...parts, child: children.train, modelFolder, roundFolder });
+  await queue.work('train', handleRound, ({ roundId }, error) => failRound(database, roundId, error));
 
   const probes = {
     pacs: () => pacs.echo().then(() => true),

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
 import { AppError } from '../errors/app-error.ts';
 import { decodeEnvelope, encodeEnvelope } from '../labelmap/envelope.ts';
 import { createUid } from '../seg/uid.ts';
@@ -19,7 +20,8 @@ export interface Acceptance {
   readonly idempotencyKey: string;
   /** sha256 of the request's body, hex. */
   readonly bodySha256: string;
-  readonly subject: Subject;
+  /** Of the prediction; undefined until its job is done. */
+  readonly subject: Subject | undefined;
 }
 
 /**
@@ -30,13 +32,14 @@ export interface Acceptance {
  */
 export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore): Promise<NewCorrection> {
   const { submission, prediction, subject } = acceptance;
-  if (prediction.labelmapSha256 === null) {
+  if (prediction.labelmapSha256 === null || !subject) {
     throw new AppError('inference-not-ready', `The inference is ${prediction.state}.`, { state: prediction.state });
   }
-  const predicted = openLabels(await blobs.get(prediction.labelmapSha256));
+  const predicted = await openLabels(await blobs.get(prediction.labelmapSha256));
   const checked = checkSubmission(submission, predicted, acceptance.segmentCount);
   const { columns, rows, slices } = predicted;
-  const labelmapSha256 = await blobs.put(gzipSync(encodeEnvelope({ columns, rows, slices }, checked.labels)));
+  const envelope = encodeEnvelope({ columns, rows, slices }, checked.labels);
+  const labelmapSha256 = await blobs.put(await promisify(gzip)(envelope, { level: 1 }));
   const corrected = submission.kind === 'edited';
   return {
     id: randomUUID(),
@@ -65,8 +68,8 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
   };
 }
 
-function openLabels(blob: Uint8Array): KeyedLabels {
-  const { head, labels } = decodeEnvelope(gunzipSync(blob));
+async function openLabels(blob: Uint8Array): Promise<KeyedLabels> {
+  const { head, labels } = decodeEnvelope(await promisify(gunzip)(blob));
   const { columns, rows, slices } = head as Omit<KeyedLabels, 'labels'>;
   return { columns, rows, slices, labels };
 }

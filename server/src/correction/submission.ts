@@ -38,7 +38,7 @@ export function checkSubmission(
   segmentCount: number,
 ): CheckedSubmission {
   const labels = reorder(submission, prediction);
-  const highest = labels.reduce((most, label) => Math.max(most, label), 0);
+  const { changedVoxels, dice, highest } = compareLabels(prediction.labels, labels);
   if (highest > segmentCount) {
     throw new AppError('correction-segment-unknown', `Segment ${highest} is not one of the model's ${segmentCount}.`, {
       segment: highest,
@@ -58,7 +58,6 @@ export function checkSubmission(
       },
     );
   }
-  const { changedVoxels, dice } = compareLabels(prediction.labels, labels);
   if (submission.kind === 'accepted' && (changedVoxels > 0 || approved.length !== known.size)) {
     throw new AppError(
       'request-invalid',
@@ -105,15 +104,19 @@ function reorder(submission: KeyedLabels, prediction: KeyedLabels): Uint8Array {
   return ordered;
 }
 
-function compareLabels(model: Uint8Array, reader: Uint8Array): { changedVoxels: number; dice: number } {
+function compareLabels(model: Uint8Array, reader: Uint8Array) {
   let changedVoxels = 0;
   let both = 0;
   let either = 0;
-  for (const [i, label] of reader.entries()) {
+  let highest = 0;
+  // No iterator: it costs ten times as much, and the server answers nobody else meanwhile.
+  for (let i = 0; i < reader.length; i++) {
     const own = model[i] ?? 0;
+    const label = reader[i] ?? 0;
     if (own !== label) changedVoxels += 1;
-    if (own === label && label > 0) both += 1;
+    else if (label > 0) both += 1;
     either += Number(own > 0) + Number(label > 0);
+    if (label > highest) highest = label;
   }
-  return { changedVoxels, dice: either === 0 ? 1 : (2 * both) / either };
+  return { changedVoxels, dice: either === 0 ? 1 : (2 * both) / either, highest };
 }

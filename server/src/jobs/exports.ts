@@ -35,7 +35,7 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
     if (!(await pacs.has(address, signal))) {
       const { card } = await registry.resolve(`${correction.modelName}@${correction.modelVersion}`);
       const series = await readSeriesFromPacs(pacs, { studyInstanceUid, seriesInstanceUid }, { maxVoxels, signal });
-      const { bytes } = makeCorrectionSeg(
+      const { bytes, notes } = makeCorrectionSeg(
         {
           correction,
           model: { name: card.name, version: card.version, sha256: card.weights.sha256 },
@@ -44,7 +44,8 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
         },
         series,
       );
-      await keepSeg(database, correction.id, createHash('sha256').update(bytes).digest('hex'));
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      await keepSeg(database, correction.id, sha256, [...correction.notes, ...notes]);
       report({ stage: 'store', percent: 60 });
       await pacs.store(bytes, signal);
     }

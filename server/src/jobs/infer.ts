@@ -1,5 +1,5 @@
+import { type SubjectParts, subjectOf } from '../correction/patient.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Database } from '../store/database.ts';
 import { finishPrediction } from '../store/inferences.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { JobHandler } from './attempt.ts';
@@ -7,15 +7,17 @@ import type { Child } from './children.ts';
 import type { InferProgress, InferResult, InferTask } from './infer-child.ts';
 import type { JobPayload } from './kinds.ts';
 
-/** The handler of `infer` jobs: has the child segment the series and keeps the outcome under the inference's id. */
-export function inferHandler(parts: {
-  readonly database: Database;
+/** What inferences need. */
+export interface InferParts extends SubjectParts {
   readonly registry: Registry;
   readonly child: Child<InferTask, InferProgress, InferResult>;
   /** Work that leaves the cores to an inference: training. */
   readonly background: { hold(): () => void };
   readonly metrics: Metrics;
-}): JobHandler<JobPayload<'infer'>> {
+}
+
+/** The handler of `infer` jobs: has the child segment the series and keeps the outcome under the inference's id. */
+export function inferHandler(parts: InferParts): JobHandler<JobPayload<'infer'>> {
   const { database, registry, child, background, metrics } = parts;
   return async ({ payload, signal, report }) => {
     const { inferenceId, studyInstanceUid, seriesInstanceUid } = payload;
@@ -27,7 +29,9 @@ export function inferHandler(parts: {
     const release = background.hold();
     const task = { studyInstanceUid, seriesInstanceUid, model };
     const { labelmapSha256, result } = await child.run(task, { signal, onProgress }).finally(release);
-    await finishPrediction(database, inferenceId, labelmapSha256, result);
+    // Now, because a correction must be taken in also while the PACS is down.
+    const { key: subjectKey } = await subjectOf(studyInstanceUid, parts, signal);
+    await finishPrediction(database, inferenceId, { labelmapSha256, result, subjectKey });
     for (const [stage, ms] of Object.entries(result.timingsMs)) metrics.inferenceSeconds.observe({ stage }, ms / 1000);
   };
 }

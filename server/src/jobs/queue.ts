@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type JobWithMetadata, PgBoss, type SendOptions } from 'pg-boss';
-import { AppError } from '../errors/app-error.ts';
+import { AppError, type ErrorRecord } from '../errors/app-error.ts';
 import type { Database, Queryable, SqlValue } from '../store/database.ts';
 import { insertJob, type JobKind, type JobRow, readJob, updateJob } from '../store/job-progress.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -24,12 +24,12 @@ export interface JobQueue {
   ): Promise<string | undefined>;
   /**
    * Runs `handler` for jobs of a kind. It may run again for the same job after a crash: write by job id.
-   * @param onLost called once when a job is given up because its worker died too often.
+   * @param onGivenUp called when a job ends outside its handler: cancelled, or its worker died too often.
    */
   work<Kind extends JobKind>(
     kind: Kind,
     handler: JobHandler<JobPayload<Kind>>,
-    onLost?: (payload: JobPayload<Kind>) => Promise<void>,
+    onGivenUp?: (payload: JobPayload<Kind>, error: ErrorRecord) => Promise<unknown>,
   ): Promise<void>;
   /**
    * Cancels a job that has not ended; the worker's signal aborts at once.
@@ -44,7 +44,11 @@ export interface JobQueue {
 }
 
 const deadQueue = 'dead';
-const lost = { code: 'child-lost', message: 'The worker of this job ended too often.', detail: {} } as const;
+const lost: ErrorRecord = { code: 'child-lost', message: 'The worker of this job ended too often.', detail: {} };
+const cancelled: ErrorRecord = { code: 'job-cancelled', message: 'The job was cancelled.', detail: {} };
+
+/** By kind, what else is to be ended with a job. */
+type GivenUpHandlers = Map<JobKind, (payload: never, error: ErrorRecord) => Promise<unknown>>;
 
 /** Opens the queue on `database`; pg-boss keeps its tables in its own schema. */
 export async function createJobQueue(
@@ -66,7 +70,7 @@ export async function createJobQueue(
   await createQueues(boss);
 
   const running = new Map<string, AbortController>();
-  const lostHandlers = new Map<JobKind, (payload: never) => Promise<void>>();
+  const givenUp: GivenUpHandlers = new Map();
   const feed = await followJobs(
     database,
     (job) => {
@@ -74,7 +78,7 @@ export async function createJobQueue(
     },
     () => running.keys(),
   );
-  await workDeadQueue(boss, database, lostHandlers, metrics);
+  await workDeadQueue(boss, database, givenUp, metrics);
   let stopping = false;
 
   return {
@@ -94,8 +98,8 @@ export async function createJobQueue(
       };
       return tx ? put(tx) : database.transaction(put);
     },
-    async work(kind, handler, onLost) {
-      if (onLost) lostHandlers.set(kind, onLost as (payload: never) => Promise<void>);
+    async work(kind, handler, onGivenUp) {
+      if (onGivenUp) givenUp.set(kind, onGivenUp);
       const options = {
         includeMetadata: true,
         localConcurrency: jobKinds[kind].concurrency,
@@ -121,7 +125,7 @@ export async function createJobQueue(
         }
       });
     },
-    cancel: (id) => cancel(boss, database, id),
+    cancel: (id) => cancel(boss, database, givenUp, id),
     subscribe: feed.subscribe,
     async stop() {
       stopping = true;
@@ -143,11 +147,14 @@ async function createQueues(boss: PgBoss): Promise<void> {
   }
 }
 
-async function cancel(boss: PgBoss, database: Database, id: string): Promise<JobRow> {
+async function cancel(boss: PgBoss, database: Database, givenUp: GivenUpHandlers, id: string): Promise<JobRow> {
   const changed = await updateJob(database, id, { state: 'cancelled', secondsLeft: null });
   const job = await readJob(database, id);
   if (!job) throw new AppError('job-not-found', `There is no job ${id}.`);
-  if (changed) await boss.cancel(job.kind, id);
+  if (!changed) return job;
+  await boss.cancel(job.kind, id);
+  const [queued] = await boss.findJobs<object>(job.kind, { id });
+  if (queued) await givenUp.get(job.kind)?.(queued.data as never, cancelled);
   return job;
 }
 
@@ -155,7 +162,7 @@ async function cancel(boss: PgBoss, database: Database, id: string): Promise<Job
 async function workDeadQueue(
   boss: PgBoss,
   database: Database,
-  lostHandlers: ReadonlyMap<JobKind, (payload: never) => Promise<void>>,
+  givenUp: GivenUpHandlers,
   metrics: Metrics,
 ): Promise<void> {
   const options = { includeMetadata: true, pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 } as const;
@@ -165,7 +172,7 @@ async function workDeadQueue(
     const ended = await updateJob(database, job.sourceId, { state: 'failed', error: lost, secondsLeft: null });
     if (!ended) return;
     metrics.jobsTotal.inc({ kind, state: 'failed' });
-    await lostHandlers.get(kind)?.(job.data as never);
+    await givenUp.get(kind)?.(job.data as never, lost);
   });
 }
 

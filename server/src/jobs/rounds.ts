@@ -49,42 +49,40 @@ export interface RoundParts extends Omit<Planning, 'card' | 'settings'> {
   };
 }
 
-type Opening = Pick<RoundParts, 'database' | 'queue' | 'registry'>;
+/** The version in service of a model, from which a round starts. Resolve it before the transaction begins. */
+export interface RoundStart {
+  readonly modelName: string;
+  readonly fromVersion: number;
+  /** Subject of the token that asked for it; `server` when it started by itself. */
+  readonly owner: string;
+}
 
-/**
- * Queues a round of a model in the caller's transaction.
- *
- * @throws AppError `round-running` when one is open.
- */
-export async function openRound(tx: Queryable, parts: Opening, modelName: string, owner: string): Promise<string> {
-  const { card } = await parts.registry.resolve(modelName);
+/** Queues a round in the caller's transaction. @returns its id, or undefined when one of this model is open. */
+export async function openRound(tx: Queryable, queue: JobQueue, start: RoundStart): Promise<string | undefined> {
+  const { modelName, fromVersion, owner } = start;
   await lockModel(tx, modelName);
-  if (await readOpenRound(tx, modelName)) {
-    throw new AppError('round-running', `A round of ${modelName} is queued or running.`, { model: modelName });
-  }
+  if (await readOpenRound(tx, modelName)) return undefined;
   const roundId = randomUUID();
-  const jobId = await parts.queue.send('train', { roundId }, { owner, key: modelName, tx });
-  if (jobId === undefined)
-    throw new AppError('round-running', `A round of ${modelName} is queued.`, { model: modelName });
-  await insertRound(tx, { id: roundId, jobId, modelName, fromVersion: card.version });
+  const jobId = await queue.send('train', { roundId }, { owner, key: modelName, tx });
+  if (jobId === undefined) return undefined;
+  await insertRound(tx, { id: roundId, jobId, modelName, fromVersion });
   await appendAudit(tx, { actor: owner, action: 'round-started', object: { roundId, model: modelName } });
   return roundId;
 }
 
-/** Starts a round when the policy says so. @returns its id, and how many corrections are missing. */
+/** Starts a round when the policy says so. */
 export async function openRoundIfDue(
   tx: Queryable,
-  parts: Opening,
-  modelName: string,
+  queue: JobQueue,
+  start: Omit<RoundStart, 'owner'>,
   correctionsPerRound: number,
-): Promise<{ readonly roundId: string | null; readonly missing: number }> {
-  await lockModel(tx, modelName);
+): Promise<void> {
+  await lockModel(tx, start.modelName);
   const facts = {
-    unusedCorrections: await countUnusedCorrections(tx, modelName),
-    roundOpen: (await readOpenRound(tx, modelName)) !== undefined,
+    unusedCorrections: await countUnusedCorrections(tx, start.modelName),
+    roundOpen: (await readOpenRound(tx, start.modelName)) !== undefined,
   };
-  const { start, missing } = decideRound(facts, correctionsPerRound);
-  return { roundId: start ? await openRound(tx, parts, modelName, 'server') : null, missing };
+  if (decideRound(facts, correctionsPerRound).start) await openRound(tx, queue, { ...start, owner: 'server' });
 }
 
 /** Two requests must not both see "no round open". The lock ends with the transaction. */
@@ -94,25 +92,28 @@ function lockModel(tx: Queryable, modelName: string): Promise<unknown> {
 
 /** The handler of `train` jobs: plan, train in the child, judge, promote; then looks whether the next round is due. */
 export function roundHandler(parts: RoundParts): JobHandler<JobPayload<'train'>> {
+  const { database, queue, registry, settings } = parts;
   return async (task) => {
-    const round = await readRound(parts.database, task.payload.roundId);
-    if (!round || round.state === 'done' || round.state === 'failed') return;
-    try {
-      await runRoundJob(round, task, parts);
-    } catch (error) {
-      const record = toErrorRecord(error);
-      if (await isFinal(record, task, parts.database)) await failRound(parts.database, round.id, record);
-      throw error;
+    const round = await readRound(database, task.payload.roundId);
+    if (!round || round.state === 'failed') return;
+    if (round.state !== 'done') {
+      await runRoundJob(round, task, parts).catch(async (error: unknown) => {
+        const record = toErrorRecord(error);
+        if (await isFinal(record, task, database)) await failRound(database, round.id, record);
+        throw error;
+      });
     }
-    await parts.database.transaction((tx) =>
-      openRoundIfDue(tx, parts, round.modelName, parts.settings.correctionsPerRound),
+    const { modelName } = round;
+    const { card } = await registry.resolve(modelName);
+    await database.transaction((tx) =>
+      openRoundIfDue(tx, queue, { modelName, fromVersion: card.version }, settings.correctionsPerRound),
     );
   };
 }
 
 /** Ends a round that will not be tried again; the version in service stays. */
-export async function failRound(database: Database, roundId: string, error: ErrorRecord): Promise<void> {
-  await updateRound(database, roundId, { state: 'failed', error, finishedAt: new Date() });
+export function failRound(database: Database, roundId: string, error: ErrorRecord): Promise<boolean> {
+  return updateRound(database, roundId, { state: 'failed', error, finishedAt: new Date() });
 }
 
 async function isFinal(record: ErrorRecord, task: JobTask<unknown>, database: Database): Promise<boolean> {
@@ -180,9 +181,7 @@ async function conclude(
     ? await createCandidate(plan, inService, verdict, { outcome, tableHash, weightsPath }, parts)
     : undefined;
   await parts.database.transaction(async (tx) => {
-    if (version && verdict.outcome === 'promoted') await promote(tx, version, 'server');
-    else if (version) await insertModelVersion(tx, version);
-    await updateRound(tx, round.id, {
+    const isFirst = await updateRound(tx, round.id, {
       state: 'done',
       verdict,
       toVersion: version?.version ?? null,
@@ -192,6 +191,9 @@ async function conclude(
       generalizedTeacher: outcome.generalizedTeacher,
       finishedAt: new Date(),
     });
+    if (!isFirst) throw new AppError('job-cancelled', 'The round was cancelled before its verdict.');
+    if (version && verdict.outcome === 'promoted') await promote(tx, version, 'server');
+    else if (version) await insertModelVersion(tx, version);
     const object = {
       roundId: round.id,
       model: round.modelName,

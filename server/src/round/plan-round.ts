@@ -1,27 +1,20 @@
-import { patientOf } from '../correction/patient.ts';
+import { type SubjectParts, subjectOf } from '../correction/patient.ts';
 import { Random } from '../engine/random.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Card } from '../registry/card.ts';
 import { type CorrectionRow, listCorrectedSeries, listNewestCorrections } from '../store/corrections.ts';
-import type { Database } from '../store/database.ts';
-import { resolveSubject } from '../store/subjects.ts';
-import type { Pacs } from '../study/pacs.ts';
 import type { PlannedCorrection, RoundPlan } from './plan.ts';
 import { shuffle } from './subjects.ts';
 
 /** Unlabelled series asked for at most: each costs a retrieval. */
 const unlabelledSeries = 6;
 
-export interface Planning {
-  readonly database: Database;
-  readonly pacs: Pacs;
-  readonly secret: Uint8Array;
+export interface Planning extends SubjectParts {
   readonly card: Card;
   readonly settings: {
     readonly seed: number;
     readonly roundSteps: number;
     readonly roundUnlabelledSlices: number;
-    readonly heldOutPercent: number;
   };
 }
 
@@ -73,8 +66,7 @@ async function drawUnlabelled(roundId: string, planning: Planning): Promise<Roun
     Random.for(settings.seed, 'unlabelled', roundId),
   )) {
     if (chosen.length === unlabelledSeries) break;
-    const patient = await patientOf(pacs, studyInstanceUid);
-    const { heldOut } = await resolveSubject(database, planning.secret, patient, settings.heldOutPercent);
+    const { heldOut } = await subjectOf(studyInstanceUid, planning);
     if (!heldOut) chosen.push({ studyInstanceUid, seriesInstanceUid });
   }
   return chosen;

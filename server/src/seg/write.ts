@@ -111,7 +111,7 @@ function identity(request: SegRequest): Record<string, unknown> {
     InstanceCreationDate: date,
     InstanceCreationTime: time,
     ContentLabel: 'SEGMENTATION',
-    ContentDescription: corrected ? 'AI-generated, reader-corrected, research use' : 'AI-generated, research use',
+    ContentDescription: corrected ? 'Corrected by a reader: AI-generated, research use' : 'AI-generated, research use',
     ContentCreatorName: [{ Alphabetic: corrected ? 'Reader^Correction' : 'UnCoL^Student' }],
   };
 }

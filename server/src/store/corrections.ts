@@ -8,7 +8,7 @@ export interface CorrectionRow {
   readonly segSopInstanceUid: string;
   readonly segSeriesInstanceUid: string;
   readonly segSeriesDescription: string;
-  /** Blob of the SEG file once written; the export sends exactly these bytes. */
+  /** Of the SEG file once written; a repeated export makes the same bytes. */
   readonly segSha256: string | null;
   readonly state: 'storing' | 'stored';
   readonly exportJobId: string | null;
@@ -106,9 +106,10 @@ export function listStoringCorrections(db: Queryable): Promise<readonly Correcti
   return db.query<CorrectionRow>(`select ${columns} from correction where state = 'storing' order by seq`);
 }
 
-/** Names the blob of the SEG file; the first name stays. */
-export async function keepSeg(db: Queryable, id: string, segSha256: string): Promise<void> {
-  await db.query('update correction set seg_sha256 = coalesce(seg_sha256, $2) where id = $1', [id, segSha256]);
+/** Keeps what the SEG file is and what its reader should know; the first file's stays. */
+export async function keepSeg(db: Queryable, id: string, segSha256: string, notes: readonly string[]): Promise<void> {
+  const change = 'update correction set seg_sha256 = $2, notes = $3 where id = $1 and seg_sha256 is null';
+  await db.query(change, [id, segSha256, notes]);
 }
 
 /** @returns false when it was marked before. */

@@ -35,16 +35,19 @@ export interface PredictionRow {
   readonly requestSha256: string;
   readonly labelmapSha256: string | null;
   readonly result: PredictionResult | null;
+  /** Whose series it is; null until the job is done. */
+  readonly subjectKey: string | null;
 }
 
-export type NewPrediction = Omit<PredictionRow, 'state' | 'labelmapSha256' | 'result'> & {
+export type NewPrediction = Omit<PredictionRow, 'state' | 'labelmapSha256' | 'result' | 'subjectKey'> & {
   readonly idempotencyKey: string | null;
 };
 
 const select = `select p.id, p.job_id as "jobId", j.state, p.study_instance_uid as "studyInstanceUid",
   p.series_instance_uid as "seriesInstanceUid", p.model_name as "modelName", p.model_version as "modelVersion",
   p.model_sha256 as "modelSha256", p.tracking_uid as "trackingUid", p.requested_by as "requestedBy",
-  p.request_sha256 as "requestSha256", p.labelmap_sha256 as "labelmapSha256", p.result
+  p.request_sha256 as "requestSha256", p.labelmap_sha256 as "labelmapSha256", p.result,
+  p.subject_key as "subjectKey"
   from prediction p join job_progress j on j.id = p.job_id`;
 
 /** @returns false when `requestedBy` used the idempotency key before; nothing is written then. */
@@ -93,13 +96,13 @@ export async function readPredictionByKey(
 export async function finishPrediction(
   db: Queryable,
   id: string,
-  labelmapSha256: string,
-  result: PredictionResult,
+  outcome: { readonly labelmapSha256: string; readonly result: PredictionResult; readonly subjectKey: string },
 ): Promise<void> {
-  await db.query('update prediction set labelmap_sha256 = $2, result = $3::jsonb where id = $1', [
+  await db.query('update prediction set labelmap_sha256 = $2, result = $3::jsonb, subject_key = $4 where id = $1', [
     id,
-    labelmapSha256,
-    JSON.stringify(result),
+    outcome.labelmapSha256,
+    JSON.stringify(outcome.result),
+    outcome.subjectKey,
   ]);
 }
 

@@ -84,12 +84,17 @@ export async function readOpenRound(db: Queryable, modelName: string): Promise<R
   return row;
 }
 
-export async function updateRound(db: Queryable, id: string, patch: RoundPatch): Promise<void> {
+/** Changes a round that has not ended. @returns false when it has. */
+export async function updateRound(db: Queryable, id: string, patch: RoundPatch): Promise<boolean> {
   const changes = Object.entries(patch).filter(([, value]) => value !== undefined);
-  if (changes.length === 0) return;
+  if (changes.length === 0) return true;
   const assignments = changes.map(([key], index) => `${columnOf[key as keyof RoundPatch]} = $${index + 2}`);
   const values = changes.map(([key, value]) =>
     jsonColumns.has(key) && value !== null ? JSON.stringify(value) : (value as string | number | Date | null),
   );
-  await db.query(`update training_round set ${assignments.join(', ')} where id = $1`, [id, ...values]);
+  const rows = await db.query(
+    `update training_round set ${assignments.join(', ')} where id = $1 and state not in ('done', 'failed') returning id`,
+    [id, ...values],
+  );
+  return rows.length > 0;
 }

@@ -41,3 +41,9 @@ export async function resolveSubject(
   );
   return row ?? { key, heldOut };
 }
+
+/** @returns undefined for a key that was never resolved. */
+export async function readSubject(db: Queryable, key: string): Promise<Subject | undefined> {
+  const [row] = await db.query<Subject>('select key, held_out as "heldOut" from subject where key = $1', [key]);
+  return row;
+}

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { acceptSubmission, hashBody } from '../../correction/accept.ts';
-import { patientOf } from '../../correction/patient.ts';
 import type { Submission } from '../../correction/submission.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
@@ -13,14 +12,15 @@ import {
   type CorrectionRow,
   countUnusedCorrections,
   insertCorrection,
+  type NewCorrection,
   readCorrection,
   readCorrectionByKey,
 } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
 import { readPrediction } from '../../store/inferences.ts';
+import { hasEnded } from '../../store/job-progress.ts';
 import { readOpenRound } from '../../store/rounds.ts';
-import { resolveSubject } from '../../store/subjects.ts';
-import type { Pacs } from '../../study/pacs.ts';
+import { readSubject } from '../../store/subjects.ts';
 import type { Caller } from '../auth.ts';
 import { type CorrectionHead, correctionHead, id, type Receipt, receipt } from '../contract.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -30,10 +30,6 @@ export interface CorrectionParts {
   readonly queue: JobQueue;
   readonly registry: Registry;
   readonly blobs: BlobStore;
-  readonly pacs: Pacs;
-  /** Keys the hashes of patients. */
-  readonly secret: Uint8Array;
-  readonly heldOutPercent: number;
   readonly correctionsPerRound: number;
   readonly maxVoxels: number;
 }
@@ -60,7 +56,7 @@ export function correctionRoutes(parts: CorrectionParts): Route[] {
       replies: { 201: receipt },
       async handle({ body, caller, idempotencyKey, signal }) {
         if (idempotencyKey === undefined) throw new AppError('request-invalid', 'Idempotency-Key is missing.');
-        const row = await submit(parts, body, caller, idempotencyKey, signal);
+        const row = await submit(parts, body, caller, idempotencyKey);
         const settled = await waitUntilStored(parts, row, signal);
         return { status: 201, headers: { location: `/v1/corrections/${row.id}` }, body: await present(parts, settled) };
       },
@@ -87,9 +83,8 @@ async function submit(
   body: Buffer,
   caller: Caller,
   idempotencyKey: string,
-  signal: AbortSignal,
 ): Promise<CorrectionRow> {
-  const { database, queue, registry, blobs, pacs } = parts;
+  const { database, registry, blobs } = parts;
   const bodySha256 = hashBody(body);
   const before = await answeredBefore(database, caller, idempotencyKey, bodySha256);
   if (before) return before;
@@ -97,8 +92,7 @@ async function submit(
   const prediction = await readPrediction(database, inferenceId);
   if (!prediction) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
   const { card } = await registry.resolve(`${prediction.modelName}@${prediction.modelVersion}`);
-  const patient = await patientOf(pacs, prediction.studyInstanceUid, signal);
-  const subject = await resolveSubject(database, parts.secret, patient, parts.heldOutPercent);
+  const subject = prediction.subjectKey === null ? undefined : await readSubject(database, prediction.subjectKey);
   const row = await acceptSubmission(
     {
       submission,
@@ -111,21 +105,30 @@ async function submit(
     },
     blobs,
   );
-  await database.transaction(async (tx) => {
-    const exportJobId = await queue.send(
-      'export',
-      { correctionId: row.id },
-      { owner: caller.subject, key: row.id, tx },
-    );
-    if (!(await insertCorrection(tx, { ...row, exportJobId: exportJobId ?? null }))) return;
-    const object = { correctionId: row.id, kind: row.kind, changedVoxels: row.changedVoxels, model: row.modelName };
-    await appendAudit(tx, { actor: caller.subject, action: 'correction-submitted', object });
-    await openRoundIfDue(tx, parts, row.modelName, parts.correctionsPerRound);
+  const inService = await registry.resolve(card.name);
+  await keep(parts, row, caller, inService.card.version).catch((error: unknown) => {
+    if (!(error instanceof RepeatedRequest)) throw error;
   });
   // Two requests with one key at the same time: the row in the table is the one that came first.
   const kept = await answeredBefore(database, caller, idempotencyKey, bodySha256);
   if (!kept) throw new AppError('internal', 'The correction was not kept.');
   return kept;
+}
+
+/** Rolls the transaction back when its idempotency key turns out to be used. */
+class RepeatedRequest extends Error {}
+
+/** The correction, its export and the round that it makes due: all of them or none. */
+function keep(parts: CorrectionParts, row: NewCorrection, caller: Caller, fromVersion: number): Promise<void> {
+  const { database, queue, correctionsPerRound } = parts;
+  const { id: correctionId, kind, changedVoxels, modelName } = row;
+  return database.transaction(async (tx) => {
+    const exportJobId = await queue.send('export', { correctionId }, { owner: caller.subject, key: correctionId, tx });
+    if (!(await insertCorrection(tx, { ...row, exportJobId: exportJobId ?? null }))) throw new RepeatedRequest();
+    const object = { correctionId, kind, changedVoxels, model: modelName };
+    await appendAudit(tx, { actor: caller.subject, action: 'correction-submitted', object });
+    await openRoundIfDue(tx, queue, { modelName, fromVersion }, correctionsPerRound);
+  });
 }
 
 async function answeredBefore(
@@ -162,7 +165,8 @@ async function waitUntilStored(
   if (row.state === 'stored' || exportJobId === null) return row;
   await new Promise<void>((resolve) => {
     const unsubscribe = queue.subscribe(exportJobId, (job) => {
-      if (job.state === 'done' || job.state === 'failed' || job.state === 'cancelled') end();
+      // Queued again: the PACS did not take it at once, and the reader need not wait for the next try.
+      if (job.state === 'queued' || hasEnded(job.state)) end();
     });
     const timer = setTimeout(end, longestWaitMs);
     signal.addEventListener('abort', end, { once: true });
@@ -198,6 +202,6 @@ async function present({ database, correctionsPerRound }: CorrectionParts, row: 
     notes: [...row.notes],
     heldOut: row.heldOut,
     untilRound: Math.max(0, correctionsPerRound - unused),
-    roundId: open?.id ?? null,
+    roundId: row.usedInRound ?? open?.id ?? null,
   };
 }

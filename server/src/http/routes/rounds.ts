@@ -79,10 +79,15 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
       body: startRound,
       replies: { 202: round },
       async handle({ body, caller }) {
-        const corrections = await listNewestCorrections(database, body.model);
+        const { model: modelName } = body;
+        const { card } = await registry.resolve(modelName);
+        const corrections = await listNewestCorrections(database, modelName);
         if (corrections.length === 0)
-          throw new AppError('round-no-corrections', `Nobody has corrected ${body.model} yet.`);
-        const roundId = await database.transaction((tx) => openRound(tx, parts, body.model, caller.subject));
+          throw new AppError('round-no-corrections', `No correction of ${modelName} may train.`);
+        const start = { modelName, fromVersion: card.version, owner: caller.subject };
+        const roundId = await database.transaction((tx) => openRound(tx, parts.queue, start));
+        if (!roundId)
+          throw new AppError('round-running', `A round of ${modelName} is queued or running.`, { modelName });
         return { status: 202, headers: { location: `/v1/rounds/${roundId}` }, body: presentRound(await find(roundId)) };
       },
     }),

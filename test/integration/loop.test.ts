@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { ModelList, Pool, Round, Verdict } from '../../server/src/http/contract.ts';
+import { correctionHead, inference, receipt, round as roundSchema } from '../../server/src/http/contract.ts';
+import { readRound } from '../../server/src/store/rounds.ts';
+import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
+import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
+import { canary, type LoopWorld, openWorld, type StoredSubject } from '../fixtures/loop-world.ts';
+import { labelsOf, readSegs } from '../fixtures/read-seg.ts';
+import { findSampleRoot } from '../fixtures/sample-root.ts';
+import { tinyName } from '../fixtures/tiny-model.ts';
+
+const { skip } = await findSampleRoot();
+
+/** Dice of two binary masks. */
+function diceOf(a: Uint8Array, b: Uint8Array): number {
+  let both = 0;
+  let sum = 0;
+  for (let n = 0; n < a.length; n++) {
+    both += (a[n] ?? 0) & (b[n] ?? 0);
+    sum += (a[n] ?? 0) + (b[n] ?? 0);
+  }
+  return (2 * both) / sum;
+}
+
+/** The truth of a subject as its reader would draw it on the mask of an inference. */
+function truthOn(mask: KeyedMask, subject: StoredSubject): KeyedMask {
+  const pixels = mask.rows * mask.columns;
+  const labels = new Uint8Array(mask.labels.length);
+  for (const [k, uid] of mask.slices.entries()) {
+    const from = subject.sopInstanceUids.indexOf(uid) * pixels;
+    labels.set(subject.truth.subarray(from, from + pixels), k * pixels);
+  }
+  return { ...mask, labels };
+}
+
+describe('the loop', { skip }, () => {
+  let world: LoopWorld;
+  let server: LoopServer;
+  let client: LoopClient;
+  let first: StoredSubject;
+  let second: StoredSubject;
+  let heldOut: StoredSubject;
+  let untouched: StoredSubject;
+  let roundId: string;
+
+  before(async () => {
+    world = await openWorld();
+    const environment = {
+      UNCOL_CORRECTIONS_PER_ROUND: '2',
+      UNCOL_ROUND_STEPS: '32',
+      UNCOL_ROUND_UNLABELLED_SLICES: '12',
+      UNCOL_HELD_OUT_PERCENT: '50',
+    };
+    first = await world.addSubject(501, await world.drawPatientId(false));
+    second = await world.addSubject(502, await world.drawPatientId(false));
+    untouched = await world.addSubject(503, await world.drawPatientId(false));
+    heldOut = await world.addSubject(504, await world.drawPatientId(true));
+    server = await startLoopServer({ ...world, pacs: world.orthanc, environment });
+    client = new LoopClient(server.url);
+  });
+  after(async () => {
+    await server?.stop();
+    await world?.close();
+  });
+
+  const inService = async () => {
+    const { body } = await client.get<ModelList>('/v1/models');
+    return body.models.find((model) => model.inService);
+  };
+  const pool = async () => (await client.get<Pool>(`/v1/pool?model=${tinyName}`)).body;
+  /** Segments a subject and hands in a mask made from the answer. */
+  const correct = async (
+    subject: StoredSubject,
+    draw: (mask: KeyedMask) => KeyedMask,
+    approve: (slices: readonly string[]) => readonly string[] = (slices) => slices,
+  ) => {
+    const { inference: made, mask } = await client.segment(subject);
+    const drawn = draw(mask);
+    const head = { inferenceId: made.id, approvedSlices: [...approve(drawn.slices)] };
+    correctionHead.parse({ ...head, kind: 'edited', columns: mask.columns, rows: mask.rows, slices: mask.slices });
+    const answer = await client.submit(drawn, head);
+    assert.equal(answer.status, 201, JSON.stringify(answer.body));
+    return { inference: made, mask, drawn, receipt: receipt.parse(answer.body) };
+  };
+
+  it('gives a mask on the grid of the series, and stores nothing of it in the PACS', async () => {
+    const before = await world.pacs.searchSeries({ studyInstanceUid: first.studyInstanceUid });
+    const { inference: made, mask } = await client.segment(first);
+    inference.parse(made);
+    assert.deepEqual([made.model.name, made.model.version], [tinyName, 1]);
+    assert.deepEqual(mask.slices, first.sopInstanceUids);
+    const dice = diceOf(mask.labels, truthOn(mask, first).labels);
+    assert.ok(dice > 0.5 && dice < 0.99, `Dice ${dice}: the model must have learnt something, and have more to learn`);
+    const after = await world.pacs.searchSeries({ studyInstanceUid: first.studyInstanceUid });
+    assert.equal(after.length, before.length);
+  });
+
+  it('stores a correction as one SEG with the UIDs of the receipt, voxel for voxel', async () => {
+    const half = (slices: readonly string[]) => slices.slice(10, 30);
+    const { inference: made, drawn, receipt: kept } = await correct(first, (mask) => truthOn(mask, first), half);
+    assert.equal(kept.state, 'stored');
+    assert.equal(kept.approvedSlices, 20);
+    assert.ok(kept.changedVoxels > 0);
+    assert.deepEqual([kept.heldOut, kept.untilRound, kept.roundId], [false, 1, null]);
+    const address = { studyInstanceUid: first.studyInstanceUid, seriesInstanceUid: kept.seg.seriesInstanceUid };
+    const [found, ...others] = await world.pacs.searchInstances(address);
+    assert.equal(found?.sopInstanceUid, kept.seg.sopInstanceUid);
+    assert.equal(others.length, 0);
+    const [seg] = await readSegs(world.pacs, address);
+    assert.ok(seg);
+    assert.ok(Buffer.from(labelsOf(seg, drawn.slices, drawn.rows * drawn.columns)).equals(drawn.labels));
+    assert.equal(seg.segments[0]?.type, 'SEMIAUTOMATIC');
+    assert.equal(seg.segments[0]?.tracking, made.trackingUid);
+    assert.equal(seg.seriesDescription, kept.seg.seriesDescription);
+    for (const text of [seg.seriesDescription, seg.contentDescription])
+      assert.match(text, /AI-generated, research use/);
+  });
+
+  it('keeps the tracking UID in a second correction of the case, of which the newest counts', async () => {
+    const some = (slices: readonly string[]) => slices.slice(5, 35);
+    const { receipt: kept, inference: made } = await correct(first, (mask) => truthOn(mask, first), some);
+    const series = { studyInstanceUid: first.studyInstanceUid, seriesInstanceUid: kept.seg.seriesInstanceUid };
+    const [seg] = await readSegs(world.pacs, series);
+    assert.equal(seg?.segments[0]?.tracking, made.trackingUid);
+    const segs = await world.pacs.searchSeries({ studyInstanceUid: first.studyInstanceUid, modality: 'SEG' });
+    assert.equal(segs.length, 2, 'a correction never replaces another');
+    assert.deepEqual(await pool(), {
+      ...{ model: tinyName, labelledStudies: 1, labelledSlices: 30, heldOutStudies: 0, untilRound: 1 },
+    });
+  });
+
+  it('keeps a held-out patient apart: the correction is stored and does not count', async () => {
+    const { receipt: kept } = await correct(heldOut, (mask) => truthOn(mask, heldOut));
+    assert.deepEqual([kept.state, kept.heldOut, kept.untilRound, kept.roundId], ['stored', true, 1, null]);
+    const { labelledStudies, heldOutStudies, untilRound } = await pool();
+    assert.deepEqual([labelledStudies, heldOutStudies, untilRound], [1, 1, 1]);
+    assert.deepEqual(await client.rounds(tinyName), []);
+  });
+
+  it('starts a round by itself with the second correction', async () => {
+    const { receipt: kept } = await correct(second, (mask) => truthOn(mask, second));
+    assert.ok(kept.roundId);
+    roundId = kept.roundId;
+    const refused = await client.post<{ code: string }>('/v1/rounds', { model: tinyName });
+    assert.deepEqual([refused.status, refused.body.code], [409, 'round-running']);
+  });
+
+  it('ends the round with a verdict and its numbers, and puts the better version in service', async () => {
+    const ended = roundSchema.parse(await client.roundEnd(roundId));
+    assert.equal(ended.state, 'done', JSON.stringify(ended.error));
+    const verdict = ended.verdict as Verdict;
+    assert.equal(verdict.outcome, 'promoted', verdict.reason);
+    assert.equal(verdict.cases.length, 10);
+    const mean = (of: 'inService' | 'candidate') => verdict.cases.reduce((sum, row) => sum + row[of], 0) / 10;
+    assert.ok(Math.abs(mean('inService') - verdict.inServiceDice) < 1e-9);
+    assert.ok(Math.abs(mean('candidate') - verdict.candidateDice) < 1e-9);
+    assert.ok(verdict.candidateDice >= verdict.inServiceDice - verdict.epsilon);
+    assert.ok(verdict.reason.includes(verdict.candidateDice.toFixed(3)), verdict.reason);
+    assert.notEqual(verdict.chosen.source, 'in-service');
+    assert.deepEqual([ended.fromVersion, ended.toVersion], [1, 2]);
+    assert.match(ended.generalizedTeacher, /abstain/);
+    assert.ok(ended.labelledSlices > 0 && ended.replaySlices > 0 && ended.unlabelledSlices === 12);
+    const served = await inService();
+    assert.deepEqual([served?.name, served?.version, served?.parent], [tinyName, 2, 1]);
+    assert.ok(served?.notes.some((note) => note.includes(roundId)));
+  });
+
+  it('has trained on approved slices of patients that are not held out, and on nothing else', async () => {
+    const row = await readRound(server.database, roundId);
+    const plan = row?.plan as {
+      corrections: { seriesInstanceUid: string; approvedSlices: string[]; isNew: boolean }[];
+      unlabelled: { seriesInstanceUid: string }[];
+    };
+    assert.deepEqual(
+      plan.corrections.map((part) => [part.seriesInstanceUid, part.approvedSlices.length, part.isNew]),
+      [
+        [first.seriesInstanceUid, 30, true],
+        [second.seriesInstanceUid, second.sopInstanceUids.length, true],
+      ],
+    );
+    assert.deepEqual(
+      plan.unlabelled.map((part) => part.seriesInstanceUid),
+      [untouched.seriesInstanceUid],
+    );
+  });
+
+  it('segments with the version in service', async () => {
+    const before = await client.segment(untouched, `${tinyName}@1`);
+    const { inference: made, mask } = await client.segment(untouched);
+    assert.equal(made.model.version, 2);
+    assert.notEqual(made.model.sha256, before.inference.model.sha256);
+    const truth = truthOn(mask, untouched).labels;
+    const [old, now] = [diceOf(before.mask.labels, truth), diceOf(mask.labels, truth)];
+    assert.ok(now > old, `Dice on an untouched study ${old.toFixed(3)} before, ${now.toFixed(3)} after`);
+  });
+
+  it('marks an accepted mask as automatic', async () => {
+    const { inference: made, mask } = await client.segment(untouched);
+    const answer = await client.submit(mask, { inferenceId: made.id, kind: 'accepted' });
+    assert.deepEqual([answer.status, answer.body.state, answer.body.changedVoxels], [201, 'stored', 0]);
+    assert.equal(answer.body.dice, 1);
+    const series = {
+      studyInstanceUid: untouched.studyInstanceUid,
+      seriesInstanceUid: answer.body.seg.seriesInstanceUid,
+    };
+    const [seg] = await readSegs(world.pacs, series);
+    assert.equal(seg?.segments[0]?.type, 'AUTOMATIC');
+    assert.equal(seg?.segments[0]?.version, '2');
+    assert.match(seg?.seriesDescription ?? '', /AI-generated, research use/);
+  });
+
+  it('refuses what has learnt from flipped masks; the version in service stays', async () => {
+    const flip = (mask: KeyedMask): KeyedMask => ({ ...mask, labels: mask.labels.map((label) => 1 - label) });
+    const { receipt: kept } = await correct(second, (mask) => flip(truthOn(mask, second)));
+    await correct(first, (mask) => flip(truthOn(mask, first)));
+    const started = kept.roundId ?? (await client.rounds(tinyName)).find((row) => row.id !== roundId)?.id;
+    assert.ok(started);
+    const ended: Round = await client.roundEnd(started);
+    assert.equal(ended.verdict?.outcome, 'refused', ended.verdict?.reason);
+    assert.equal(ended.toVersion, null);
+    assert.equal((await inService())?.version, 2);
+  });
+
+  it('lets a person go back to an earlier version, and no name of a patient comes out anywhere', async () => {
+    const back = await client.post<{ version: number }>('/v1/promotions', { name: tinyName, version: 1 });
+    assert.deepEqual([back.status, back.body.version], [201, 1]);
+    const again = await client.post<{ code: string }>('/v1/promotions', { name: tinyName, version: 1 });
+    assert.deepEqual([again.status, again.body.code], [409, 'promotion-not-possible']);
+    assert.ok(client.answers.length > 50);
+    assert.ok(!client.answers.some((text) => text.includes(canary)));
+    const log = await world.readLog();
+    assert.match(log, /Job ended/);
+    assert.ok(!log.includes(canary));
+  });
+});
