@@ -40,7 +40,7 @@ export async function assembleSeries(files: readonly Uint8Array[], options: Asse
     const slices = ordered.map((image) => decoded.get(image)!);
     const surplus = slices.filter(({ surplusBytes }) => surplusBytes > 0).length;
     if (surplus > 0) notes.push(`Surplus bytes after the pixels of ${surplus} instances are ignored.`);
-    const rescaled = rescale(ordered, slices, geometry);
+    const rescaled = await rescale(ordered, slices, geometry);
     return describe(ordered, rescaled.volume, [...notes, ...rescaled.notes]);
   } finally {
     await decoder.close();

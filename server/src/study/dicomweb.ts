@@ -132,7 +132,7 @@ class DicomwebPacs implements Pacs {
 
   async store(file: Uint8Array, signal?: AbortSignal): Promise<void> {
     const sopInstanceUid = parsePart10(file, 'The object', true).string('x00080018') ?? '';
-    const datasets = [Uint8Array.from(file).buffer];
+    const datasets = [new Uint8Array(file).buffer];
     const xhr = new ConnectionXhr(this.#connection, signal);
     try {
       checkStored(await this.#client.storeInstances({ datasets, request: { instance: xhr } }), sopInstanceUid);

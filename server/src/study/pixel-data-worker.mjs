@@ -12,7 +12,7 @@ parentPort.on('message', ({ id, codec, attributes, bytes }) => {
   try {
     const context = new Context({ ...attributes, encodedBuffer: bytes });
     // A copy: the decoded buffer may be a view into the codec's memory, at an odd address.
-    const samples = Uint8Array.from(NativeCodecs[codec](context, { convertColorspaceToRgb: true }).getDecodedBuffer());
+    const samples = new Uint8Array(NativeCodecs[codec](context, { convertColorspaceToRgb: true }).getDecodedBuffer());
     parentPort.postMessage({ id, samples }, [samples.buffer]);
   } catch (error) {
     parentPort.postMessage({ id, error: String(error?.message ?? error).slice(0, 200) });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../errors/app-error.ts';
 import type { Geometry } from '../volume/geometry.ts';
 import type { Volume, VoxelArray } from '../volume/volume.ts';
@@ -23,18 +24,18 @@ export interface RescaledVolume {
  * @param images in slice order; `slices[k]` are the stored values of `images[k]`.
  * @throws AppError `series-no-contrast`: one value everywhere; `instance-unreadable`: values beyond float32.
  */
-export function rescale(
+export async function rescale(
   images: readonly ImageObject[],
   slices: readonly StoredSlice[],
   geometry: Geometry,
-): RescaledVolume {
+): Promise<RescaledVolume> {
   const notes: string[] = [];
   const marks = slices.map(({ padding }) => padding);
-  let range = realRange(images, slices, marks);
-  const unmarked = findUnmarkedPadding(images, slices, marks, range);
+  let range = await realRange(images, slices, marks);
+  const unmarked = await findUnmarkedPadding(images, slices, marks, range);
   if (unmarked !== undefined) {
     markValue(images, slices, marks, unmarked);
-    range = realRange(images, slices, marks);
+    range = await realRange(images, slices, marks);
     notes.push(`Voxels of the value ${unmarked} around the image are taken as padding.`);
   }
   if (!(range.most > range.least)) {
@@ -44,15 +45,16 @@ export function rescale(
   const perSlice = geometry.size[0] * geometry.size[1];
   const data = allocate(images, range, perSlice * slices.length);
   const padding = marks.some((mark) => mark !== undefined) ? new Uint8Array(data.length) : undefined;
-  slices.forEach(({ values }, k) => {
+  for (const [k, { values }] of slices.entries()) {
     const { slope, intercept } = images[k]!;
     const start = k * perSlice;
-    for (let n = 0; n < perSlice; n++) data[start + n] = values[n]! * slope + intercept;
+    await nextTurn();
+    fill(data.subarray(start, start + perSlice), values, slope, intercept);
     const mark = marks[k];
-    if (mark === undefined) return;
+    if (mark === undefined) continue;
     padding?.set(mark, start);
     for (let n = 0; n < perSlice; n++) if (mark[n] === 1) data[start + n] = range.least;
-  });
+  }
   return { volume: createVolume(data, geometry, padding), notes };
 }
 
@@ -63,20 +65,31 @@ interface Range {
 
 type Marks = (Uint8Array | undefined)[];
 
-function realRange(images: readonly ImageObject[], slices: readonly StoredSlice[], marks: Marks): Range {
+/** The loops over voxels stand in functions of their own, which the compiler optimises after a few slices. */
+function fill(target: VoxelArray, values: Int16Array | Uint16Array, slope: number, intercept: number): void {
+  for (let n = 0; n < values.length; n++) target[n] = values[n]! * slope + intercept;
+}
+
+function storedRange(values: Int16Array | Uint16Array, mark: Uint8Array | undefined): readonly [number, number] {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let n = 0; n < values.length; n++) {
+    if (mark !== undefined && mark[n] === 1) continue;
+    const value = values[n]!;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+async function realRange(images: readonly ImageObject[], slices: readonly StoredSlice[], marks: Marks): Promise<Range> {
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;
-  slices.forEach(({ values }, k) => {
-    const mark = marks[k];
-    let low = Number.POSITIVE_INFINITY;
-    let high = Number.NEGATIVE_INFINITY;
-    for (let n = 0; n < values.length; n++) {
-      if (mark !== undefined && mark[n] === 1) continue;
-      const value = values[n]!;
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
-    if (low > high) return;
+  for (const [k, { values }] of slices.entries()) {
+    // Other requests of this process get a turn between two slices.
+    await nextTurn();
+    const [low, high] = storedRange(values, marks[k]);
+    if (low > high) continue;
     const { slope, intercept, name } = images[k]!;
     const ends = [low * slope + intercept, high * slope + intercept];
     if (!ends.every((end) => Number.isFinite(Math.fround(end)))) {
@@ -84,7 +97,7 @@ function realRange(images: readonly ImageObject[], slices: readonly StoredSlice[
     }
     least = Math.min(least, ...ends);
     most = Math.max(most, ...ends);
-  });
+  }
   return { least, most };
 }
 
@@ -99,12 +112,12 @@ function allocate(images: readonly ImageObject[], { least, most }: Range, length
  * The padding value of a series that does not declare one: a lowest value that fills the corners of most slices and
  * cannot be an image value (below -1024 HU in CT; negative in a series that is otherwise not).
  */
-function findUnmarkedPadding(
+async function findUnmarkedPadding(
   images: readonly ImageObject[],
   slices: readonly StoredSlice[],
   marks: Marks,
   { least }: Range,
-): number | undefined {
+): Promise<number | undefined> {
   const isCt = images[0]?.modality === 'CT';
   if (!(least < (isCt ? lowestHu : 0)) || marks.some((mark) => mark !== undefined)) return undefined;
   let slicesWithCorners = 0;
@@ -116,7 +129,7 @@ function findUnmarkedPadding(
   if (slicesWithCorners * 2 <= slices.length) return undefined;
   const candidates: Marks = slices.map(() => undefined);
   markValue(images, slices, candidates, least);
-  const rest = realRange(images, slices, candidates);
+  const rest = await realRange(images, slices, candidates);
   return rest.least >= (isCt ? lowestHu : 0) ? least : undefined;
 }
 

@@ -15,10 +15,10 @@ export function widenSamples(bytes: Uint8Array, layout: SampleLayout): Int16Arra
   if (layout.bitsAllocated === 8) {
     const ordered = swapped ? swapPairs(bytes) : bytes;
     const narrow = ordered.subarray(0, count);
-    return signed ? Int16Array.from(narrow, (v) => (v << 24) >> 24) : Uint16Array.from(narrow);
+    return signed ? Int16Array.from(narrow, (v) => (v << 24) >> 24) : new Uint16Array(narrow);
   }
   const sizeBytes = 2 * count;
-  const copy = swapped ? swapPairs(bytes.subarray(0, sizeBytes)) : Uint8Array.from(bytes.subarray(0, sizeBytes));
+  const copy = swapped ? swapPairs(bytes.subarray(0, sizeBytes)) : new Uint8Array(bytes.subarray(0, sizeBytes));
   return signed
     ? new Int16Array(copy.buffer, copy.byteOffset, count)
     : new Uint16Array(copy.buffer, copy.byteOffset, count);
