@@ -1,0 +1,178 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import type { MaskBySlice } from './truth.ts';
+
+const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url));
+const flags = [
+  '--no-sandbox',
+  '--disable-dev-shm-usage',
+  '--use-gl=angle',
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
+  '--ignore-gpu-blocklist',
+];
+
+/** What the host puts on its window, as far as these tests read and write masks like another tool of the viewer. */
+interface HostWindow {
+  cornerstone: {
+    cache: { getImage(id: string): HostImage | undefined };
+    metaData: { get(type: string, id: string): { SOPInstanceUID: string } };
+  };
+  cornerstoneTools: {
+    segmentation: {
+      state: { getSegmentations(): { segmentationId: string; representationData: HostRepresentations }[] };
+      triggerSegmentationEvents: { triggerSegmentationDataModified(id: string): void };
+    };
+  };
+}
+
+interface HostRepresentations {
+  Labelmap: { imageIds: string[] };
+}
+
+interface HostImage {
+  referencedImageId: string;
+  voxelManager: { getScalarData(): Uint8Array; setScalarData(data: Uint8Array): void };
+}
+
+/** Stock OHIF in a real browser, as a reader sees it. */
+export class ViewerPage {
+  readonly page: Page;
+  readonly panel: Locator;
+  /** Faults that the page reported. */
+  readonly faults: string[] = [];
+  readonly #url: string;
+
+  private constructor(page: Page, url: string) {
+    this.page = page;
+    this.#url = url;
+    this.panel = page.getByTestId('uncol-panel');
+    page.on('pageerror', (error) => this.faults.push(error.message));
+    // Waiting for a mask on two busy cores takes longer than the default of 30 s.
+    page.setDefaultTimeout(90_000);
+  }
+
+  static async launch(executablePath: string, url: string): Promise<{ browser: Browser; viewer: ViewerPage }> {
+    const browser = await chromium.launch({ executablePath, args: flags });
+    const page = await browser.newPage({ viewport: { width: 1500, height: 950 } });
+    // The transpiler of these tests names nested functions through a helper that the page lacks.
+    await page.addInitScript('globalThis.__name = (value) => value;');
+    await page.addInitScript(
+      "globalThis.renderedImages = 0; addEventListener('CORNERSTONE_IMAGE_RENDERED', () => renderedImages++, true);",
+    );
+    await mkdir(artifacts, { recursive: true });
+    return { browser, viewer: new ViewerPage(page, url) };
+  }
+
+  async openStudyList(): Promise<void> {
+    await this.page.goto(`${this.#url}/`);
+  }
+
+  /** Opens a study in our mode and waits until an image and the panel are there. */
+  async openStudy(studyInstanceUid: string): Promise<void> {
+    await this.page.goto(`${this.#url}/uncol?StudyInstanceUIDs=${studyInstanceUid}`);
+    await this.page.waitForFunction('renderedImages > 0');
+    await this.panel.waitFor();
+  }
+
+  async chooseModel(title: string): Promise<void> {
+    await this.panel.getByLabel('Models that fit this series').selectOption({ label: title });
+  }
+
+  /** Presses the button with this name in the panel. */
+  async press(name: string | RegExp): Promise<void> {
+    await this.panel.getByRole('button', { name }).click();
+  }
+
+  /** Presses Segment and waits for the mask; fails with what the panel says instead. */
+  async segment(): Promise<void> {
+    await this.press(/^Segment/);
+    const mask = this.panel.getByTestId('mask-model');
+    const problem = this.panel.getByRole('alert');
+    await this.panel.getByTestId('segment-progress').waitFor({ state: 'detached', timeout: 180_000 });
+    await mask.or(problem).first().waitFor();
+    if (await problem.isVisible()) throw new Error(`Segment failed: ${await problem.textContent()}`);
+  }
+
+  /** One stroke of the active tool, `from` and `to` as shares of the viewport's width and height. */
+  async stroke(from: readonly [number, number], to: readonly [number, number]): Promise<void> {
+    const box = await this.page.locator('canvas').first().boundingBox();
+    if (box === null) throw new Error('no viewport on the page');
+    const steps = 8;
+    for (let step = 0; step <= steps; step++) {
+      const share = step / steps;
+      const x = box.x + box.width * (from[0] + (to[0] - from[0]) * share);
+      const y = box.y + box.height * (from[1] + (to[1] - from[1]) * share);
+      await this.page.mouse.move(x, y);
+      if (step === 0) await this.page.mouse.down();
+      await this.page.waitForTimeout(40);
+    }
+    await this.page.mouse.up();
+  }
+
+  /** The newest segmentation of the viewer, read from its own labelmap, by source image. */
+  async readMask(): Promise<MaskBySlice> {
+    const slices = await this.page.evaluate(() => {
+      const { cornerstone, cornerstoneTools } = globalThis as unknown as HostWindow;
+      const newest = cornerstoneTools.segmentation.state.getSegmentations().at(-1);
+      return (newest?.representationData.Labelmap.imageIds ?? []).map((imageId) => {
+        const image = cornerstone.cache.getImage(imageId);
+        if (image === undefined) throw new Error('a slice of the labelmap is not in memory');
+        const { SOPInstanceUID } = cornerstone.metaData.get('instance', image.referencedImageId);
+        let text = '';
+        for (const voxel of image.voxelManager.getScalarData()) text += String.fromCharCode(voxel);
+        return [SOPInstanceUID, btoa(text)] as const;
+      });
+    });
+    return new Map(slices.map(([uid, base64]) => [uid, new Uint8Array(Buffer.from(base64, 'base64'))]));
+  }
+
+  /** Writes voxels into the newest segmentation as any editing tool of the viewer does. */
+  async writeMask(mask: MaskBySlice): Promise<void> {
+    const slices = [...mask].map(([uid, voxels]) => [uid, Buffer.from(voxels).toString('base64')] as const);
+    await this.page.evaluate((given) => {
+      const { cornerstone, cornerstoneTools } = globalThis as unknown as HostWindow;
+      const bySlice = new Map(given);
+      const newest = cornerstoneTools.segmentation.state.getSegmentations().at(-1);
+      if (newest === undefined) throw new Error('there is no segmentation to edit');
+      for (const imageId of newest.representationData.Labelmap.imageIds) {
+        const image = cornerstone.cache.getImage(imageId);
+        if (image === undefined) throw new Error('a slice of the labelmap is not in memory');
+        const base64 = bySlice.get(cornerstone.metaData.get('instance', image.referencedImageId).SOPInstanceUID);
+        if (base64 === undefined) continue;
+        image.voxelManager.setScalarData(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+      }
+      cornerstoneTools.segmentation.triggerSegmentationEvents.triggerSegmentationDataModified(newest.segmentationId);
+    }, slices);
+  }
+
+  /** Shows the slice of a source image in the viewport. */
+  async turnTo(sopInstanceUid: string): Promise<void> {
+    await this.page.evaluate(async (wanted) => {
+      const { cornerstone, services } = globalThis as unknown as HostWindow & HostServices;
+      const { viewportGridService, cornerstoneViewportService } = services;
+      const viewport = cornerstoneViewportService.getCornerstoneViewport(viewportGridService.getActiveViewportId());
+      const index = viewport
+        .getImageIds()
+        .findIndex((imageId) => cornerstone.metaData.get('instance', imageId).SOPInstanceUID === wanted);
+      await viewport.setImageIdIndex(index);
+    }, sopInstanceUid);
+    await this.page.waitForTimeout(300);
+  }
+
+  /** Keeps a picture of the page as `test/artifacts/<name>.png`. */
+  async keepPicture(name: string): Promise<void> {
+    await this.page.screenshot({ path: join(artifacts, `${name}.png`) });
+  }
+}
+
+interface HostServices {
+  services: {
+    viewportGridService: { getActiveViewportId(): string };
+    cornerstoneViewportService: {
+      getCornerstoneViewport(id: string): { getImageIds(): string[]; setImageIdIndex(index: number): Promise<unknown> };
+    };
+  };
+}
