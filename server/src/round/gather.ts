@@ -41,7 +41,17 @@ export interface RoundData {
 /** Which of a series' prepared slices are worth learning from, by index; given by the version in service. */
 export type FindForeground = (images: readonly Float32Array[]) => Promise<readonly boolean[]>;
 
-/** Collects all that a round learns from and is judged by. A function of plan, PACS and blobs. */
+/** Slices on the network's grid without a label. */
+interface OpenSeries {
+  readonly seriesInstanceUid: string;
+  readonly images: readonly Float32Array[];
+}
+
+/**
+ * Collects all that a round learns from and is judged by. A function of plan, PACS and blobs.
+ *
+ * Slices of a corrected series that nobody vouched for count as unlabelled, beside those of the uncorrected series.
+ */
 export async function gatherRound(
   plan: RoundPlan,
   sources: RoundSources,
@@ -49,26 +59,32 @@ export async function gatherRound(
   onPart: (part: string, share: number) => void,
 ): Promise<RoundData> {
   const corrected: LabelledSlice[] = [];
+  /** Slices of corrected series that nobody vouched for. */
+  const open: OpenSeries[] = [];
   for (const [at, correction] of plan.corrections.entries()) {
     onPart('corrections', at / plan.corrections.length);
-    corrected.push(...(await correctedSlices(correction, sources, plan.seed)));
+    const { labelled, images } = await correctedSlices(correction, sources, plan.seed);
+    corrected.push(...labelled);
+    if (images.length > 0) open.push({ seriesInstanceUid: correction.seriesInstanceUid, images });
   }
   const passedOver: Record<string, number> = {};
   const unlabelled: Float32Array[] = [];
-  const perSeries = Math.ceil(plan.unlabelledSlices / Math.max(1, plan.unlabelled.length));
-  for (const [at, series] of plan.unlabelled.entries()) {
-    onPart('unlabelled', at / plan.unlabelled.length);
+  const perSeries = Math.ceil(plan.unlabelledSlices / Math.max(1, open.length + plan.unlabelled.length));
+  const draw = async (series: OpenSeries) => {
     const wanted = Math.min(perSeries, plan.unlabelledSlices - unlabelled.length);
+    unlabelled.push(...(await drawUnlabelled(series, findForeground, wanted, plan.seed)));
+  };
+  for (const series of open) await draw(series);
+  for (const [at, ref] of plan.unlabelled.entries()) {
+    onPart('unlabelled', at / plan.unlabelled.length);
     // One series that cannot be read costs its slices, not the round.
-    const slices = await unlabelledSlices(series, sources, findForeground, wanted, plan.seed).catch(
-      (error: unknown) => {
-        if (!(error instanceof AppError) || error.code === 'pacs-unreachable' || error.code === 'job-cancelled')
-          throw error;
-        passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
-        return [];
-      },
-    );
-    unlabelled.push(...slices);
+    const images = await readImages(ref, sources).catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.code === 'pacs-unreachable' || error.code === 'job-cancelled')
+        throw error;
+      passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
+      return [];
+    });
+    await draw({ seriesInstanceUid: ref.seriesInstanceUid, images });
   }
   onPart('replay', 0);
   return { corrected, replay: replaySlices(plan, sources), unlabelled, base: baseSubjects(sources), passedOver };
@@ -78,7 +94,7 @@ async function correctedSlices(
   correction: PlannedCorrection,
   sources: RoundSources,
   seed: number,
-): Promise<readonly LabelledSlice[]> {
+): Promise<{ readonly labelled: readonly LabelledSlice[]; readonly images: readonly Float32Array[] }> {
   const series = await sources.readSeries(correction);
   const { geometry } = series.volume;
   const uids = series.instances.map((instance) => instance.sopInstanceUid);
@@ -88,13 +104,13 @@ async function correctedSlices(
   const approved = new Set([...uids.keys()].filter((k) => approvedUids.has(uids[k] ?? '')));
   const prepared = prepareSlices(series.volume, sources.card.input);
   const rows = labelSlices({ data, geometry, segments: [] }, approved, prepared);
-  const known = rows
-    .map((row, k) => ({
-      image: prepared.images[k] ?? new Float32Array(row.label.length),
-      label: row.label,
-      known: row.known,
-    }))
-    .filter((slice) => slice.known.includes(1));
+  const slices = rows.map((row, k) => ({
+    image: prepared.images[k] ?? new Float32Array(row.label.length),
+    label: row.label,
+    known: row.known,
+  }));
+  const known = slices.filter((slice) => slice.known.includes(1));
+  const images = slices.filter((slice) => !slice.known.includes(1)).map((slice) => slice.image);
   const random = Random.for(seed, 'correction', correction.correctionId);
   const filled = shuffle(known.filter(hasForeground), random);
   const empty = shuffle(
@@ -103,18 +119,23 @@ async function correctedSlices(
   );
   const most = roundSettings.slicesPerCorrection;
   const taken = filled.slice(0, Math.max(Math.ceil(most * 0.75), most - empty.length));
-  return [...taken, ...empty.slice(0, most - taken.length)];
+  return { labelled: [...taken, ...empty.slice(0, most - taken.length)], images };
 }
 
-async function unlabelledSlices(
+async function readImages(
   ref: { readonly studyInstanceUid: string; readonly seriesInstanceUid: string },
   sources: RoundSources,
+): Promise<readonly Float32Array[]> {
+  return prepareSlices((await sources.readSeries(ref)).volume, sources.card.input).images;
+}
+
+async function drawUnlabelled(
+  { seriesInstanceUid, images }: OpenSeries,
   findForeground: FindForeground,
   wanted: number,
   seed: number,
 ): Promise<readonly Float32Array[]> {
-  const { images } = prepareSlices((await sources.readSeries(ref)).volume, sources.card.input);
-  const random = Random.for(seed, 'unlabelled', ref.seriesInstanceUid);
+  const random = Random.for(seed, 'unlabelled', seriesInstanceUid);
   const isFound = await findForeground(images);
   const order = shuffle(
     images.map((image, k) => ({ image, found: isFound[k] ?? false })),

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { encodeEnvelope } from '../../server/src/labelmap/envelope.ts';
+import type { Card } from '../../server/src/registry/card.ts';
+import type { RoundSources } from '../../server/src/round/gather.ts';
+import { type RoundPlan, roundPlanSchema } from '../../server/src/round/plan.ts';
+import type { Colin27 } from '../../server/src/sample/colin27.ts';
+import { generateSubject } from '../../server/src/sample/generator.ts';
+import { labelSlices, prepareSlices } from '../../server/src/student/prepare.ts';
+import type { SourceSeries } from '../../server/src/study/source-series.ts';
+import type { LabelledSlice } from '../../server/src/uncol/feed.ts';
+
+/** A generated subject of another scanner (domain G) as a series, with its truth. */
+export interface ShiftedSubject {
+  readonly series: SourceSeries;
+  /** 1 in the lesion, on the grid of the series. */
+  readonly truth: Uint8Array;
+}
+
+/** A lesion subject of domain G, 2 mm axial. */
+export function makeShifted(colin: Colin27, seed: number): ShiftedSubject {
+  const spacingMm = [2, 2, 2] as const;
+  const options = { seed, task: 'lesion', variation: 'sample', domain: 'G', plane: 'axial', spacingMm } as const;
+  const { volume, truth } = generateSubject(colin, options);
+  const root = `2.25.${seed}`;
+  const instances = Array.from({ length: volume.geometry.size[2] }, (_, k) => ({
+    sopClassUid: '1.2.840.10008.5.1.4.1.1.4',
+    sopInstanceUid: `${root}.3.${k}`,
+  }));
+  const series = {
+    studyInstanceUid: `${root}.1`,
+    seriesInstanceUid: `${root}.2`,
+    frameOfReferenceUid: `${root}.4`,
+    modality: 'MR',
+    instances,
+    volume,
+    header: {},
+    lossy: false,
+    notes: [],
+  };
+  return { series, truth };
+}
+
+/** `count` slices spread evenly through the lesion, by k. */
+export function chooseApproved({ series, truth }: ShiftedSubject, count: number): ReadonlySet<number> {
+  const [columns, rows, slices] = series.volume.geometry.size;
+  const pixels = columns * rows;
+  const filled = Array.from({ length: slices }, (_, k) => k).filter((k) =>
+    truth.subarray(k * pixels, (k + 1) * pixels).includes(1),
+  );
+  const chosen = Array.from({ length: count }, (_, i) => filled[Math.floor(((i + 0.5) * filled.length) / count)] ?? 0);
+  return new Set(chosen);
+}
+
+/** The subject's slices on the network's grid, known only where the reader did not look. */
+export function otherSlices(
+  { series, truth }: ShiftedSubject,
+  approved: ReadonlySet<number>,
+  input: Card['input'],
+): readonly LabelledSlice[] {
+  const { geometry } = series.volume;
+  const others = new Set([...series.instances.keys()].filter((k) => !approved.has(k)));
+  const prepared = prepareSlices(series.volume, input);
+  const rows = labelSlices({ data: truth, geometry, segments: [] }, others, prepared);
+  return rows.map(({ label, known }, k) => ({ image: prepared.images[k] ?? new Float32Array(0), label, known }));
+}
+
+/** A round on one subject's approved slices, and what reads it: memory in place of PACS and blob folder. */
+export function planFirstRound(
+  seed: number,
+  steps: number,
+  corrected: ShiftedSubject,
+  approved: ReadonlySet<number>,
+  uncorrected: readonly ShiftedSubject[],
+): { readonly plan: RoundPlan } & Pick<RoundSources, 'readSeries' | 'blobs'> {
+  const envelope = envelopeOf(corrected, approved);
+  const labelmapSha256 = createHash('sha256').update(envelope).digest('hex');
+  const uuid = (kind: number) => `00000000-0000-4000-8000-${String(kind * 1e6 + seed).padStart(12, '0')}`;
+  const refOf = ({ series: { studyInstanceUid, seriesInstanceUid } }: ShiftedSubject) => ({
+    studyInstanceUid,
+    seriesInstanceUid,
+  });
+  const plan = roundPlanSchema.parse({
+    roundId: uuid(1),
+    model: { name: 'lesion-mr', fromVersion: 1, toVersion: 2 },
+    seed,
+    steps,
+    corrections: [
+      {
+        ...refOf(corrected),
+        correctionId: uuid(2),
+        labelmapSha256,
+        approvedSlices: [...approved].map((k) => corrected.series.instances[k]?.sopInstanceUid),
+        isNew: true,
+      },
+    ],
+    unlabelled: uncorrected.map(refOf),
+    unlabelledSlices: 60,
+  });
+  const all = new Map([corrected, ...uncorrected].map(({ series }) => [series.seriesInstanceUid, series]));
+  return {
+    plan,
+    async readSeries({ seriesInstanceUid }) {
+      const series = all.get(seriesInstanceUid);
+      if (!series) throw new RangeError(`no series ${seriesInstanceUid}`);
+      return series;
+    },
+    blobs: {
+      put: async () => labelmapSha256,
+      get: async () => Buffer.from(envelope),
+    },
+  };
+}
+
+/** The truth on the approved slices; elsewhere nothing, so that a round which read it there would learn wrong. */
+function envelopeOf({ series, truth }: ShiftedSubject, approved: ReadonlySet<number>): Uint8Array {
+  const [columns, rows] = series.volume.geometry.size;
+  const pixels = columns * rows;
+  const labels = new Uint8Array(truth.length);
+  for (const k of approved) labels.set(truth.subarray(k * pixels, (k + 1) * pixels), k * pixels);
+  const slices = series.instances.map((instance) => instance.sopInstanceUid);
+  return gzipSync(encodeEnvelope({ columns, rows, slices }, labels));
+}
