@@ -1,0 +1,7 @@
+import { firstRounds } from './first-rounds.ts';
+import type { Bench } from './record.ts';
+import { round } from './round.ts';
+import { server } from './server.ts';
+
+/** All that `npm run bench` can measure, in its order. */
+export const benches: readonly Bench[] = [server, round, firstRounds];

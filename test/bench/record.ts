@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { availableThreads } from '../../server/src/engine/threads.ts';
+
+const rowSchema = z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()]));
+const recordSchema = z.strictObject({
+  command: z.string(),
+  machine: z.strictObject({ cpu: z.string(), cores: z.int(), memoryGib: z.int(), node: z.string() }),
+  date: z.iso.date(),
+  /** Of the code measured; `+` behind it when the measured code was not committed. */
+  commit: z.string(),
+  rows: z.array(rowSchema).min(1),
+});
+
+/** One run or seed. Units stand in the names: `totalMs`, `serverMib`. */
+export type Row = Readonly<z.infer<typeof rowSchema>>;
+/** What `NAME.json` holds. */
+export type BenchRecord = Readonly<z.infer<typeof recordSchema>>;
+
+/** Something measured. */
+export interface Bench {
+  readonly name: string;
+  readonly title: string;
+  /** What is measured and how, one paragraph. */
+  readonly about: string;
+  /** Measures; `tell` shows progress. */
+  run(tell: (line: string) => void): Promise<readonly Row[]>;
+  /** The rows as Markdown. A function of the rows alone. */
+  report(rows: readonly Row[]): string;
+}
+
+/** `test/bench`. */
+export const benchFolder = dirname(fileURLToPath(import.meta.url));
+
+/** Writes `NAME.json` and `NAME.md`. */
+export async function writeRecord(bench: Bench, rows: readonly Row[], folder = benchFolder): Promise<void> {
+  const record: BenchRecord = {
+    command: `npm run bench -- ${bench.name}`,
+    machine: describeMachine(),
+    date: new Date().toISOString().slice(0, 10),
+    commit: describeCommit(),
+    rows: [...rows],
+  };
+  const json = { ...record, rows: undefined };
+  // One row a line, so that two runs can be compared by eye.
+  const lines = rows.map((row) => `    ${JSON.stringify(row)}`).join(',\n');
+  const head = JSON.stringify(json, null, 2).replace(/\n\}$/, '');
+  await writeFile(join(folder, `${bench.name}.json`), `${head},\n  "rows": [\n${lines}\n  ]\n}\n`);
+  await writeFile(join(folder, `${bench.name}.md`), renderRecord(bench, record));
+}
+
+/** @throws Error when there is no such file or it is no record. */
+export function readRecord(name: string, folder = benchFolder): BenchRecord {
+  return recordSchema.parse(JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')));
+}
+
+/** `NAME.md` of a record. */
+export function renderRecord(bench: Bench, record: BenchRecord): string {
+  const { cpu, cores, memoryGib, node } = record.machine;
+  const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}`;
+  return `# ${bench.title}
+
+${bench.about}
+
+${bench.report(record.rows)}
+
+\`${record.command}\`, ${machine}, ${record.date}, commit ${record.commit}
+`;
+}
+
+/** A Markdown table. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** The numbers of one key, in the order of the rows; rows without it are left out. */
+export function numbersOf(rows: readonly Row[], key: string): number[] {
+  return rows.flatMap((row) => (typeof row[key] === 'number' ? [row[key]] : []));
+}
+
+function describeMachine(): BenchRecord['machine'] {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableThreads().count,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+  };
+}
+
+function describeCommit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: benchFolder, encoding: 'utf8' }).trim();
+  const top = git('rev-parse', '--show-toplevel');
+  const code = ['server', 'extension/src', 'models', 'test/bench', 'package.json'].map((path) => join(top, path));
+  const changed = git('status', '--porcelain', '--', ...code)
+    .split('\n')
+    .filter((line) => line !== '' && !/test\/bench\/[a-z-]+\.(json|md)$/.test(line));
+  return git('rev-parse', '--short=10', 'HEAD') + (changed.length > 0 ? '+' : '');
+}

@@ -1,0 +1,146 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { loadColin27 } from '../../server/src/sample/colin27.ts';
+import { sampleTruth } from '../../server/src/sample/studies.ts';
+import { unpackDebian } from '../../server/src/setup/debian.ts';
+import { samplePackages } from '../../server/src/setup/prepare.ts';
+import { memoryMib } from './memory.ts';
+import { type Bench, numbersOf, type Row, table } from './record.ts';
+import { findSample, preparedHome, prepareHome } from './server.ts';
+import { readLabelmap, readRound, type ServerProcess, segment, startServer, submit } from './server-process.ts';
+import { shorten } from './spread.ts';
+import { mean } from './statistics.ts';
+
+const model = 'lesion-mr';
+const corrected = ['lesion-10100', 'lesion-10101'];
+const untouched = ['lesion-10102', 'lesion-10103', 'lesion-10104', 'lesion-10105'];
+
+async function run(tell: (line: string) => void): Promise<readonly Row[]> {
+  tell('preparing');
+  await prepareHome();
+  const folder = await mkdtemp(join(tmpdir(), 'uncol-bench-'));
+  const home = join(folder, 'home');
+  // A copy, so that every run starts from version 1 and without corrections.
+  await cp(preparedHome, home, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+  const environment = { UNCOL_CORRECTIONS_PER_ROUND: String(corrected.length), UNCOL_HELD_OUT_PERCENT: '0' };
+  const server = await startServer(home, environment);
+  try {
+    const readTruth = await truthReader();
+    const dice = async (name: string) => {
+      const { inference } = await segment(server.url, await findSample(name), model);
+      const { labels } = await readLabelmap(server.url, inference.id);
+      return { version: inference.model.version, value: overlap(labels, readTruth(name)) };
+    };
+    const before = new Map<string, number>();
+    for (const name of untouched) before.set(name, (await dice(name)).value);
+    tell('correcting');
+    const round = await correctAndWait(server, readTruth, tell);
+    const rows: Row[] = [round];
+    for (const name of untouched) {
+      const { value, version } = await dice(name);
+      rows.push({
+        what: 'untouched',
+        study: name,
+        before: four(before.get(name) ?? Number.NaN),
+        after: four(value),
+        version,
+      });
+    }
+    return rows;
+  } finally {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Corrects two studies by their truth, every slice vouched for; the second starts the round. */
+async function correctAndWait(
+  server: ServerProcess,
+  readTruth: (name: string) => Uint8Array,
+  tell: (line: string) => void,
+): Promise<Row> {
+  let roundId: string | null = null;
+  let started = 0;
+  for (const name of corrected) {
+    const { inference } = await segment(server.url, await findSample(name), model);
+    const { head } = await readLabelmap(server.url, inference.id);
+    started = performance.now();
+    roundId = (await submit(server.url, inference.id, head, readTruth(name))).roundId;
+  }
+  if (roundId === null) throw new Error(`${corrected.length} corrections started no round`);
+  let trainerPeakMib = 0;
+  for (;;) {
+    trainerPeakMib = Math.max(trainerPeakMib, memoryMib(server.pid, server.home, 'peak').trainer ?? 0);
+    const round = await readRound(server.url, roundId);
+    if (round.error) throw new Error(`the round failed: ${round.error.code} ${round.error.message}`);
+    if (round.verdict) {
+      const { outcome, reason, chosen } = round.verdict;
+      tell(reason);
+      return {
+        what: 'round',
+        submitToVerdictSeconds: Math.round((performance.now() - started) / 100) / 10,
+        verdict: outcome,
+        chosen: `${chosen.source} ${chosen.step}`,
+        baseBefore: four(round.verdict.inServiceDice),
+        baseAfter: four(round.verdict.candidateDice),
+        labelledSlices: round.labelledSlices,
+        replaySlices: round.replaySlices,
+        unlabelledSlices: round.unlabelledSlices,
+        trainerPeakMib: Math.round(trainerPeakMib),
+      };
+    }
+    await sleep(500);
+  }
+}
+
+async function truthReader(): Promise<(name: string) => Uint8Array> {
+  const colin = await loadColin27(await unpackDebian(preparedHome, samplePackages, () => {}));
+  return (name) => sampleTruth(colin, name).truth;
+}
+
+function overlap(labels: Uint8Array, truth: Uint8Array): number {
+  if (labels.length !== truth.length) throw new RangeError(`${labels.length} labels, ${truth.length} of truth`);
+  let both = 0;
+  let sum = 0;
+  for (let n = 0; n < labels.length; n++) {
+    const [found, wanted] = [labels[n] === 1, truth[n] === 1];
+    if (found && wanted) both += 1;
+    sum += Number(found) + Number(wanted);
+  }
+  return sum === 0 ? 1 : (2 * both) / sum;
+}
+
+function four(value: number): number {
+  return Number(value.toFixed(4));
+}
+
+function report(rows: readonly Row[]): string {
+  const [round] = rows.filter((row) => row['what'] === 'round');
+  const studies = rows.filter((row) => row['what'] === 'untouched');
+  const before = numbersOf(studies, 'before');
+  const after = numbersOf(studies, 'after');
+  const lines = studies.map((row) => [
+    String(row['study']),
+    String(row['before']),
+    String(row['after']),
+    String(row['version']),
+  ]);
+  return `${table(['untouched study', 'Dice before', 'Dice after', 'by version'], lines)}
+
+- Submit of the second correction to verdict: **${round?.['submitToVerdictSeconds']} s**; verdict: ${round?.['verdict']}, ${round?.['chosen']}.
+- Mean Dice of the next mask on ${studies.length} untouched studies: ${shorten(mean(before))} before, **${shorten(mean(after))}** after.
+- Base set of the gate: ${round?.['baseBefore']} before, ${round?.['baseAfter']} after.
+- Slices: ${round?.['labelledSlices']} corrected, ${round?.['replaySlices']} replayed, ${round?.['unlabelledSlices']} unlabelled.
+- Peak memory of the trainer: ${round?.['trainerPeakMib']} MiB.`;
+}
+
+export const round: Bench = {
+  name: 'round',
+  title: 'A round on two corrected studies',
+  about:
+    'The server as `npm start` runs it with its default settings (no patients held out), lesion-mr (full student). Two sample studies are segmented and corrected by their truth, every slice vouched for; the second correction starts the round. Then four studies that nobody corrected are segmented again, by the version in service. Dice is that of the mask the viewer gets, on the grid of the source.',
+  run,
+  report,
+};

@@ -1,0 +1,32 @@
+// `npm run bench [-- NAME…]`: measures what is named (everything without a name) and writes NAME.json and NAME.md here.
+// `npm run bench -- --render` writes the NAME.md again from the NAME.json, without measuring.
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { benches } from './benches.ts';
+import { benchFolder, readRecord, renderRecord, writeRecord } from './record.ts';
+
+async function main(args: readonly string[]): Promise<number> {
+  const names = args.filter((argument) => !argument.startsWith('-'));
+  const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));
+  if (unknown.length > 0) {
+    const known = benches.map((bench) => bench.name).join(', ');
+    process.stderr.write(`There is no bench ${unknown.join(', ')}; there is ${known}.\n`);
+    return 2;
+  }
+  const chosen = benches.filter((bench) => names.length === 0 || names.includes(bench.name));
+  for (const bench of chosen) {
+    if (args.includes('--render')) {
+      if (!existsSync(join(benchFolder, `${bench.name}.json`))) continue;
+      await writeFile(join(benchFolder, `${bench.name}.md`), renderRecord(bench, readRecord(bench.name)));
+      continue;
+    }
+    process.stderr.write(`${bench.title}\n`);
+    const rows = await bench.run((line) => process.stderr.write(`  ${line}\n`));
+    await writeRecord(bench, rows);
+    process.stdout.write(`${bench.report(rows)}\n\n`);
+  }
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { spreadTable } from '../../bench/spread.ts';
+import { interval95, median, quantile } from '../../bench/statistics.ts';
+
+test('the median of an even number of values lies between the two in the middle', () => {
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+  assert.equal(median([7, 1, 3]), 3);
+});
+
+test('quantiles run from the least to the greatest value', () => {
+  const values = [30, 10, 20];
+  assert.deepEqual([quantile(values, 0), quantile(values, 0.25), quantile(values, 1)], [10, 15, 30]);
+  assert.deepEqual(values, [30, 10, 20]);
+});
+
+test("the interval of five values is Student's with four degrees of freedom", () => {
+  // Mean 3, sample sd sqrt(2.5), so 3 +- 2.776 * sqrt(2.5 / 5).
+  const { low, high } = interval95([1, 2, 3, 4, 5]);
+  assert.ok(
+    Math.abs(low - (3 - 2.776 * Math.sqrt(0.5))) < 1e-12 && Math.abs(high - (3 + 2.776 * Math.sqrt(0.5))) < 1e-12,
+  );
+  assert.throws(() => interval95([1]), RangeError);
+});
+
+test('a table of medians leaves out what was not measured', () => {
+  const rows = [{ ms: 1234 }, { ms: 1.234 }, { other: 5 }];
+  assert.equal(
+    spreadTable(rows, [
+      ['ms', 'time'],
+      ['none', 'nothing'],
+    ])
+      .split('\n')
+      .at(-1),
+    '| time | 618 | 1.23 | 1234 | 2 |',
+  );
+});
