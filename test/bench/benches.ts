@@ -2,6 +2,7 @@ import { firstRounds } from './first-rounds.ts';
 import type { Bench } from './record.ts';
 import { round } from './round.ts';
 import { server } from './server.ts';
+import { viewer } from './viewer.ts';
 
 /** All that `npm run bench` can measure, in its order. */
-export const benches: readonly Bench[] = [server, round, firstRounds];
+export const benches: readonly Bench[] = [server, viewer, round, firstRounds];

@@ -49,53 +49,63 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   const engine = createOnnxEngine({ threads: availableThreads().count });
   const rows: Row[] = [];
   for (const seed of reportedSeeds) {
-    const row = await runSeed(seed, settings, colin, engine);
-    tell(JSON.stringify(row));
-    rows.push(row);
+    const folder = await mkdtemp(join(tmpdir(), 'uncol-bench-'));
+    try {
+      rows.push(await runSeed(seed, settings, { folder, colin, engine }));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    tell(JSON.stringify(rows.at(-1)));
   }
   return rows;
 }
 
+interface Place {
+  /** Base version and round checkpoint are kept here. */
+  readonly folder: string;
+  readonly colin: Colin27;
+  readonly engine: Engine;
+}
+
 /** Base version, one round, and Dice before and after. */
-export async function runSeed(seed: number, { baseSteps, roundSteps }: Settings, colin: Colin27, engine: Engine) {
-  const folder = await mkdtemp(join(tmpdir(), 'uncol-bench-'));
-  try {
-    const subjects = subjectsOf(seed);
-    const recipe = await recipeOf(seed, subjects.labelled, baseSteps, engine);
-    const card = await train(recipe, { folder, colin, engine });
-    const inService = fromHalf(await readFile(join(folder, card.weights.file)));
-    const corrected = makeShifted(colin, subjects.corrected);
-    const approved = chooseApproved(corrected, approvedSlices);
-    const uncorrected = subjects.unlabelled.map((other) => makeShifted(colin, other));
-    const { plan, ...memory } = planFirstRound(seed, roundSteps, corrected, approved, uncorrected);
-    const sources = { ...memory, colin, card, recipe };
-    const pseudoGradient = await pseudoGradientNorm(plan, sources, engine, inService);
-    const started = performance.now();
-    const { outcome, weights } = await runRound(plan, sources, engine, inService, {
-      folder: join(folder, 'round'),
-      onProgress: () => undefined,
-      signal: new AbortController().signal,
-    });
-    const roundSeconds = (performance.now() - started) / 1000;
-    const verdict = judge(outcome.cases, card.gate.epsilon, outcome.chosen.source === 'in-service');
-    const others = otherSlices(corrected, approved, card.input);
-    const dice = await measureAll(engine, [inService, weights], others, baseSubjects(colin, card));
-    const round = (value: number, digits = 4) => Number(value.toFixed(digits));
-    return {
-      seed,
-      before: round(dice.others[0] ?? Number.NaN),
-      after: round(dice.others[1] ?? Number.NaN),
-      baseBefore: round(dice.base[0] ?? Number.NaN),
-      baseAfter: round(dice.base[1] ?? Number.NaN),
-      verdict: verdict.passed ? 'promoted' : 'refused',
-      chosen: `${outcome.chosen.source} ${outcome.chosen.step}`,
-      trust: round(outcome.means['trustSpecialized'] ?? 0),
-      pseudoGradient: round(pseudoGradient),
-      roundSeconds: round(roundSeconds, 1),
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+export async function runSeed(seed: number, { baseSteps, roundSteps }: Settings, place: Place): Promise<Row> {
+  const { folder, colin, engine } = place;
+  const subjects = subjectsOf(seed);
+  const recipe = await recipeOf(seed, subjects.labelled, baseSteps, engine);
+  const card = await train(recipe, place);
+  const inService = fromHalf(await readFile(join(folder, card.weights.file)));
+  const corrected = makeShifted(colin, subjects.corrected);
+  const approved = chooseApproved(corrected, approvedSlices);
+  const uncorrected = subjects.unlabelled.map((other) => makeShifted(colin, other));
+  const { plan, ...memory } = planFirstRound(seed, roundSteps, corrected, approved, uncorrected);
+  const sources = { ...memory, colin, card, recipe };
+  const pseudoGradient = await pseudoGradientNorm(plan, sources, engine, inService);
+  const started = performance.now();
+  const { outcome, weights } = await runRound(plan, sources, engine, inService, {
+    folder: join(folder, 'round'),
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+  });
+  const roundSeconds = (performance.now() - started) / 1000;
+  const verdict = judge(outcome.cases, card.gate.epsilon, outcome.chosen.source === 'in-service');
+  const others = otherSlices(corrected, approved, card.input);
+  const dice = await measureAll(engine, [inService, weights], others, baseSubjects(colin, card));
+  return {
+    seed,
+    before: round(dice.others[0]),
+    after: round(dice.others[1]),
+    baseBefore: round(dice.base[0]),
+    baseAfter: round(dice.base[1]),
+    verdict: verdict.passed ? 'promoted' : 'refused',
+    chosen: `${outcome.chosen.source} ${outcome.chosen.step}`,
+    trust: round(outcome.means['trustSpecialized']),
+    pseudoGradient: round(pseudoGradient),
+    roundSeconds: round(roundSeconds, 1),
+  };
+}
+
+function round(value = Number.NaN, digits = 4): number {
+  return Number(value.toFixed(digits));
 }
 
 /** The recipe of lesion-mr with two other subjects, the lite student and 128 x 128 slices. */
