@@ -1,8 +1,15 @@
 import { toErrorRecord } from '../errors/app-error.ts';
 import type { FromChild, ToChild } from './children.ts';
 
-/** Handles one task after the other; `report` sends progress to the parent. */
-export type TaskHandler<Task, Progress, Result> = (task: Task, report: (progress: Progress) => void) => Promise<Result>;
+/**
+ * Handles one task after the other; `report` sends progress to the parent. Background work awaits `whenFree` before
+ * each piece of computing: it resolves when no other child needs the cores.
+ */
+export type TaskHandler<Task, Progress, Result> = (
+  task: Task,
+  report: (progress: Progress) => void,
+  whenFree: () => Promise<void>,
+) => Promise<Result>;
 
 /**
  * The child's side of children.ts: waits for the set-up, builds the handler from it, then serves tasks until the parent
@@ -25,18 +32,19 @@ export function serveTasks<SetUp, Task, Progress, Result>(
     }
     if (message.type === 'hold') {
       release();
-      free = message.held ? new Promise((resolve) => (release = resolve)) : Promise.resolve();
+      free = message.held
+        ? new Promise((resolve) => {
+            release = resolve;
+          })
+        : Promise.resolve();
       return;
     }
     const { id } = message;
-    const report = (progress: Progress) => {
-      send({ type: 'progress', id, progress });
-      return free;
-    };
+    const report = (progress: Progress) => void send({ type: 'progress', id, progress });
     Promise.resolve()
       .then(() => {
         if (!handle) throw new TypeError('a task came before the set-up');
-        return handle(message.task as Task, report);
+        return handle(message.task as Task, report, () => free);
       })
       .then(
         (result) => send({ type: 'done', id, result }),

@@ -27,8 +27,8 @@ export interface Child<Task, Progress, Result> {
     options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
   ): Promise<Result>;
   /**
-   * Has the task wait at its next report, so that another child gets the cores; the return value lets it go on. Threads
-   * of inference and training together then stay within what the machine allows.
+   * Has the task wait before its next piece of computing, so that another child gets the cores; the return value lets it
+   * go on. Threads of inference and training together then stay within what the machine allows.
    */
   hold(): () => void;
   /** Process id while there is a process. */

@@ -15,6 +15,7 @@ import { openBlobStore } from '../store/blobs.ts';
 import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
 import { serveTasks } from './child-side.ts';
+import { yieldingEngine } from './yielding-engine.ts';
 
 /** What the process needs for its whole life. */
 export interface TrainSetUp {
@@ -41,7 +42,7 @@ export interface TrainResult {
   readonly weightsPath: string;
 }
 
-serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (task, report) => {
+serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (task, report, whenFree) => {
   const plan = roundPlanSchema.parse(task.plan);
   const card = cardSchema.parse(JSON.parse(await readFile(join(task.modelFolder, 'card.json'), 'utf8')));
   const recipe = parseRecipe(await readFile(join(task.modelFolder, 'recipe.json'), 'utf8'));
@@ -59,7 +60,7 @@ serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (
       card,
       recipe,
     },
-    createOnnxEngine({ threads: setUp.threads }),
+    yieldingEngine(createOnnxEngine({ threads: setUp.threads }), whenFree),
     fromHalf(bytes),
     // A cancelled round ends by the end of this process.
     { folder: task.roundFolder, onProgress: report, signal: new AbortController().signal },
