@@ -5,6 +5,8 @@ import { type KeptFolder, keepFolder } from './kept-folder.ts';
 import { commandFailed, runCommand, tryCommand } from './run-command.ts';
 import type { Progress } from './steps.mjs';
 
+const LISTS_KEPT_MS = 10 * 60_000;
+
 interface Archive {
   readonly name: string;
   readonly version: string;
@@ -76,14 +78,29 @@ async function writeAptConfig(home: string): Promise<string> {
   return path;
 }
 
+/**
+ * Reads the package lists, unless a set-up did so a moment ago; answers apt's last lines. An unreachable source (a
+ * vendor's) is no reason to stop: the resolver says whether the lists suffice.
+ */
+async function updateLists(config: string, signal: AbortSignal | undefined): Promise<string> {
+  const stamp = `${config}.updated`;
+  const updatedAt = await stat(stamp).then(
+    (found) => found.mtimeMs,
+    () => 0,
+  );
+  if (Date.now() - updatedAt < LISTS_KEPT_MS) return '';
+  const update = await tryCommand('apt-get', ['-c', config, 'update'], { signal });
+  if (update.exitCode === 0 && !update.lastLines.includes('Failed to fetch')) await writeFile(stamp, '');
+  return update.lastLines;
+}
+
 /** The packages and what they need beyond the machine's own, as apt's resolver sees it. */
 async function resolveArchives(
   config: string,
   packages: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<readonly Archive[]> {
-  // A single unreachable source (a vendor's) is no reason to stop: the resolver says whether the lists suffice.
-  const update = await tryCommand('apt-get', ['-c', config, 'update'], { signal });
+  const updateLines = await updateLists(config, signal);
   const resolve = (options: readonly string[]) =>
     tryCommand('apt-get', [
       ...['-c', config, ...options, '--print-uris', '--yes', '--no-install-recommends', '--reinstall', 'install'],
@@ -94,7 +111,7 @@ async function resolveArchives(
   if (resolved.exitCode !== 0) resolved = await resolve(['-o', 'Dir::State::status=/dev/null']);
   const archives = parseUris(resolved.stdout);
   if (resolved.exitCode !== 0 || archives.length === 0) {
-    const lastLines = `${update.lastLines}\n${resolved.lastLines}`;
+    const lastLines = `${updateLines}\n${resolved.lastLines}`;
     throw commandFailed('apt-get', { ...resolved, lastLines });
   }
   return archives;
