@@ -9,8 +9,8 @@ const MINUTE_MS = 60_000;
 const TOTAL_LIMIT_MS = 20 * MINUTE_MS;
 const plans = {
   unit: { concurrency: 2, timeout: 2 * MINUTE_MS },
-  integration: { concurrency: 1, timeout: 2 * MINUTE_MS },
-  conformance: { concurrency: 1, timeout: 2 * MINUTE_MS },
+  integration: { concurrency: 1, timeout: 5 * MINUTE_MS },
+  conformance: { concurrency: 1, timeout: 5 * MINUTE_MS },
   e2e: { concurrency: 1, timeout: 10 * MINUTE_MS },
 };
 const names = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'];

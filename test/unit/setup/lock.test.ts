@@ -5,8 +5,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { withLock } from '../../../server/src/setup/lock.ts';
+
+/** A promise and what fulfils it. */
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
 
 async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'uncol-lock-'));
@@ -19,21 +27,23 @@ async function withFolder(work: (folder: string) => Promise<void>): Promise<void
 
 test('holders of one lock work one after the other, and who waits is told', async () => {
   await withFolder(async (folder) => {
+    const path = join(folder, 'lock');
     const events: string[] = [];
-    const hold = (name: string) =>
-      withLock(
-        join(folder, 'lock'),
-        async () => {
-          events.push(`${name} in`);
-          await sleep(100);
-          events.push(`${name} out`);
-        },
-        () => events.push(`${name} waits`),
-      );
-    const first = hold('a');
-    await sleep(50);
-    await Promise.all([first, hold('b')]);
-    assert.deepEqual(events, ['a in', 'b waits', 'a out', 'b in', 'b out']);
+    const holding = gate();
+    const waiting = gate();
+    const first = withLock(path, async () => {
+      events.push('a in');
+      holding.open();
+      await waiting.opened;
+      events.push('a out');
+    });
+    await holding.opened;
+    const tell = () => {
+      events.push('b waits');
+      waiting.open();
+    };
+    await Promise.all([first, withLock(path, async () => void events.push('b in'), tell)]);
+    assert.deepEqual(events, ['a in', 'b waits', 'a out', 'b in']);
   });
 });
 
