@@ -16,8 +16,7 @@ import { failRound, roundHandler } from './jobs/rounds.ts';
 import type { TrainResult, TrainSetUp, TrainTask } from './jobs/train-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
 import type { RoundProgress } from './round/run.ts';
-import { unpackDebian } from './setup/debian.ts';
-import { type PreparedHost, samplePackages } from './setup/prepare.ts';
+import type { PreparedHost } from './setup/prepare.ts';
 import { openBlobStore } from './store/blobs.ts';
 import type { Database } from './store/database.ts';
 import { readAliases } from './store/models.ts';
@@ -100,11 +99,7 @@ function createChildren({ settings, host, log, metrics }: Ground, pacs: PacsOpti
   const threads = settings.threads ?? availableThreads().count;
   const common = { idleMs: settings.idleSeconds * 1000, log, metrics };
   const inferSetUp: InferSetUp = { pacs, maxVoxels: settings.maxVoxels, blobFolder, threads };
-  // On an own PACS no samples are loaded, but the base set that judges candidates is made from the same packages.
-  const trainSetUp = async (): Promise<TrainSetUp> => ({
-    ...inferSetUp,
-    sampleRoot: host.sampleRoot ?? (await unpackDebian(settings.home, samplePackages, () => undefined)),
-  });
+  const trainSetUp: TrainSetUp = { ...inferSetUp, sampleRoot: host.sampleRoot };
   const inferEntry = new URL('./jobs/infer-child.ts', import.meta.url);
   const trainEntry = new URL('./jobs/train-child.ts', import.meta.url);
   return {

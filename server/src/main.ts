@@ -59,13 +59,13 @@ async function start(settings: Settings, steps: Steps, stops: Stops, signal?: Ab
   signal?.throwIfAborted();
   const database = await steps.run('Database (PostgreSQL)', () => startDatabase(settings, stops));
   signal?.throwIfAborted();
-  let samplesLoaded = host.sampleRoot === undefined;
+  let samplesLoaded = host.daikonFolder === undefined;
   const areSamplesLoaded = () => samplesLoaded;
   const app = await compose({ settings, host, database, log, metrics, areSamplesLoaded, stops });
   const server = await listen(app, settings.host, settings.port);
   stops.push(() => closeServer(server));
   signal?.throwIfAborted();
-  if (host.sampleRoot !== undefined) {
+  if (host.daikonFolder !== undefined) {
     const child = createSampleChild(settings, host, log, metrics);
     stops.push(() => child.close());
     await steps.run('Sample studies', (progress) => loadSamples(child, progress, signal));
@@ -101,7 +101,7 @@ async function startDatabase(settings: Settings, stops: Stops): Promise<Database
 type SampleChild = Child<null, SampleProgress, SampleResult>;
 
 function createSampleChild(settings: Settings, host: PreparedHost, log: Log, metrics: Metrics): SampleChild {
-  const { sampleRoot = '', daikonFolder } = host;
+  const { sampleRoot, daikonFolder } = host;
   const sources = { sampleRoot, ...(daikonFolder ? { daikonFolder } : {}) };
   const setUp: SampleSetUp = { pacs: pacsOptionsOf(settings, host), sources };
   const entry = new URL('./jobs/sample-child.ts', import.meta.url);

@@ -45,7 +45,8 @@ export async function startServer(environment: Record<string, string> = {}): Pro
   const stops: (() => Promise<unknown>)[] = [];
   const app = await compose({
     settings: loadSettings({ UNCOL_HOME: home, UNCOL_PORT: '0', UNCOL_THREADS: '1', ...environment }),
-    host: { pacs: { url: orthanc.url, credentials: orthanc.credentials, own: true }, viewerFolder },
+    // No round runs here, so there is nothing to make volumes from.
+    host: { pacs: { url: orthanc.url, credentials: orthanc.credentials, own: true }, viewerFolder, sampleRoot: home },
     database: test.database,
     log: createLog('debug', undefined, { write: (line) => logLines.push(line) }),
     metrics,

@@ -41,10 +41,8 @@ export interface ChildOptions {
   readonly kind: 'infer' | 'train' | 'samples';
   /** TypeScript module that calls `serveTasks` (child-side.ts). */
   readonly entry: URL;
-  /**
-   * Sent as the first message, or asked for at each start; secrets travel here and never in arguments or environment.
-   */
-  readonly setUp: object | (() => Promise<object>);
+  /** Sent as the first message; secrets travel here and never in arguments or the environment. */
+  readonly setUp: unknown;
   /** The process ends after this long without a task, milliseconds. */
   readonly idleMs: number;
   /** True lowers its priority below the server's and the other children's. */
@@ -79,9 +77,7 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
     if (child) return child;
     const delayMs = losses === 0 ? 0 : Math.min(firstDelayMs * 2 ** (losses - 1), longestDelayMs);
     await pause(lastLossAt + delayMs - Date.now(), signal);
-    const setUp = typeof options.setUp === 'function' ? await options.setUp() : options.setUp;
-    if (signal.aborted) throw cancelled();
-    const started = forkChild(options, setUp);
+    const started = forkChild(options);
     child = started;
     metrics.childrenRunning.inc({ kind });
     if (holds > 0) tell(started, { type: 'hold', held: true });
@@ -145,7 +141,7 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
   };
 }
 
-function forkChild({ entry, background }: ChildOptions, setUp: object): ChildProcess {
+function forkChild({ entry, setUp, background }: ChildOptions): ChildProcess {
   const child = fork(fileURLToPath(entry), {
     execArgv: ['--import', import.meta.resolve('tsx')],
     serialization: 'advanced',

