@@ -6,33 +6,12 @@ import { readRound } from '../../server/src/store/rounds.ts';
 import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
 import { canary, type LoopWorld, openWorld, type StoredSubject } from '../fixtures/loop-world.ts';
+import { diceOf, truthOn } from '../fixtures/masks.ts';
 import { labelsOf, readSegs } from '../fixtures/read-seg.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 import { tinyName } from '../fixtures/tiny-model.ts';
 
 const { skip } = await findSampleRoot();
-
-/** Dice of two binary masks. */
-function diceOf(a: Uint8Array, b: Uint8Array): number {
-  let both = 0;
-  let sum = 0;
-  for (let n = 0; n < a.length; n++) {
-    both += (a[n] ?? 0) & (b[n] ?? 0);
-    sum += (a[n] ?? 0) + (b[n] ?? 0);
-  }
-  return (2 * both) / sum;
-}
-
-/** The truth of a subject as its reader would draw it on the mask of an inference. */
-function truthOn(mask: KeyedMask, subject: StoredSubject): KeyedMask {
-  const pixels = mask.rows * mask.columns;
-  const labels = new Uint8Array(mask.labels.length);
-  for (const [k, uid] of mask.slices.entries()) {
-    const from = subject.sopInstanceUids.indexOf(uid) * pixels;
-    labels.set(subject.truth.subarray(from, from + pixels), k * pixels);
-  }
-  return { ...mask, labels };
-}
 
 describe('the loop', { skip }, () => {
   let world: LoopWorld;
@@ -48,7 +27,7 @@ describe('the loop', { skip }, () => {
     world = await openWorld();
     const environment = {
       UNCOL_CORRECTIONS_PER_ROUND: '2',
-      UNCOL_ROUND_STEPS: '32',
+      UNCOL_ROUND_STEPS: '64',
       UNCOL_ROUND_UNLABELLED_SLICES: '12',
       UNCOL_HELD_OUT_PERCENT: '50',
     };
