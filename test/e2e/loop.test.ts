@@ -38,7 +38,7 @@ test(
     await viewer.openStudy(study.studyInstanceUid);
     await viewer.panel.getByText('AI-generated · research use only · not for diagnosis').waitFor();
     await viewer.panel.getByText('version 1 in service').waitFor();
-    await viewer.chooseModel('Brain on MR');
+    await viewer.chooseModel('brain-mr');
     await viewer.keepPicture('02-model-in-service');
 
     await viewer.segment();
@@ -129,7 +129,7 @@ async function loadSeg(): Promise<void> {
 /** Opens a lesion study and segments it; answers the Dice against its truth. */
 async function segmentLesion(study: TrueStudy): Promise<number> {
   await viewer.openStudy(study.studyInstanceUid);
-  await viewer.chooseModel('Lesion on MR');
+  await viewer.chooseModel('lesion-mr');
   await viewer.segment();
   return diceOf(await viewer.readMask(), study.truth);
 }

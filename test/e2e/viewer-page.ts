@@ -77,8 +77,9 @@ export class ViewerPage {
     await this.panel.waitFor();
   }
 
-  async chooseModel(title: string): Promise<void> {
-    await this.panel.getByLabel('Models that fit this series').selectOption({ label: title });
+  /** Chooses a model by its name in the registry. */
+  async chooseModel(name: string): Promise<void> {
+    await this.panel.getByLabel('Models that fit this series').selectOption({ value: name });
   }
 
   /** Presses the button with this name in the panel. */

@@ -89,6 +89,10 @@ export class UncolClient {
     return answer.rounds;
   }
 
+  getRound(id: string): Promise<Round> {
+    return this.#json(`/rounds/${id}`);
+  }
+
   getJob(id: string): Promise<Job> {
     return this.#json(`/jobs/${id}`);
   }

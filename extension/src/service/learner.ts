@@ -1,4 +1,5 @@
 import type { UncolClient } from '../api/client.ts';
+import type { Job, Round } from '../api/contract.ts';
 import { followJob, pause } from '../api/follow-job.ts';
 import { toUserProblem } from '../api/problem.ts';
 import { isRoundActive } from './state.ts';
@@ -54,7 +55,7 @@ export class Learner {
         if (isRunning && !isRoundActive(round)) this.#onRoundEnd(model);
         isRunning = isRoundActive(round);
         if (round !== null && isRunning) {
-          await followJob(this.#client, round.jobId, (job) => this.#holder.patchLearning(model, { job }), signal);
+          await this.#follow(model, round, signal);
           waitMs = AFTER_JOB_MS;
         }
       } catch (error) {
@@ -63,6 +64,24 @@ export class Learner {
       }
       await this.#sleep(waitMs, signal);
     }
+  }
+
+  /** The job tells how far a round is; what it learns from stands in the round itself, once that is gathered. */
+  async #follow(model: string, round: Round, signal: AbortSignal): Promise<void> {
+    let stage = '';
+    const onJob = (job: Job) => {
+      // While a candidate is checked the server sends no loss; the last one stays in sight.
+      const before = this.#holder.get().learning[model]?.job;
+      const figures = before?.id === job.id ? { ...before.figures, ...job.figures } : job.figures;
+      this.#holder.patchLearning(model, { job: { ...job, figures } });
+      if (job.stage === stage) return;
+      stage = job.stage;
+      void this.#client.getRound(round.id).then(
+        (now) => !signal.aborted && this.#holder.patchLearning(model, { round: now }),
+        () => undefined,
+      );
+    };
+    await followJob(this.#client, round.jobId, onJob, signal);
   }
 
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
