@@ -90,15 +90,16 @@ test('an interrupted fetch stops at once, leaves nothing behind and succeeds at 
   }
 });
 
-test('with an own PACS nothing but the viewer is fetched, and its credentials are read', async () => {
+test('with an own PACS no Orthanc and no sample series come, but the volumes that judge rounds do', async () => {
   const pacsCredentialsFile = join(home, 'credentials.json');
   await writeFile(pacsCredentialsFile, '{"token":"t0"}');
   const settings = settingsSchema.parse({ home, pacsUrl: 'http://127.0.0.1:9/dicom-web/', pacsCredentialsFile });
   const host = await prepareHost(settings, steps);
   assert.deepEqual(host.pacs, { url: 'http://127.0.0.1:9/dicom-web', own: false, credentials: { token: 't0' } });
-  assert.equal(host.sampleRoot, undefined);
+  await access(join(host.sampleRoot, 'usr/share/mricron'));
   assert.equal(host.daikonFolder, undefined);
   await assert.rejects(access(join(home, 'orthanc')));
+  await assert.rejects(access(join(home, 'debian', 'orthanc+orthanc-dicomweb')));
   await host.stop();
 });
 
