@@ -54,7 +54,7 @@ async function start(settings: Settings, steps: Steps, stops: Stops, signal?: Ab
   const log = await openServerLog(settings);
   const metrics = createMetrics();
 
-  const host = await prepareHost(settings, steps, (line) => log.debug(line));
+  const host = await prepareHost(settings, steps, (line) => log.debug(line), signal);
   stops.push(() => host.stop());
   signal?.throwIfAborted();
   const database = await steps.run('Database (PostgreSQL)', () => startDatabase(settings, stops));
