@@ -19,7 +19,11 @@ export function CorrectionSection({ service, mask, submission }: Props) {
       title="Your correction"
       aside={mask.isUnsubmitted ? <span className="uncol-badge uncol-badge-warning">not submitted</span> : null}
     >
-      {isChanged ? <Changes mask={mask} /> : <p className="uncol-muted">No changes to the model’s mask so far.</p>}
+      {isChanged ? (
+        <Changes mask={mask} isSettled={!mask.isUnsubmitted} />
+      ) : (
+        <p className="uncol-muted">No changes to the model’s mask so far.</p>
+      )}
       {mask.isUnsubmitted && <SubmitControl service={service} mask={mask} submission={submission} />}
       {!isChanged && <AcceptControl service={service} mask={mask} submission={submission} />}
       {submission.phase === 'failed' && (
@@ -32,15 +36,20 @@ export function CorrectionSection({ service, mask, submission }: Props) {
   );
 }
 
-function Changes({ mask: { difference } }: { mask: MaskState }) {
+function Changes({ mask: { difference }, isSettled }: { mask: MaskState; isSettled: boolean }) {
+  const edited = `${countOf(difference.editedSlices.length, 'slice')} · ${countOf(difference.changedVoxels, 'voxel')}`;
+  if (isSettled) {
+    return (
+      <p className="uncol-muted" data-testid="difference">
+        {edited}, Dice {formatDice(difference.dice)}
+      </p>
+    );
+  }
   return (
     <div data-testid="difference">
       <Figures
         rows={[
-          [
-            'Edited',
-            `${countOf(difference.editedSlices.length, 'slice')} · ${countOf(difference.changedVoxels, 'voxel')}`,
-          ],
+          ['Edited', edited],
           ['Added / removed', `${formatMl(difference.addedMl)} / ${formatMl(difference.removedMl)}`],
           ['Dice with the model’s mask', formatDice(difference.dice)],
         ]}

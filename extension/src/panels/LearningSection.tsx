@@ -1,6 +1,6 @@
-import type { Job, Pool, Round, Verdict } from '../api/contract.ts';
+import type { Job, Pool, Round } from '../api/contract.ts';
 import { isRoundActive, type LearningState } from '../service/state.ts';
-import { countOf, describeStage, formatCount, formatTimeLeft } from '../service/words.ts';
+import { countOf, describeStage, describeVerdict, formatCount, formatTimeLeft } from '../service/words.ts';
 import { Figures, ProblemBox, Progress, Section } from './parts.tsx';
 
 /** What the model learns from corrections: the count-down, the running round, the last verdict. */
@@ -83,17 +83,9 @@ function EndedRound({ round }: { round: Round }) {
       data-testid="verdict"
       data-outcome={round.verdict.outcome}
     >
-      <strong>{headline(round, round.verdict)}</strong>
+      <strong>{describeVerdict(round, round.verdict)}</strong>
       <p>{round.verdict.reason}</p>
       <Sources round={round} />
     </div>
   );
-}
-
-function headline(round: Round, verdict: Verdict): string {
-  if (verdict.outcome === 'promoted') return `Version ${round.toVersion ?? '?'} is in service.`;
-  if (verdict.outcome === 'waiting') {
-    return `Version ${round.toVersion ?? '?'} passed and waits for an administrator. Version ${round.fromVersion} is in service.`;
-  }
-  return `The new version was refused. Version ${round.fromVersion} stays in service.`;
 }

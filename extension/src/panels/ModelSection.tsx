@@ -38,7 +38,12 @@ export function ModelSection({ service, state }: { service: UncolService; state:
     <Section title="Model" aside={<VersionBadge model={model} />}>
       <ModelChoice service={service} state={state} models={state.models.value} model={model} />
       <TrainedFor model={model} isFolded={state.mask !== null} />
-      <SegmentControl service={service} run={state.run} isRepeat={state.mask !== null} />
+      <SegmentControl
+        service={service}
+        run={state.run}
+        label={segmentLabel(state, model)}
+        isRepeat={state.mask !== null}
+      />
     </Section>
   );
 }
@@ -83,7 +88,16 @@ function ModelChoice(props: { service: UncolService; state: SeriesState; models:
   );
 }
 
-function SegmentControl({ service, run, isRepeat }: { service: UncolService; run: Run; isRepeat: boolean }) {
+/** Says which version the next mask is by, where that is another than the one on display. */
+function segmentLabel({ mask }: SeriesState, model: Model): string {
+  if (mask === null) return 'Segment';
+  const shown = mask.inference.model;
+  const isSame = shown.name === model.name && shown.version === model.version;
+  return isSame ? 'Segment again' : `Segment again by version ${model.version}`;
+}
+
+function SegmentControl(props: { service: UncolService; run: Run; label: string; isRepeat: boolean }) {
+  const { service, run, label, isRepeat } = props;
   if (isBusy(run)) {
     const isCancelling = run.phase === 'running' && run.isCancelling;
     return (
@@ -108,7 +122,7 @@ function SegmentControl({ service, run, isRepeat }: { service: UncolService; run
         aria-keyshortcuts="Shift+S"
         onClick={() => service.segment()}
       >
-        {isRepeat ? 'Segment again' : 'Segment'} <kbd>Shift+S</kbd>
+        {label} <kbd>Shift+S</kbd>
       </button>
       {run.phase === 'failed' && <ProblemBox problem={run.problem} />}
       {run.phase === 'cancelled' && (

@@ -12,13 +12,13 @@ const AFTER_JOB_MS = 500;
 export class Learner {
   readonly #client: UncolClient;
   readonly #holder: StateHolder;
-  readonly #onRoundEnd: (model: string) => void;
+  readonly #onRoundEnd: (round: Round) => void;
   #model: string | null = null;
   #abort = new AbortController();
   #wake = new AbortController();
 
   /** @param onRoundEnd Called when a round that was seen running has ended: the version in service may be another. */
-  constructor(client: UncolClient, holder: StateHolder, onRoundEnd: (model: string) => void) {
+  constructor(client: UncolClient, holder: StateHolder, onRoundEnd: (round: Round) => void) {
     this.#client = client;
     this.#holder = holder;
     this.#onRoundEnd = onRoundEnd;
@@ -52,7 +52,7 @@ export class Learner {
           problem: null,
           ...(isRoundActive(round) ? {} : { job: null }),
         });
-        if (isRunning && !isRoundActive(round)) this.#onRoundEnd(model);
+        if (isRunning && round !== null && !isRoundActive(round)) this.#onRoundEnd(round);
         isRunning = isRoundActive(round);
         if (round !== null && isRunning) {
           await this.#follow(model, round, signal);

@@ -1,4 +1,5 @@
 import { UncolClient } from '../api/client.ts';
+import type { Round } from '../api/contract.ts';
 import { toUserProblem } from '../api/problem.ts';
 import { panelId } from '../id.ts';
 import { findActiveSeries } from '../viewer/active-series.ts';
@@ -9,6 +10,7 @@ import { Learner } from './learner.ts';
 import { Segmenter } from './segmenter.ts';
 import { activeSeries, createSeriesState, emptyState, unsubmittedSeries } from './state.ts';
 import { StateHolder } from './state-holder.ts';
+import { describeVerdict } from './words.ts';
 
 /** Tools of the host's own toolbox that the panel offers. */
 export type EditTool = 'CircularBrush' | 'CircularEraser';
@@ -31,7 +33,7 @@ export class UncolService {
     });
     this.#corrector = new Corrector(host, this.#client, this.holder);
     this.#segmenter = new Segmenter(host, this.#client, this.holder, this.#corrector);
-    this.#learner = new Learner(this.#client, this.holder, () => this.#reloadModels());
+    this.#learner = new Learner(this.#client, this.holder, (round) => this.#endRound(round));
   }
 
   /** Starts to follow the viewer; called when our mode is entered. */
@@ -193,7 +195,14 @@ export class UncolService {
     }
   }
 
-  #reloadModels(): void {
+  /** The version in service may be another now; said in a toast too, because our panel may be behind another. */
+  #endRound(round: Round): void {
     for (const seriesUid of Object.keys(this.holder.get().series)) void this.#loadModels(seriesUid);
+    const { verdict } = round;
+    this.#host.services.uiNotificationService.show({
+      title: `Learning round of ${round.model}`,
+      message: verdict === null ? 'The round failed.' : describeVerdict(round, verdict),
+      type: verdict === null ? 'warning' : verdict.outcome === 'promoted' ? 'success' : 'info',
+    });
   }
 }

@@ -1,3 +1,5 @@
+import type { Round, Verdict } from '../api/contract.ts';
+
 const stageWords: Readonly<Record<string, string>> = {
   queued: 'Waiting for a free worker',
   retrieve: 'Fetching the images',
@@ -51,4 +53,13 @@ export function formatTimeLeft(seconds: number): string {
 /** `1 slice`, `3 slices`. */
 export function countOf(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** What a verdict means for the reader's next mask, in one sentence. */
+export function describeVerdict({ fromVersion, toVersion }: Round, { outcome }: Verdict): string {
+  if (outcome === 'promoted') return `Version ${toVersion ?? fromVersion + 1} is in service.`;
+  if (outcome === 'waiting') {
+    return `Version ${toVersion ?? fromVersion + 1} passed and waits for an administrator. Version ${fromVersion} is in service.`;
+  }
+  return `The new version was refused. Version ${fromVersion} stays in service.`;
 }

@@ -8,6 +8,7 @@ import {
   countOf,
   describeStage,
   describeUncertainty,
+  describeVerdict,
   formatDice,
   formatMl,
   formatTimeLeft,
@@ -70,16 +71,29 @@ test('stages and uncertainty are put into words, unknown stages too', () => {
   );
 });
 
+const round = {
+  ...{ id: '1', jobId: '2', model: 'm', fromVersion: 1, toVersion: null, state: 'done' as const },
+  ...{ labelledSlices: 0, replaySlices: 0, unlabelledSlices: 0, generalizedTeacher: '' },
+  ...{ verdict: null, error: null, startedAt: null, finishedAt: null },
+};
+
+test('a verdict says in one sentence which version serves', () => {
+  const verdict = {
+    ...{ reason: '', inServiceDice: 0, candidateDice: 0, epsilon: 0, cases: [] },
+    chosen: { source: 'student' as const, step: 1 },
+  };
+  const say = (outcome: 'promoted' | 'refused' | 'waiting', toVersion: number | null) =>
+    describeVerdict({ ...round, toVersion }, { ...verdict, outcome });
+  assert.equal(say('promoted', 2), 'Version 2 is in service.');
+  assert.equal(say('refused', null), 'The new version was refused. Version 1 stays in service.');
+  assert.match(say('waiting', 2), /Version 2 passed and waits .* Version 1 is in service/);
+});
+
 test('a round is active until it has a verdict or has failed', () => {
   assert.equal(isRoundActive(null), false);
-  const round = { id: '1', jobId: '2', model: 'm', fromVersion: 1, toVersion: null } as const;
-  const rest = {
-    ...{ labelledSlices: 0, replaySlices: 0, unlabelledSlices: 0, generalizedTeacher: '' },
-    ...{ verdict: null, error: null, startedAt: null, finishedAt: null },
-  };
   const states = ['planned', 'training', 'evaluating', 'done', 'failed'] as const;
   assert.deepEqual(
-    states.map((state) => isRoundActive({ ...round, ...rest, state })),
+    states.map((state) => isRoundActive({ ...round, state })),
     [true, true, true, false, false],
   );
 });
