@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -10,7 +10,14 @@ import { availableThreads } from '../../server/src/engine/threads.ts';
 const rowSchema = z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()]));
 const recordSchema = z.strictObject({
   command: z.string(),
-  machine: z.strictObject({ cpu: z.string(), cores: z.int(), memoryGib: z.int(), node: z.string() }),
+  machine: z.strictObject({
+    cpu: z.string(),
+    cores: z.int(),
+    memoryGib: z.int(),
+    node: z.string(),
+    /** Load average of the minute before: what else the machine was doing. */
+    loadBefore: z.number(),
+  }),
   date: z.iso.date(),
   /** Of the code measured; `+` behind it when the measured code was not committed. */
   commit: z.string(),
@@ -37,21 +44,21 @@ export interface Bench {
 /** `test/bench`. */
 export const benchFolder = dirname(fileURLToPath(import.meta.url));
 
-/** Writes `NAME.json` and `NAME.md`. */
-export async function writeRecord(bench: Bench, rows: readonly Row[], folder = benchFolder): Promise<void> {
-  const record: BenchRecord = {
+/** Measures, and writes `NAME.json` and `NAME.md`. */
+export async function measure(bench: Bench, tell: (line: string) => void, folder = benchFolder): Promise<BenchRecord> {
+  const head = {
     command: `npm run bench -- ${bench.name}`,
     machine: describeMachine(),
     date: new Date().toISOString().slice(0, 10),
     commit: describeCommit(),
-    rows: [...rows],
   };
-  const json = { ...record, rows: undefined };
+  const record: BenchRecord = { ...head, rows: [...(await bench.run(tell))] };
   // One row a line, so that two runs can be compared by eye.
-  const lines = rows.map((row) => `    ${JSON.stringify(row)}`).join(',\n');
-  const head = JSON.stringify(json, null, 2).replace(/\n\}$/, '');
-  await writeFile(join(folder, `${bench.name}.json`), `${head},\n  "rows": [\n${lines}\n  ]\n}\n`);
+  const lines = record.rows.map((row) => `    ${JSON.stringify(row)}`).join(',\n');
+  const text = JSON.stringify(head, null, 2).replace(/\n\}$/, '');
+  await writeFile(join(folder, `${bench.name}.json`), `${text},\n  "rows": [\n${lines}\n  ]\n}\n`);
   await writeFile(join(folder, `${bench.name}.md`), renderRecord(bench, record));
+  return record;
 }
 
 /** @throws Error when there is no such file or it is no record. */
@@ -61,8 +68,8 @@ export function readRecord(name: string, folder = benchFolder): BenchRecord {
 
 /** `NAME.md` of a record. */
 export function renderRecord(bench: Bench, record: BenchRecord): string {
-  const { cpu, cores, memoryGib, node } = record.machine;
-  const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}`;
+  const { cpu, cores, memoryGib, node, loadBefore } = record.machine;
+  const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}, load ${loadBefore} before`;
   return `# ${bench.title}
 
 ${bench.about}
@@ -90,6 +97,7 @@ function describeMachine(): BenchRecord['machine'] {
     cores: availableThreads().count,
     memoryGib: Math.round(totalmem() / 2 ** 30),
     node: process.versions.node,
+    loadBefore: Number((loadavg()[0] ?? 0).toFixed(1)),
   };
 }
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { benches } from './benches.ts';
-import { benchFolder, readRecord, renderRecord, writeRecord } from './record.ts';
+import { benchFolder, measure, readRecord, renderRecord } from './record.ts';
 
 async function main(args: readonly string[]): Promise<number> {
   const names = args.filter((argument) => !argument.startsWith('-'));
@@ -22,8 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
       continue;
     }
     process.stderr.write(`${bench.title}\n`);
-    const rows = await bench.run((line) => process.stderr.write(`  ${line}\n`));
-    await writeRecord(bench, rows);
+    const { rows } = await measure(bench, (line) => process.stderr.write(`  ${line}\n`));
     process.stdout.write(`${bench.report(rows)}\n\n`);
   }
   return 0;
