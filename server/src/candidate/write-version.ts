@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toHalf } from '../engine/vectors.ts';
 import type { Card } from '../registry/card.ts';
@@ -15,10 +15,13 @@ export interface VersionFiles {
   readonly metrics: unknown;
 }
 
-export const weightsFile = 'student.weights.bin';
+const weightsFile = 'student.weights.bin';
 
 /** The card of a version, completed with what its weights are. */
-export function completeCard({ card, weights, tableHash }: Pick<VersionFiles, 'card' | 'weights' | 'tableHash'>): Card {
+function completeCard({ card, weights, tableHash }: Pick<VersionFiles, 'card' | 'weights' | 'tableHash'>): Card {
+  const wanted = card.architecture.inferenceParameters;
+  if (weights.length !== wanted)
+    throw new RangeError(`${weights.length} weights for a network of ${wanted} parameters`);
   const sha256 = createHash('sha256').update(toHalf(weights)).digest('hex');
   return { ...card, weights: { file: weightsFile, sha256, tableHash } };
 }
@@ -41,11 +44,19 @@ export async function createVersion(folder: string, files: VersionFiles): Promis
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft);
   const card = await writeVersionFiles(draft, files);
+  await syncFolder(draft);
   const exists = await access(join(folder, 'card.json')).then(
     () => true,
     () => false,
   );
   if (exists) await rm(draft, { recursive: true });
   else await rename(draft, folder);
+  // The database names the version next: after a loss of power its folder must be there.
+  await syncFolder(dirname(folder));
   return card;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  await folder.sync().finally(() => folder.close());
 }

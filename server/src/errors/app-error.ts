@@ -38,9 +38,18 @@ export interface ErrorRecord {
   readonly detail: ErrorDetail;
 }
 
-/** Any thrown value as a record; what is not an {@link AppError} becomes `internal` without its text (it may hold PHI). */
+/** What the system and PostgreSQL (class 53, 53100) say when the disk is full. */
+const diskFullCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', '53100']);
+
+/**
+ * Any thrown value as a record; what is not an {@link AppError} becomes `disk-full`, or `internal` without its text (it
+ * may hold PHI).
+ */
 export function toErrorRecord(error: unknown): ErrorRecord {
   if (error instanceof AppError) return { code: error.code, message: error.message, detail: error.detail };
+  if (diskFullCodes.has((error as { code?: unknown } | undefined)?.code)) {
+    return { code: 'disk-full', message: 'There is no space left on the disk.', detail: {} };
+  }
   return { code: 'internal', message: 'An unexpected fault stopped this action.', detail: {} };
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import express, { type NextFunction, type Request, type RequestHandler, type Response, type Router } from 'express';
 import { ZodError, z } from 'zod';
-import { AppError } from '../errors/app-error.ts';
+import { AppError, fromErrorRecord, toErrorRecord } from '../errors/app-error.ts';
 import { errorTable } from '../errors/table.ts';
 import { type Log, stackOf } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -146,7 +146,7 @@ function asAppError(thrown: unknown): AppError {
   if (status !== undefined && status >= 400 && status < 500) {
     return new AppError('request-invalid', `The request cannot be read (${type ?? status}).`);
   }
-  return new AppError('internal', 'An unexpected fault stopped this request.');
+  return fromErrorRecord(toErrorRecord(thrown));
 }
 
 /** Names fields and rules, never values: a value may be patient data. */

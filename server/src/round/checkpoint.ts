@@ -1,4 +1,4 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { dirname } from 'node:path';
 import type { TrainingState } from '../engine/ops.ts';
@@ -77,14 +77,20 @@ export async function loadCheckpoint<Extra>(path: string, tableHash: string): Pr
 /** Writes `parts` to `path` so that a crash at any instant leaves the old file or the new one. */
 export async function writeDurably(path: string, parts: readonly Uint8Array[]): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
-  const handle = await open(temporary, 'w', 0o640);
   try {
-    for (const part of parts) await handle.write(part);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(temporary, 'w', 0o640);
+    try {
+      // Not `write`: on a disk that fills up it writes a part and says so only in its return value.
+      for (const part of parts) await handle.writeFile(part);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
-  await rename(temporary, path);
   const folder = await open(dirname(path), 'r');
   await folder.sync().finally(() => folder.close());
 }

@@ -22,11 +22,13 @@ export async function openBlobStore(folder: string): Promise<BlobStore> {
       const draft = join(drafts, randomUUID());
       try {
         await writeSynced(draft, bytes);
-        await mkdir(folderOf(sha256), { recursive: true, mode: 0o700 });
+        const made = await mkdir(folderOf(sha256), { recursive: true, mode: 0o700 });
         await link(draft, join(folderOf(sha256), sha256)).catch((error: NodeJS.ErrnoException) => {
           if (error.code !== 'EEXIST') throw error;
         });
         await syncFolder(folderOf(sha256));
+        // A new folder is an entry of those above it, which a loss of power could take back too.
+        if (made !== undefined) for (const above of [join(folder, 'sha256'), folder]) await syncFolder(above);
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause;
         throw new AppError('disk-full', `No space for ${bytes.length} bytes.`, { bytes: bytes.length }, { cause });
