@@ -8,6 +8,8 @@ import { shuffle } from './subjects.ts';
 
 /** Unlabelled series asked for at most: each costs a retrieval. */
 const unlabelledSeries = 6;
+/** Series listed at most to draw them from: a hospital's PACS holds millions, and no list of them all is needed. */
+const listedSeries = 2000;
 
 export interface Planning extends SubjectParts {
   readonly card: Card;
@@ -19,8 +21,8 @@ export interface Planning extends SubjectParts {
 }
 
 /**
- * Fixes what a round works on: every reader's newest correction of a series, and uncorrected series of the PACS drawn by
- * seed. Nothing of a held-out patient is in it, labelled or not.
+ * Fixes what a round works on: the newest correction of each series, whoever made it, and uncorrected series of the PACS
+ * drawn by seed. Nothing of a held-out patient is in it, labelled or not.
  *
  * @throws AppError `round-no-corrections`, and what the PACS client throws.
  */
@@ -56,7 +58,9 @@ function plannedCorrection(row: CorrectionRow): PlannedCorrection {
 async function drawUnlabelled(roundId: string, planning: Planning): Promise<RoundPlan['unlabelled']> {
   const { database, pacs, card, settings } = planning;
   const corrected = await listCorrectedSeries(database, card.name);
-  const found = (await Promise.all(card.filter.modality.map((modality) => pacs.searchSeries({ modality })))).flat();
+  const found = (
+    await Promise.all(card.filter.modality.map((modality) => pacs.searchSeries({ modality, atMost: listedSeries })))
+  ).flat();
   const open = found.filter((series) => !corrected.has(series.seriesInstanceUid));
   // In the order of UIDs first, so that the draw does not depend on the order of the PACS's answer.
   const ordered = open.toSorted((a, b) => (a.seriesInstanceUid < b.seriesInstanceUid ? -1 : 1));

@@ -80,7 +80,7 @@ class DicomwebPacs implements Pacs {
   }
 
   async searchSeries(query: SeriesQuery = {}, signal?: AbortSignal): Promise<readonly SeriesRecord[]> {
-    const { studyInstanceUid, seriesInstanceUid, modality } = query;
+    const { studyInstanceUid, seriesInstanceUid, modality, atMost } = query;
     const scope =
       studyInstanceUid === undefined ? {} : { studyInstanceUID: checkUid(studyInstanceUid, 'StudyInstanceUID') };
     const params = {
@@ -99,6 +99,7 @@ class DicomwebPacs implements Pacs {
         return parseSeries(answer, studyInstanceUid);
       },
       (series) => series.seriesInstanceUid,
+      atMost,
     );
     return found.filter(
       (series) =>
@@ -166,22 +167,23 @@ class DicomwebPacs implements Pacs {
   }
 
   /**
-   * All pages of a search. It ends at an empty page, or at one that brings nothing new: a server that ignores the
-   * offset answers the same page for ever (cases.md S1).
+   * All pages of a search, or those that give `atMost` records. It ends at an empty page, or at one that brings nothing
+   * new: a server that ignores the offset answers the same page for ever (cases.md S1).
    */
   async #searchAll<T>(
     params: Params,
     page: (params: Params) => Promise<readonly T[]>,
     key: (record: T) => string,
+    atMost = Number.POSITIVE_INFINITY,
   ): Promise<T[]> {
     const found = new Map<string, T>();
     let offset = 0;
     for (;;) {
-      const records = await page({ ...params, limit: pageSize, offset });
+      const records = await page({ ...params, limit: Math.min(pageSize, atMost - found.size), offset });
       const before = found.size;
       for (const record of records) if (!found.has(key(record))) found.set(key(record), record);
       offset += records.length;
-      if (found.size === before) return [...found.values()];
+      if (found.size === before || found.size >= atMost) return [...found.values()].slice(0, atMost);
     }
   }
 

@@ -10,6 +10,8 @@ export interface SeriesQuery {
   readonly seriesInstanceUid?: string | undefined;
   /** E.g. `MR`. */
   readonly modality?: string | undefined;
+  /** No more are listed, whichever the PACS gives first; all when absent. */
+  readonly atMost?: number | undefined;
 }
 
 /** Where a series is. */
