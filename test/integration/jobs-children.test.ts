@@ -48,6 +48,16 @@ describe('child process', { timeout: 120_000 }, () => {
     assert.notEqual((await run('echo')).pid, first.pid);
   });
 
+  it('a task that comes just as it is ended for idleness runs in a new process and is not lost', async () => {
+    const run = start(1);
+    const pids = new Set<number>();
+    for (let tries = 0; tries < 6; tries += 1) {
+      pids.add((await run('echo')).pid);
+      await sleep(1 + (tries % 3));
+    }
+    assert.ok(pids.size > 1, 'it was never ended for idleness');
+  });
+
   it('a task that kills it is lost, and the next one runs in a new process after a pause', async () => {
     const run = start();
     await assert.rejects(run('die'), { code: 'child-lost', message: /code 7/ });

@@ -69,6 +69,8 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
   const kill = async () => {
     const ending = child;
     if (!ending) return;
+    // From now on a task needs a new process, also while this one has not ended yet.
+    child = undefined;
     const ended = new Promise((resolve) => ending.once('exit', resolve));
     ending.kill('SIGKILL');
     await ended;
