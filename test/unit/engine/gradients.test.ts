@@ -76,6 +76,16 @@ const cases: readonly Case[] = [
   },
   { name: 'slice', shapes: [[2, 5]], apply: (ops, x) => ops.square(ops.slice(x!, 1, 1, 4)) },
   {
+    name: 'slices side by side, out of order',
+    shapes: [[2, 5]],
+    apply: (ops, x) => ops.concat([ops.square(ops.slice(x!, 1, 2, 5)), ops.exp(ops.slice(x!, 1, 0, 2))], 1),
+  },
+  {
+    name: 'slices with a common entry',
+    shapes: [[2, 5]],
+    apply: (ops, x) => ops.concat([ops.square(ops.slice(x!, 1, 2, 5)), ops.exp(ops.slice(x!, 1, 0, 3))], 1),
+  },
+  {
     name: 'matmul with a weight matrix',
     shapes: [
       [2, 3, 4],

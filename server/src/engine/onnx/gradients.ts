@@ -65,9 +65,45 @@ export interface Writing {
   readonly training: boolean;
 }
 
+/** A gradient that reached only the entries from `start` on along `axis`; the rest of its tensor is zero. */
+interface Piece {
+  readonly gradient: Value;
+  readonly axis: number;
+  readonly start: number;
+}
+const pieceOf = new WeakMap<Value, Piece>();
+
+/** The gradient of a tensor of `shape` of which only a slice was used. */
+export function placed(graph: Graph, gradient: Value, axis: number, start: number, shape: Shape): Value {
+  const end = start + gradient.shape[axis]!;
+  const before = shape.map((_, index) => (index === axis ? start : 0));
+  const after = shape.map((size, index) => (index === axis ? size - end : 0));
+  const whole = graph.emit('Pad', [gradient, graph.integers([...before, ...after])], shape);
+  pieceOf.set(whole, { gradient, axis, start });
+  return whole;
+}
+
+/** Pieces that fill a tensor side by side, joined instead of added; undefined where the parts are no such pieces. */
+function joined(graph: Graph, parts: readonly Value[]): Value | undefined {
+  const pieces = parts.flatMap((part) => pieceOf.get(part) ?? []).sort((a, b) => a.start - b.start);
+  const { shape } = parts[0]!;
+  const axis = pieces[0]?.axis;
+  if (axis === undefined || pieces.length < parts.length) return undefined;
+  let end = 0;
+  for (const piece of pieces) {
+    if (piece.axis !== axis || piece.start !== end) return undefined;
+    end += piece.gradient.shape[axis]!;
+  }
+  if (end !== shape[axis]) return undefined;
+  const inputs = pieces.map((piece) => piece.gradient);
+  return graph.emit('Concat', inputs, shape, { axis: { i: axis } });
+}
+
 function total(graph: Graph, parts: readonly Value[]): Value {
   const [first, second] = parts;
   if (second === undefined) return first!;
+  const whole = joined(graph, parts);
+  if (whole !== undefined) return whole;
   return graph.emit(parts.length === 2 ? 'Add' : 'Sum', parts, first!.shape);
 }
 

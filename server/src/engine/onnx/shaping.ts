@@ -1,5 +1,5 @@
 import type { Ops, Shape } from '../ops.ts';
-import { reshaped, type Writing } from './gradients.ts';
+import { placed, reshaped, type Writing } from './gradients.ts';
 import { asValue, type Graph, sizeOf, type Value } from './graph.ts';
 
 type ShapingOps = Pick<
@@ -43,6 +43,8 @@ export function concatenated(graph: Graph, xs: readonly Value[], axis: number): 
 
 /** Sum or mean over `axes`, which stay as axes of size 1. */
 export function reduced(graph: Graph, operator: 'ReduceSum' | 'ReduceMean', x: Value, axes: readonly number[]): Value {
+  // The runtime would copy x.
+  if (axes.every((axis) => x.shape[axis] === 1)) return x;
   const shape = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
   return graph.emit(operator, [x, graph.integers(axes)], shape, { keepdims: { i: 1 } });
 }
@@ -89,9 +91,8 @@ function layoutOps({ graph, tape }: Writing): Pick<Ops, 'reshape' | 'transpose' 
       if (size === undefined || start < 0 || end > size || start >= end) {
         throw new RangeError(`slice: [${start}, ${end}) on axis ${axis} of [${input.shape.join(',')}]`);
       }
-      const before = input.shape.map((_, index) => (index === axis ? start : 0));
-      const after = input.shape.map((_, index) => (index === axis ? size - end : 0));
-      return tape.record([input], sliced(graph, input, axis, start, end), [(dy) => padded(graph, dy, before, after)]);
+      const output = sliced(graph, input, axis, start, end);
+      return tape.record([input], output, [(dy) => placed(graph, dy, axis, start, input.shape)]);
     },
   };
 }
@@ -117,7 +118,7 @@ function reductionOps({ graph, tape }: Writing): Pick<Ops, 'sum' | 'mean'> {
     if (axes.some((axis) => x.shape[axis] === undefined)) {
       throw new RangeError(`${operator}: axes [${axes.join(',')}] of [${x.shape.join(',')}]`);
     }
-    const kept = axes.length === 0 ? x : reduced(graph, operator, x, axes);
+    const kept = reduced(graph, operator, x, axes);
     const output = keepDims
       ? kept
       : reshaped(
