@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inference, Job, ModelList, Problem } from '../../server/src/http/contract.ts';
 import { inference, job, problem } from '../../server/src/http/contract.ts';
 import { decodeEnvelope } from '../../server/src/labelmap/envelope.ts';
+import { insertJob } from '../../server/src/store/job-progress.ts';
 import { createGeometry } from '../../server/src/volume/geometry.ts';
 import { createVolume } from '../../server/src/volume/volume.ts';
 import { type MadeSeries, makeSeries } from '../fixtures/make-series.ts';
@@ -147,6 +148,14 @@ describe('server', () => {
     assert.equal((await get<Inference>(`/v1/inferences/${id}`)).body.state, 'cancelled');
     // The next one is not disturbed by the killed process.
     assert.equal((await end((await segment({ ...addressOf(mr), model: 'test-mr' })).jobId)).state, 'done');
+  });
+
+  it('does not let anybody cancel the storing of a correction', async () => {
+    const id = randomUUID();
+    await insertJob(server.database, { id, kind: 'export', owner: 'local' });
+    const answer = await fetch(`${server.url}/v1/jobs/${id}`, { method: 'DELETE' });
+    assert.deepEqual([answer.status, ((await answer.json()) as Problem).code], [403, 'not-allowed']);
+    assert.equal((await get<Job>(`/v1/jobs/${id}`)).body.state, 'queued');
   });
 
   it('goes on by itself when the inference process is killed', { timeout: 60_000 }, async () => {

@@ -61,7 +61,11 @@ export const errorTable = {
   'recipe-invalid': row(422, 'Recipe not valid', 'Correct the keys named in the message.'),
   'engine-failed': row(500, 'Network could not be run', 'Run `uncol doctor`; it names the fault and the engines.'),
   // inference and corrections
-  'inference-not-found': row(404, 'Inference not found', 'Press Segment again; results are kept for a limited time.'),
+  'inference-not-found': row(
+    404,
+    'Inference not found',
+    'Press Segment again; the server may use another database now.',
+  ),
   'inference-not-ready': row(409, 'Inference is not finished', 'Wait until the job is done.'),
   'correction-geometry-mismatch': row(
     422,

@@ -40,7 +40,9 @@ export function jobRoutes({ database, queue }: { readonly database: Database; re
       params,
       replies: { 200: job },
       async handle({ params, caller }) {
-        const { owner } = await find(params.id);
+        const { owner, kind } = await find(params.id);
+        // What a reader has handed in is kept and stored, whoever changes their mind.
+        if (kind === 'export') throw new AppError('not-allowed', 'Storing a correction cannot be cancelled.');
         if (owner !== caller.subject && !includesRole(caller.role, 'trainer')) {
           throw new AppError('not-allowed', 'Only who started a job, or a trainer, may cancel it.');
         }
