@@ -1,4 +1,3 @@
-import type { Metrics } from '../telemetry/metrics.ts';
 import type { Route } from './route.ts';
 import { type CorrectionParts, correctionRoutes } from './routes/corrections.ts';
 import { healthRoutes, type Probe } from './routes/health.ts';
@@ -9,7 +8,6 @@ import { roundRoutes } from './routes/rounds.ts';
 
 /** Everything that the routes stand on. */
 export interface ApiParts extends InferenceParts, CorrectionParts {
-  readonly metrics: Metrics;
   /** Asked by `/readyz`. */
   readonly probes: Readonly<Record<string, Probe>>;
 }

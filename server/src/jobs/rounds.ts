@@ -11,11 +11,12 @@ import { type Planning, planRound } from '../round/plan-round.ts';
 import { decideRound } from '../round/policy.ts';
 import type { RoundProgress } from '../round/run.ts';
 import { appendAudit } from '../store/audit.ts';
-import { countUnusedCorrections, markUsed } from '../store/corrections.ts';
+import { countPool, markUsed } from '../store/corrections.ts';
 import type { Database, Queryable } from '../store/database.ts';
 import { readJob } from '../store/job-progress.ts';
 import { insertModelVersion, listModelVersions } from '../store/models.ts';
 import { insertRound, type RoundRow, readOpenRound, readRound, updateRound } from '../store/rounds.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { abstaining } from '../uncol/teachers/generalized.ts';
 import type { JobHandler, JobTask } from './attempt.ts';
 import type { Child } from './children.ts';
@@ -39,6 +40,7 @@ export interface RoundVerdict {
 export interface RoundParts extends Omit<Planning, 'card' | 'settings'> {
   readonly queue: JobQueue;
   readonly registry: Registry;
+  readonly metrics: Metrics;
   readonly child: Child<TrainTask, RoundProgress, TrainResult>;
   /** `UNCOL_HOME/models` and `UNCOL_HOME/rounds`. */
   readonly modelFolder: string;
@@ -79,7 +81,7 @@ export async function openRoundIfDue(
 ): Promise<void> {
   await lockModel(tx, start.modelName);
   const facts = {
-    unusedCorrections: await countUnusedCorrections(tx, start.modelName),
+    unusedCorrections: (await countPool(tx, start.modelName)).unused,
     roundOpen: (await readOpenRound(tx, start.modelName)) !== undefined,
   };
   if (decideRound(facts, correctionsPerRound).start) await openRound(tx, queue, { ...start, owner: 'server' });
@@ -130,11 +132,17 @@ async function runRoundJob(round: RoundRow, task: JobTask<unknown>, parts: Round
   await updateRound(database, round.id, { state: 'training', startedAt: round.startedAt ?? new Date() });
   const result = await parts.child.run(
     { plan, modelFolder: inService.folder, roundFolder: join(parts.roundFolder, round.id) },
-    { signal: task.signal, onProgress: (progress) => task.report(progress) },
+    { signal: task.signal, onProgress: (progress) => tell(progress, task, parts.metrics) },
   );
   task.report({ stage: 'promote', percent: 99, secondsLeft: null });
   await updateRound(database, round.id, { state: 'evaluating' });
   await conclude(round, plan, inService, result, parts);
+}
+
+function tell(progress: RoundProgress, task: JobTask<unknown>, metrics: Metrics): void {
+  task.report(progress);
+  const { step: _step, steps: _steps, ...terms } = progress.figures;
+  for (const [term, value] of Object.entries(terms)) metrics.roundLoss.set({ term }, value);
 }
 
 async function fixPlan(round: RoundRow, inService: ListedVersion, parts: RoundParts): Promise<RoundPlan> {
@@ -202,6 +210,7 @@ async function conclude(
     };
     await appendAudit(tx, { actor: 'server', action: 'verdict', object });
   });
+  parts.metrics.gateVerdictTotal.inc({ verdict: verdict.outcome });
 }
 
 async function createCandidate(

@@ -121,28 +121,43 @@ export async function markStored(db: Queryable, id: string): Promise<boolean> {
   return rows.length > 0;
 }
 
+/** Of each series the newest correction under a model. */
+const newest = (selected: string) => `
+  select distinct on (series_instance_uid) ${selected} from correction
+  where model_name = $1 order by series_instance_uid, seq desc`;
+
 /**
  * What a round of `modelName` can learn from: of each series the newest correction, in order of arrival. Corrections of
- * held-out patients are left out unless `heldOut` asks for exactly those.
+ * held-out patients are left out.
  */
-export function listNewestCorrections(
-  db: Queryable,
-  modelName: string,
-  heldOut = false,
-): Promise<readonly CorrectionRow[]> {
+export function listNewestCorrections(db: Queryable, modelName: string): Promise<readonly CorrectionRow[]> {
   return db.query<CorrectionRow>(
-    `select * from (
-       select distinct on (series_instance_uid) ${columns}, seq from correction
-       where model_name = $1 order by series_instance_uid, seq desc) newest
-     where "heldOut" = $2 order by seq`,
-    [modelName, heldOut],
+    `select * from (${newest(`${columns}, seq`)}) newest where not "heldOut" order by seq`,
+    [modelName],
   );
 }
 
-/** How many of {@link listNewestCorrections} no round has used: the number that starts the next round. */
-export async function countUnusedCorrections(db: Queryable, modelName: string): Promise<number> {
-  const newest = await listNewestCorrections(db, modelName);
-  return newest.filter((row) => row.usedInRound === null).length;
+/** Of each series the newest correction counts. */
+export interface PoolCounts {
+  readonly labelledSeries: number;
+  /** Slices vouched for in them. */
+  readonly labelledSlices: number;
+  readonly heldOutSeries: number;
+  /** Of the labelled ones, those that no round has used: their number starts the next round. */
+  readonly unused: number;
+}
+
+/** What {@link listNewestCorrections} would give, in numbers: asked for often, also with thousands of corrections. */
+export async function countPool(db: Queryable, modelName: string): Promise<PoolCounts> {
+  const [row] = await db.query<PoolCounts>(
+    `select count(*) filter (where not held_out)::integer as "labelledSeries",
+       coalesce(sum(cardinality(approved_slices)) filter (where not held_out), 0)::integer as "labelledSlices",
+       count(*) filter (where held_out)::integer as "heldOutSeries",
+       count(*) filter (where not held_out and used_in_round is null)::integer as "unused"
+     from (${newest('held_out, used_in_round, approved_slices')}) newest`,
+    [modelName],
+  );
+  return row ?? { labelledSeries: 0, labelledSlices: 0, heldOutSeries: 0, unused: 0 };
 }
 
 /** Notes the first round that used each correction. */

@@ -52,7 +52,7 @@ export function createMetrics() {
     }),
     roundLoss: new Gauge({
       name: 'uncol_round_loss',
-      help: 'Last value of each loss term of the running round.',
+      help: 'Last value of the loss, its terms and the trust rates of the running round.',
       labelNames: ['term'] as const,
       registers,
     }),

@@ -10,7 +10,7 @@ import { appendAudit } from '../../store/audit.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import {
   type CorrectionRow,
-  countUnusedCorrections,
+  countPool,
   insertCorrection,
   type NewCorrection,
   readCorrection,
@@ -21,6 +21,7 @@ import { readPrediction } from '../../store/inferences.ts';
 import { hasEnded } from '../../store/job-progress.ts';
 import { readOpenRound } from '../../store/rounds.ts';
 import { readSubject } from '../../store/subjects.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Caller } from '../auth.ts';
 import { type CorrectionHead, correctionHead, id, type Receipt, receipt } from '../contract.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -30,6 +31,7 @@ export interface CorrectionParts {
   readonly queue: JobQueue;
   readonly registry: Registry;
   readonly blobs: BlobStore;
+  readonly metrics: Metrics;
   readonly correctionsPerRound: number;
   readonly maxVoxels: number;
 }
@@ -106,9 +108,14 @@ async function submit(
     blobs,
   );
   const inService = await registry.resolve(card.name);
-  await keep(parts, row, caller, inService.card.version).catch((error: unknown) => {
-    if (!(error instanceof RepeatedRequest)) throw error;
-  });
+  const isNew = await keep(parts, row, caller, inService.card.version).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof RepeatedRequest) return false;
+      throw error;
+    },
+  );
+  if (isNew) parts.metrics.correctionsTotal.inc({ kind: row.kind });
   // Two requests with one key at the same time: the row in the table is the one that came first.
   const kept = await answeredBefore(database, caller, idempotencyKey, bodySha256);
   if (!kept) throw new AppError('internal', 'The correction was not kept.');
@@ -186,7 +193,7 @@ async function waitUntilStored(
 
 async function present({ database, correctionsPerRound }: CorrectionParts, row: CorrectionRow): Promise<Receipt> {
   const open = await readOpenRound(database, row.modelName);
-  const unused = await countUnusedCorrections(database, row.modelName);
+  const { unused } = await countPool(database, row.modelName);
   return {
     id: row.id,
     inferenceId: row.predictionId,

@@ -5,7 +5,7 @@ import type { JobQueue } from '../../jobs/queue.ts';
 import { generalizedTeacherNow, openRound, type RoundVerdict } from '../../jobs/rounds.ts';
 import { serveVersion } from '../../promotion/promote.ts';
 import type { Registry } from '../../registry/registry.ts';
-import { countUnusedCorrections, listNewestCorrections } from '../../store/corrections.ts';
+import { countPool } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
 import { listRounds, type RoundRow, readRound } from '../../store/rounds.ts';
 import { id, model, modelName, pool, type Round, round, roundList, startPromotion, startRound } from '../contract.ts';
@@ -32,16 +32,14 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
       query: z.strictObject({ model: modelName }),
       replies: { 200: pool },
       async handle({ query }) {
-        const labelled = await listNewestCorrections(database, query.model);
-        const heldOut = await listNewestCorrections(database, query.model, true);
-        const unused = await countUnusedCorrections(database, query.model);
+        const { labelledSeries, labelledSlices, heldOutSeries, unused } = await countPool(database, query.model);
         return {
           status: 200,
           body: {
             model: query.model,
-            labelledStudies: labelled.length,
-            labelledSlices: labelled.reduce((sum, row) => sum + row.approvedSlices.length, 0),
-            heldOutStudies: heldOut.length,
+            labelledStudies: labelledSeries,
+            labelledSlices,
+            heldOutStudies: heldOutSeries,
             untilRound: Math.max(0, parts.correctionsPerRound - unused),
           },
         };
@@ -81,8 +79,8 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
       async handle({ body, caller }) {
         const { model: modelName } = body;
         const { card } = await registry.resolve(modelName);
-        const corrections = await listNewestCorrections(database, modelName);
-        if (corrections.length === 0)
+        const { labelledSeries } = await countPool(database, modelName);
+        if (labelledSeries === 0)
           throw new AppError('round-no-corrections', `No correction of ${modelName} may train.`);
         const start = { modelName, fromVersion: card.version, owner: caller.subject };
         const roundId = await database.transaction((tx) => openRound(tx, parts.queue, start));
