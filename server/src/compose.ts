@@ -60,7 +60,7 @@ export async function compose(ground: Ground): Promise<Express> {
 
   const children = createChildren(ground, pacsOptions, blobFolder);
   stops.push(() => Promise.all([children.infer.close(), children.train.close()]));
-  const queue = await createJobQueue(database, { log, metrics });
+  const queue = await createJobQueue(database, { log, metrics, isAlone: settings.databaseUrl === undefined });
   // Ended before the children: their jobs go back to the queue instead of starting them again.
   stops.push(() => queue.stop());
   const secret = await readSecretKey(settings.home, 'subject');

@@ -105,9 +105,7 @@ describe('killed and cancelled children', { skip }, () => {
   });
 
   it('goes on from its checkpoint when the trainer is killed, and ends with the same bits', async () => {
-    const started = await client.post<Round>('/v1/rounds', { model: tinyName });
-    assert.equal(started.status, 202, JSON.stringify(started.body));
-    const { id: roundId, jobId } = started.body;
+    const { id: roundId, jobId } = await startRound(tinyName);
     const folder = join(world.home, 'rounds', roundId);
     const checkpoint = () => readFile(join(folder, 'checkpoint.bin')).catch(() => undefined);
     await killChild('train-child', async () => (await checkpoint()) !== undefined);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type JobWithMetadata, PgBoss, type SendOptions } from 'pg-boss';
 import { AppError, type ErrorRecord } from '../errors/app-error.ts';
 import type { Database, Queryable, SqlValue } from '../store/database.ts';
-import { insertJob, type JobKind, type JobRow, readJob, updateJob } from '../store/job-progress.ts';
+import { insertJob, type JobKind, type JobRow, listOpenJobs, readJob, updateJob } from '../store/job-progress.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { attempt, type JobHandler } from './attempt.ts';
@@ -50,10 +50,14 @@ const cancelled: ErrorRecord = { code: 'job-cancelled', message: 'The job was ca
 /** By kind, what else is to be ended with a job. */
 type GivenUpHandlers = Map<JobKind, (payload: never, error: ErrorRecord) => Promise<unknown>>;
 
-/** Opens the queue on `database`; pg-boss keeps its tables in its own schema. */
+/**
+ * Opens the queue on `database`; pg-boss keeps its tables in its own schema.
+ * @param options.isAlone no other server works on this database: what a killed one left running then goes back to the
+ *   queue at once, and not only when its heartbeats have been missed.
+ */
 export async function createJobQueue(
   database: Database,
-  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+  { log, metrics, isAlone = false }: { readonly log: Log; readonly metrics: Metrics; readonly isAlone?: boolean },
 ): Promise<JobQueue> {
   const boss = new PgBoss({
     connectionString: database.url,
@@ -68,6 +72,7 @@ export async function createJobQueue(
   boss.on('error', (error) => log.warn('Job queue fault', { code: String((error as { code?: string }).code ?? '') }));
   await boss.start();
   await createQueues(boss);
+  if (isAlone) await takeBack(boss, database);
 
   const running = new Map<string, AbortController>();
   const givenUp: GivenUpHandlers = new Map();
@@ -144,6 +149,13 @@ async function createQueues(boss: PgBoss): Promise<void> {
     await boss.createQueue(kind, { policy, ...options });
     // createQueue leaves an existing queue as it was; settings of a newer server must reach it.
     await boss.updateQueue(kind, options);
+  }
+}
+
+async function takeBack(boss: PgBoss, database: Database): Promise<void> {
+  for (const kind of Object.keys(jobKinds) as JobKind[]) {
+    const open = await listOpenJobs(database, kind);
+    for (const { id, state } of open) if (state === 'running') await boss.fail(kind, id);
   }
 }
 
