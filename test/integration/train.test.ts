@@ -19,7 +19,13 @@ async function tinyRecipe(): Promise<Recipe> {
       labelled: { ...shipped.labelled, seeds: { from: 0, to: 3 } },
       validation: { ...shipped.validation, seeds: { from: 9000, to: 9001 } },
       test: { seeds: { from: 20000, to: 20000 } },
-      stage1: { ...shipped.stage1, steps: 20, batch: 4, validateEvery: 5 },
+      stage1: {
+        ...shipped.stage1,
+        steps: 12,
+        batch: 4,
+        validateEvery: 4,
+        refine: { ...shipped.stage1.refine, steps: 8 },
+      },
       card: {
         ...shipped.card,
         input: { ...shipped.card.input, spacingMm: [5, 5, 5], sizePx: [48, 48] },
@@ -50,12 +56,12 @@ test('20 steps give the same bits twice, also when stopped in between, and lower
     const stop = new AbortController();
     const stopping = run('third', {
       signal: stop.signal,
-      onEvent: (event) => event.kind === 'step' && event.step === 12 && stop.abort(),
+      onEvent: (event) => event.kind === 'step' && event.step === 14 && stop.abort(),
     });
     await assert.rejects(stopping, (error) => error instanceof AppError && error.code === 'job-cancelled');
     const resumed: number[] = [];
     const third = await run('third', { onEvent: (event) => event.kind === 'step' && resumed.push(event.step) });
-    assert.equal(resumed[0], 11, 'it goes on from the checkpoint of step 10');
+    assert.equal(resumed[0], 13, 'it goes on from the checkpoint of step 12, the end of the first phase');
 
     const bits = (name: string) => readFile(join(folder, name, 'checkpoint.bin'));
     const reference = await bits('first');

@@ -15,6 +15,13 @@ const subjects = z.strictObject({
   slicesPerSubject: z.int().min(1),
 });
 
+const phase = {
+  steps: z.int().min(1),
+  learningRate: z.number().positive(),
+  /** Share of steps that learn from pairs pasted into each other (method: copy-paste within the labelled set). */
+  copyPasteShare: z.number().min(0).max(1),
+};
+
 /**
  * What `uncol train` needs to make a model version, start to end: data by seed, schedule, and the card's own texts.
  * Unknown keys are an error.
@@ -28,13 +35,12 @@ export const recipeSchema = z.strictObject({
   /** Whole subjects measured at the end; never seen before. */
   test: z.strictObject({ seeds: seedRange }),
   stage1: z.strictObject({
-    steps: z.int().min(1),
+    ...phase,
     /** Slices a step. */
     batch: z.int().min(2),
-    learningRate: z.number().positive(),
-    /** Share of steps that learn from pairs pasted into each other (method: copy-paste within the labelled set). */
-    copyPasteShare: z.number().min(0).max(1),
     validateEvery: z.int().min(1),
+    /** A second phase with a schedule of its own, from the best weights of the first, as they would be served (fp16). */
+    refine: z.strictObject(phase).optional(),
   }),
   card: cardSchema.omit({ weights: true, parent: true, engine: true, notes: true }),
 });

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeVersionFiles } from '../candidate/write-version.ts';
-import type { Engine } from '../engine/ops.ts';
+import type { Engine, TrainingState } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -45,14 +45,17 @@ export interface TrainOptions {
 }
 
 interface Curve {
+  /** Phases done: 0 while the first runs. */
+  readonly phase: number;
   readonly bestScore: number;
+  /** Counted over all phases. */
   readonly bestStep: number;
   readonly bestSource: 'student' | 'specialized-teacher' | 'none';
   readonly validation: readonly { readonly step: number; readonly student: number; readonly ema: number }[];
   readonly losses: readonly { readonly step: number; readonly loss: number }[];
 }
 
-const emptyCurve: Curve = { bestScore: -1, bestStep: 0, bestSource: 'none', validation: [], losses: [] };
+const emptyCurve: Curve = { phase: 0, bestScore: -1, bestStep: 0, bestSource: 'none', validation: [], losses: [] };
 
 /**
  * Trains a model version from a recipe and writes its folder: `card.json`, `student.weights.bin` (fp16), `recipe.json`,
@@ -73,51 +76,91 @@ export async function train(recipe: Recipe, options: TrainOptions): Promise<Card
       `The network has ${table.size} parameters, the card says ${architecture.inferenceParameters}.`,
     );
   }
-  const checkpointFile = join(folder, 'checkpoint.bin');
-  const kept = await loadCheckpoint<Curve>(checkpointFile, table.hash);
-  const start = kept?.state ?? initialState(initialise(table, recipe.seed));
-  const labelled = subjectsOf(recipe, 'labelled', options);
-  const validation = subjectsOf(recipe, 'validation', options);
-  const { steps, batch, learningRate, copyPasteShare, validateEvery } = recipe.stage1;
-  const settings = pretrainingSettingsSchema.parse({
-    totalSteps: steps,
-    learningRate,
-    copyPasteShare,
-    seed: recipe.seed,
-  });
-  const stage = await Pretraining.create(engine, config, settings, { batch, height, width }, start);
+  const kept = await loadCheckpoint<Curve>(join(folder, checkpointName), table.hash);
+  let run: Run = kept
+    ? { state: kept.state, best: kept.best, curve: kept.extra }
+    : { state: initialState(initialise(table, recipe.seed)), best: undefined, curve: emptyCurve };
+  const subjects = (split: 'labelled' | 'validation') =>
+    chooseSubjects(colin, recipe.task, recipe[split], input, (done, all) =>
+      options.onEvent?.({ kind: 'data', split, done, all }),
+    );
+  const data = { pool: subjects('labelled').flatMap((subject) => subject.slices), validation: subjects('validation') };
   const measure = await Measure.create(engine, config, height, width);
-  let curve = kept?.extra ?? emptyCurve;
-  let best = kept?.best;
   try {
-    const pool = labelled.flatMap((subject) => subject.slices);
-    for (let step = start.step; step < steps; ) {
-      if (options.signal?.aborted)
-        throw new AppError('job-cancelled', `Stopped after step ${step}; the same command goes on.`);
-      const done = await stage.step(drawBatch(pool, batch, width, recipe.seed, step));
-      step = done.step;
-      options.onEvent?.({ kind: 'step', step, steps, loss: done.loss, terms: done.terms });
-      if (step % validateEvery !== 0 && step !== steps) continue;
-      const state = stage.state();
-      const student = await meanDice(measure, state.student, validation);
-      const ema = await meanDice(measure, state.ema, validation);
-      const improved = Math.max(student, ema) > curve.bestScore;
-      if (improved) best = student >= ema ? state.student : state.ema;
-      curve = extend(curve, step, done.loss, student, ema, improved);
-      options.onEvent?.({ kind: 'validation', step, student, ema, best: curve.bestScore });
-      await saveCheckpoint(checkpointFile, table.hash, { state, ...(best ? { best } : {}), extra: curve });
+    for (let phase = phaseOf(recipe, run.curve.phase); phase; phase = phaseOf(recipe, run.curve.phase)) {
+      run = await runPhase(phase, run, { recipe, options, data, measure });
     }
-    if (!best) throw new AppError('training-not-finite', 'No validation gave a number.');
-    return await publish(recipe, options, { best, curve, measure, tableHash: table.hash });
+    if (!run.best) throw new AppError('training-not-finite', 'No validation gave a number.');
+    return await publish(recipe, options, { best: run.best, curve: run.curve, measure });
   } finally {
-    await stage.dispose();
     await measure.dispose();
   }
+}
 
-  function subjectsOf(from: Recipe, split: 'labelled' | 'validation', { onEvent }: TrainOptions): readonly Subject[] {
-    return chooseSubjects(colin, from.task, from[split], input, (done, all) =>
-      onEvent?.({ kind: 'data', split, done, all }),
-    );
+const checkpointName = 'checkpoint.bin';
+
+/** Where a run stands; what its checkpoint holds. */
+interface Run {
+  readonly state: TrainingState;
+  readonly best: Float32Array | undefined;
+  readonly curve: Curve;
+}
+
+interface Phase {
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly copyPasteShare: number;
+  /** Steps of the phases before. */
+  readonly offset: number;
+  readonly seed: number;
+}
+
+function phaseOf({ stage1, seed }: Recipe, index: number): Phase | undefined {
+  const { steps, learningRate, copyPasteShare, refine } = stage1;
+  if (index === 0) return { steps, learningRate, copyPasteShare, offset: 0, seed };
+  return index === 1 && refine ? { ...refine, offset: steps, seed: seed + 1 } : undefined;
+}
+
+interface Surroundings {
+  readonly recipe: Recipe;
+  readonly options: TrainOptions;
+  readonly data: { readonly pool: readonly LabelledSlice[]; readonly validation: readonly Subject[] };
+  readonly measure: Measure;
+}
+
+/** Runs a phase to its end, from wherever it was; the run it gives stands at the beginning of the next one. */
+async function runPhase(phase: Phase, from: Run, { recipe, options, data, measure }: Surroundings): Promise<Run> {
+  const { card, stage1 } = recipe;
+  const { steps, learningRate, copyPasteShare, offset, seed } = phase;
+  const [width, height] = card.input.sizePx;
+  const config = studentConfig(card.architecture.variant, card.architecture.classes);
+  const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, copyPasteShare, seed });
+  const shape = { batch: stage1.batch, height, width };
+  const stage = await Pretraining.create(options.engine, config, settings, shape, from.state);
+  let { best, curve } = from;
+  try {
+    for (let step = from.state.step; step < steps; ) {
+      if (options.signal?.aborted)
+        throw new AppError('job-cancelled', `Stopped after step ${offset + step}; the same command goes on.`);
+      const done = await stage.step(drawBatch(data.pool, stage1.batch, width, seed, step));
+      step = done.step;
+      const all = stage1.steps + (stage1.refine?.steps ?? 0);
+      options.onEvent?.({ kind: 'step', step: offset + step, steps: all, loss: done.loss, terms: done.terms });
+      if (step % stage1.validateEvery !== 0 && step !== steps) continue;
+      const state = stage.state();
+      const student = await meanDice(measure, state.student, data.validation);
+      const ema = await meanDice(measure, state.ema, data.validation);
+      const improved = Math.max(student, ema) > curve.bestScore;
+      if (improved) best = student >= ema ? state.student : state.ema;
+      curve = extend(curve, offset + step, done.loss, student, ema, improved);
+      options.onEvent?.({ kind: 'validation', step: offset + step, student, ema, best: curve.bestScore });
+      const checkpoint = { state, ...(best ? { best } : {}), extra: curve };
+      await saveCheckpoint(join(options.folder, checkpointName), measure.tableHash, checkpoint);
+    }
+    const state = best ? initialState(fromHalf(toHalf(best))) : stage.state();
+    return { state, best, curve: { ...curve, phase: curve.phase + 1 } };
+  } finally {
+    await stage.dispose();
   }
 }
 
@@ -144,6 +187,7 @@ async function meanDice(measure: Measure, weights: Float32Array, subjects: reado
 
 function extend(curve: Curve, step: number, loss: number, student: number, ema: number, improved: boolean): Curve {
   return {
+    phase: curve.phase,
     bestScore: improved ? Math.max(student, ema) : curve.bestScore,
     bestStep: improved ? step : curve.bestStep,
     bestSource: improved ? (student >= ema ? 'student' : 'specialized-teacher') : curve.bestSource,
@@ -156,7 +200,6 @@ interface Trained {
   readonly best: Float32Array;
   readonly curve: Curve;
   readonly measure: Measure;
-  readonly tableHash: string;
 }
 
 /** Measures what will be served, the weights after rounding to fp16, and writes the folder; the card comes last. */
@@ -188,7 +231,7 @@ async function publish(
       engine: `${engine.reading} ${engine.device}`,
     },
     weights: trained.best,
-    tableHash: trained.tableHash,
+    tableHash: trained.measure.tableHash,
     recipe,
     metrics: { test, best: { score: bestScore, step: bestStep, source: bestSource }, validation, losses },
   });
