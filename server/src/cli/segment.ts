@@ -84,7 +84,9 @@ async function readSource(
   if (!url || !study || !series) {
     throw new AppError('request-invalid', 'A DICOMweb series ends in /studies/<uid>/series/<uid>.');
   }
-  const credentials = await readCredentials(settings.pacsCredentialsFile);
+  // They are for the PACS of the settings: an address from elsewhere must not get them.
+  const isOfSettings = settings.pacsUrl === undefined || new URL(settings.pacsUrl).origin === new URL(url).origin;
+  const credentials = isOfSettings ? await readCredentials(settings.pacsCredentialsFile) : undefined;
   const pacs = createPacs({ url, credentials, idleSeconds: settings.pacsIdleSeconds, retries: settings.pacsRetries });
   try {
     return await readSeriesFromPacs(
