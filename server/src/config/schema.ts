@@ -18,7 +18,7 @@ export const settingsSchema = z.strictObject({
   databaseUrl: z.string().optional().describe('PostgreSQL to use instead of the embedded one (secret).'),
   idleSeconds: int(1, 86400).default(120).describe('The inference process ends after this long without work.'),
   correctionsPerRound: int(1, 1000).default(2).describe('A fine-tuning round starts after this many corrections.'),
-  roundSteps: int(1, 200).default(120).describe('Training steps of a round.'),
+  roundSteps: int(1, 200).default(200).describe('Training steps of a round.'),
   roundUnlabelledSlices: int(0, 60).default(60).describe('Unlabelled slices taken from the PACS for a round.'),
   heldOutPercent: int(0, 50).default(10).describe('Share of patients, percent, whose corrections never train.'),
   promotion: z

@@ -35,6 +35,8 @@ export const roundSettings = {
   learningRate: 1e-3,
   /** Labelled slices taken of one corrected study, those with foreground first. */
   slicesPerCorrection: 40,
+  /** Share of the labelled draws that hold foreground. */
+  foregroundShare: 0.75,
   /** Subjects of the recipe replayed. */
   replaySubjects: 8,
   replaySlicesPerSubject: 20,

@@ -14,7 +14,7 @@ import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
 import { Measure } from './measure.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
-import type { Subject } from './subjects.ts';
+import { hasForeground, type Subject } from './subjects.ts';
 
 /** Which weights of a round are its candidate; `in-service`: none was better than the start. */
 export interface Choice {
@@ -162,21 +162,32 @@ async function startOf({ measure, inService, data }: Running): Promise<Extra> {
   return { start, best: start, chosen: { source: 'in-service', step: 0 }, sums: {} };
 }
 
-/** Half new, half replay; where one kind is missing the other fills its place. */
+/**
+ * Half new, half replay; where one kind is missing the other fills its place. Both kinds stand on either side of the
+ * copy-paste box in turn: what lies near the middle of a slice is shown by the slice inside the box alone.
+ */
 function drawBatch({ plan, data, width }: Running, step: number) {
   const random = Random.for(plan.seed, 'round', plan.roundId, step);
   const { pairs } = roundSettings;
-  const pick = <T>(items: readonly T[]): T => items[random.int(items.length)] as T;
   const { corrected, replay, unlabelled } = data;
-  const labelled = (from: readonly LabelledSlice[]) => augment(pick(from), width, random);
   const ours = corrected.length > 0 ? corrected : replay;
+  const theirs = replay.length > 0 ? replay : ours;
+  const draw = (from: readonly LabelledSlice[]) => augment(pickLabelled(from, random), width, random);
   return {
-    labelled: [
-      ...Array.from({ length: pairs }, () => labelled(ours)),
-      ...Array.from({ length: pairs }, () => labelled(replay.length > 0 ? replay : ours)),
-    ],
-    unlabelled: unlabelled.length > 0 ? Array.from({ length: 2 * pairs }, () => pick(unlabelled)) : [],
+    labelled: Array.from({ length: 2 * pairs }, (_, i) => draw((i + Math.floor(i / pairs)) % 2 === 0 ? ours : theirs)),
+    unlabelled: unlabelled.length > 0 ? Array.from({ length: 2 * pairs }, () => pick(unlabelled, random)) : [],
   };
+}
+
+/** A small structure stands in few slices: three in four draws are of those, as far as there are any. */
+function pickLabelled(slices: readonly LabelledSlice[], random: Random): LabelledSlice {
+  const wantsForeground = random.next() < roundSettings.foregroundShare;
+  const filled = wantsForeground ? slices.filter(hasForeground) : [];
+  return pick(filled.length > 0 ? filled : slices, random);
+}
+
+function pick<T>(items: readonly T[], random: Random): T {
+  return items[random.int(items.length)] as T;
 }
 
 async function evaluate(measure: Measure, weights: Float32Array, data: RoundData): Promise<Evaluation> {
