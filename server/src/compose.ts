@@ -8,7 +8,7 @@ import { apiRoutes } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { createAuthentication, localCaller } from './http/auth.ts';
 import { type Child, createChild } from './jobs/children.ts';
-import { exportHandler } from './jobs/exports.ts';
+import { exportHandler, resumeExports } from './jobs/exports.ts';
 import { inferHandler } from './jobs/infer.ts';
 import type { InferProgress, InferResult, InferSetUp, InferTask } from './jobs/infer-child.ts';
 import { createJobQueue } from './jobs/queue.ts';
@@ -68,6 +68,7 @@ export async function compose(ground: Ground): Promise<Express> {
   const parts = { database, queue, registry, blobs, pacs, secret, metrics, settings, maxVoxels, heldOutPercent };
   await queue.work('infer', inferHandler({ ...parts, child: children.infer, background: children.train }));
   await queue.work('export', exportHandler(parts));
+  await resumeExports(database, queue);
   const roundFolder = join(settings.home, 'rounds');
   const handleRound = roundHandler({ ...parts, child: children.train, modelFolder, roundFolder });
   await queue.work('train', handleRound, ({ roundId }, error) => failRound(database, roundId, error));

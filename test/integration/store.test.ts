@@ -7,16 +7,17 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { appendAudit, listAudit } from '../../server/src/store/audit.ts';
 import { openBlobStore } from '../../server/src/store/blobs.ts';
-import { countPool, insertCorrection, listNewestCorrections, markUsed } from '../../server/src/store/corrections.ts';
+import { countPool, listNewestCorrections, markUsed } from '../../server/src/store/corrections.ts';
 import { openDatabase } from '../../server/src/store/database.ts';
 import { startEmbedded } from '../../server/src/store/embedded.ts';
-import { insertPrediction, trackCase } from '../../server/src/store/inferences.ts';
+import { trackCase } from '../../server/src/store/inferences.ts';
 import { insertJob, readJob, updateJob } from '../../server/src/store/job-progress.ts';
 import { migrate } from '../../server/src/store/migrate.ts';
 import { moveAlias, readAliases } from '../../server/src/store/models.ts';
 import { insertRound } from '../../server/src/store/rounds.ts';
 import { readSecretKey } from '../../server/src/store/secret-key.ts';
 import { resolveSubject } from '../../server/src/store/subjects.ts';
+import { addCorrection } from '../fixtures/add-correction.ts';
 import { startTestDatabase } from './database.ts';
 
 describe('embedded PostgreSQL', { timeout: 120_000 }, () => {
@@ -158,25 +159,9 @@ describe('store', { timeout: 120_000 }, () => {
 
   it('the pool counts the newest correction of each series, apart for held-out patients', async () => {
     const db = test.database;
-    const [jobId, predictionId, roundId] = [randomUUID(), randomUUID(), randomUUID()];
-    const digest = '0'.repeat(64);
-    const series = { studyInstanceUid: '1', modelName: 'pool', modelVersion: 1, trackingUid: '1.2' };
-    await insertJob(db, { id: jobId, kind: 'infer', owner: 'reader' });
-    await insertPrediction(db, {
-      ...{ id: predictionId, jobId, ...series, seriesInstanceUid: '1.1', modelSha256: digest },
-      ...{ requestedBy: 'reader', requestSha256: digest, idempotencyKey: null },
-    });
-    await db.query(`insert into subject (key, held_out) values ('pool-trains', false), ('pool-held-out', true)`);
-    const add = async (seriesInstanceUid: string, approvedSlices: string[], heldOut = false) => {
-      const id = randomUUID();
-      await insertCorrection(db, {
-        ...{ id, predictionId, segSopInstanceUid: `2.${id}`, segSeriesInstanceUid: '3', segSeriesDescription: '' },
-        ...{ segSha256: null, exportJobId: null, reader: 'reader', idempotencyKey: id, bodySha256: digest },
-        ...{ kind: 'edited', labelmapSha256: digest, approvedSlices, changedVoxels: 1, dice: 1, notes: [], ...series },
-        ...{ seriesInstanceUid, subjectKey: heldOut ? 'pool-held-out' : 'pool-trains', heldOut },
-      });
-      return id;
-    };
+    const [jobId, roundId] = [randomUUID(), randomUUID()];
+    const add = (seriesInstanceUid: string, approvedSlices: string[], heldOut = false) =>
+      addCorrection(db, { seriesInstanceUid, approvedSlices, heldOut });
     const nothing = { labelledSeries: 0, labelledSlices: 0, heldOutSeries: 0, unused: 0 };
     assert.deepEqual(await countPool(db, 'pool'), nothing);
     await add('1.1', ['a', 'b']);
@@ -185,6 +170,7 @@ describe('store', { timeout: 120_000 }, () => {
     await add('1.3', ['e', 'f'], true);
     const counts = { labelledSeries: 2, labelledSlices: 4, heldOutSeries: 1, unused: 2 };
     assert.deepEqual(await countPool(db, 'pool'), counts);
+    await insertJob(db, { id: jobId, kind: 'train', owner: 'server' });
     await insertRound(db, { id: roundId, jobId, modelName: 'pool', fromVersion: 1 });
     await markUsed(db, [other], roundId);
     assert.deepEqual(await countPool(db, 'pool'), { ...counts, unused: 1 });

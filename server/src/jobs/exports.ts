@@ -4,12 +4,13 @@ import { AppError } from '../errors/app-error.ts';
 import type { Registry } from '../registry/registry.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { BlobStore } from '../store/blobs.ts';
-import { keepSeg, markStored, readCorrection } from '../store/corrections.ts';
+import { keepSeg, listStoringCorrections, markStored, readCorrection, setExportJob } from '../store/corrections.ts';
 import type { Database } from '../store/database.ts';
 import type { Pacs } from '../study/pacs.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
 import type { JobHandler } from './attempt.ts';
 import type { JobPayload } from './kinds.ts';
+import type { JobQueue } from './queue.ts';
 
 export interface ExportParts {
   readonly database: Database;
@@ -55,4 +56,18 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
       await appendAudit(tx, { actor: 'server', action: 'correction-stored', object });
     });
   };
+}
+
+/**
+ * Queues the storing of every correction that the PACS does not hold and no open job stores: its job met a fault that
+ * does not pass by itself, or waited for the PACS longer than the queue keeps a job. A start of the server is the next
+ * chance.
+ */
+export async function resumeExports(database: Database, queue: JobQueue): Promise<void> {
+  for (const { id, reader } of await listStoringCorrections(database)) {
+    await database.transaction(async (tx) => {
+      const jobId = await queue.send('export', { correctionId: id }, { owner: reader, key: id, tx });
+      if (jobId !== undefined) await setExportJob(tx, id, jobId);
+    });
+  }
 }

@@ -106,6 +106,11 @@ export function listStoringCorrections(db: Queryable): Promise<readonly Correcti
   return db.query<CorrectionRow>(`select ${columns} from correction where state = 'storing' order by seq`);
 }
 
+/** Notes the job that now stores the SEG. */
+export async function setExportJob(db: Queryable, id: string, jobId: string): Promise<void> {
+  await db.query('update correction set export_job_id = $2 where id = $1', [id, jobId]);
+}
+
 /** Keeps what the SEG file is and what its reader should know; the first file's stays. */
 export async function keepSeg(db: Queryable, id: string, segSha256: string, notes: readonly string[]): Promise<void> {
   const change = 'update correction set seg_sha256 = $2, notes = $3 where id = $1 and seg_sha256 is null';
