@@ -3,12 +3,27 @@ import type { LabelledSlice } from '../uncol/feed.ts';
 
 const largestShiftPx = 6;
 
+/** How far a slice may be turned and scaled; 0 leaves its pixels where they are. */
+export interface Warping {
+  /** Standard deviation of the rotation, degrees. */
+  readonly rotationDegrees: number;
+  /** Standard deviation of the logarithm of the scale. */
+  readonly scaleSd: number;
+}
+
+export const noWarping: Warping = { rotationDegrees: 0, scaleSd: 0 };
+
 /**
- * A slice as another day would have shown it: mirrored left to right half of the time, shifted by a few pixels, with
- * another gamma, gain and a little noise. Images [H,W] float32 in 0..1 stay in 0..1; label and known move along, and
- * pixels that come in from outside are not known.
+ * A slice as another day would have shown it: mirrored left to right half of the time, shifted by a few pixels, turned
+ * and scaled, with another gamma, gain and a little noise. Images [H,W] float32 in 0..1 stay in 0..1; label and known
+ * move along (nearest), and pixels that come in from outside are not known.
  */
-export function augment(slice: LabelledSlice, width: number, random: Random): LabelledSlice {
+export function augment(
+  slice: LabelledSlice,
+  width: number,
+  random: Random,
+  warping: Warping = noWarping,
+): LabelledSlice {
   const height = slice.image.length / width;
   const mirrored = random.next() < 0.5;
   const down = random.int(2 * largestShiftPx + 1) - largestShiftPx;
@@ -16,23 +31,45 @@ export function augment(slice: LabelledSlice, width: number, random: Random): La
   const gamma = Math.exp(random.normal(0.2));
   const gain = Math.exp(random.normal(0.08));
   const noise = Math.abs(random.normal(0.015));
+  const isWarped = warping.rotationDegrees > 0 || warping.scaleSd > 0;
+  const angle = isWarped ? (random.normal(warping.rotationDegrees) * Math.PI) / 180 : 0;
+  const shrink = isWarped ? Math.exp(-random.normal(warping.scaleSd)) : 1;
+  const cos = Math.cos(angle) * shrink;
+  const sin = Math.sin(angle) * shrink;
+  const middle = (width - 1) / 2;
+  const centre = (height - 1) / 2;
   const image = new Float32Array(slice.image.length);
   const label = new Uint8Array(slice.label.length);
   const known = new Uint8Array(slice.known.length);
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
-      const fromRow = row - down;
-      const moved = column - right;
-      const fromColumn = mirrored ? width - 1 - moved : moved;
-      const inside = fromRow >= 0 && fromRow < height && fromColumn >= 0 && fromColumn < width;
+      const y = row - down - centre;
+      const x = mirrored ? middle - (column - right) : column - right - middle;
+      const fromRow = centre + cos * y - sin * x;
+      const fromColumn = middle + sin * y + cos * x;
+      const nearRow = Math.round(fromRow);
+      const nearColumn = Math.round(fromColumn);
+      if (nearRow < 0 || nearRow >= height || nearColumn < 0 || nearColumn >= width) continue;
       const to = row * width + column;
-      const from = fromRow * width + fromColumn;
-      const value = inside ? (slice.image[from] ?? 0) : 0;
+      const from = nearRow * width + nearColumn;
+      const value = isWarped ? interpolate(slice.image, width, height, fromRow, fromColumn) : (slice.image[from] ?? 0);
       const varied = gain * value ** gamma + (value > 0 ? noise * random.normal() : 0);
       image[to] = Math.min(1, Math.max(0, varied));
-      label[to] = inside ? (slice.label[from] ?? 0) : 0;
-      known[to] = inside ? (slice.known[from] ?? 0) : 0;
+      label[to] = slice.label[from] ?? 0;
+      known[to] = slice.known[from] ?? 0;
     }
   }
   return { image, label, known };
+}
+
+/** Bilinear; the position lies inside the image or at most half a pixel outside it. */
+function interpolate(image: Float32Array, width: number, height: number, row: number, column: number): number {
+  const top = Math.min(height - 2, Math.max(0, Math.floor(row)));
+  const left = Math.min(width - 2, Math.max(0, Math.floor(column)));
+  const v = Math.min(1, Math.max(0, row - top));
+  const u = Math.min(1, Math.max(0, column - left));
+  const at = top * width + left;
+  const upper = (image[at] ?? 0) * (1 - u) + (image[at + 1] ?? 0) * u;
+  const lower = (image[at + width] ?? 0) * (1 - u) + (image[at + width + 1] ?? 0) * u;
+  return upper * (1 - v) + lower * v;
 }

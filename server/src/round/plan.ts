@@ -35,6 +35,7 @@ export const roundSettings = {
   learningRate: 1e-3,
   /** Labelled slices taken of one corrected study, those with foreground first. */
   slicesPerCorrection: 40,
+  warping: { rotationDegrees: 10, scaleSd: 0.08 },
   /** Share of the labelled draws that hold foreground. */
   foregroundShare: 0.75,
   /** Subjects of the recipe replayed. */

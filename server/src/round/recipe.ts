@@ -39,6 +39,8 @@ export const recipeSchema = z.strictObject({
     /** Slices a step. */
     batch: z.int().min(2),
     validateEvery: z.int().min(1),
+    /** Turning and scaling of the slices beside the other variations; absent: none. */
+    warping: z.strictObject({ rotationDegrees: z.number().min(0), scaleSd: z.number().min(0) }).optional(),
     /** A second phase with a schedule of its own, from the best weights of the first, as they would be served (fp16). */
     refine: z.strictObject(phase).optional(),
   }),

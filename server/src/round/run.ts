@@ -172,7 +172,8 @@ function drawBatch({ plan, data, width }: Running, step: number) {
   const { corrected, replay, unlabelled } = data;
   const ours = corrected.length > 0 ? corrected : replay;
   const theirs = replay.length > 0 ? replay : ours;
-  const draw = (from: readonly LabelledSlice[]) => augment(pickLabelled(from, random), width, random);
+  const draw = (from: readonly LabelledSlice[]) =>
+    augment(pickLabelled(from, random), width, random, roundSettings.warping);
   return {
     labelled: Array.from({ length: 2 * pairs }, (_, i) => draw((i + Math.floor(i / pairs)) % 2 === 0 ? ours : theirs)),
     unlabelled: unlabelled.length > 0 ? Array.from({ length: 2 * pairs }, () => pick(unlabelled, random)) : [],

@@ -142,7 +142,7 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
     for (let step = from.state.step; step < steps; ) {
       if (options.signal?.aborted)
         throw new AppError('job-cancelled', `Stopped after step ${offset + step}; the same command goes on.`);
-      const done = await stage.step(drawBatch(data.pool, stage1.batch, width, seed, step));
+      const done = await stage.step(drawBatch(data.pool, stage1, width, seed, step));
       step = done.step;
       const all = stage1.steps + (stage1.refine?.steps ?? 0);
       options.onEvent?.({ kind: 'step', step: offset + step, steps: all, loss: done.loss, terms: done.terms });
@@ -166,7 +166,7 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
 
 function drawBatch(
   pool: readonly LabelledSlice[],
-  batch: number,
+  { batch, warping }: Recipe['stage1'],
   width: number,
   seed: number,
   step: number,
@@ -175,7 +175,7 @@ function drawBatch(
   return Array.from({ length: batch }, () => {
     const slice = pool[random.int(pool.length)];
     if (!slice) throw new AppError('recipe-invalid', 'The labelled split holds no slice.');
-    return augment(slice, width, random);
+    return augment(slice, width, random, warping);
   });
 }
 
