@@ -26,7 +26,7 @@ describe('corrections that the PACS does not hold', { timeout: 120_000 }, () => 
     const { database } = test;
     const stored = await addCorrection(database, { seriesInstanceUid: '1.1', approvedSlices: ['a'] });
     await markStored(database, stored);
-    const id = await addCorrection(database, { seriesInstanceUid: '1.2', approvedSlices: ['b'] });
+    await addCorrection(database, { seriesInstanceUid: '1.2', approvedSlices: ['b'] });
     const jobOf = async () => (await listStoringCorrections(database)).map((row) => row.exportJobId ?? 'none');
 
     await resumeExports(database, queue);
