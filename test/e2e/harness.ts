@@ -13,7 +13,7 @@ import { fetchDaikon, fetchViewer } from '../../server/src/setup/ohif.ts';
 import { samplePackages } from '../../server/src/setup/prepare.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const startLimitMs = 4 * 60_000;
+const startLimitMs = 8 * 60_000;
 const stopLimitMs = 30_000;
 
 /** The whole product as a user starts it, on its own `UNCOL_HOME`. */
