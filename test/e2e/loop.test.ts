@@ -30,9 +30,9 @@ test(
   'a coronal brain is segmented, corrected with the brush, stored, and loaded again voxel by voxel',
   options,
   async () => {
-    const study = await truthOf('brain-10001');
+    const study = await truthOf('brain-10000');
     await viewer.openStudyList();
-    await viewer.page.getByText('UNCOL-10001').first().waitFor();
+    await viewer.page.getByText('UNCOL-10000').first().waitFor();
     await viewer.keepPicture('01-study-list');
 
     await viewer.openStudy(study.studyInstanceUid);

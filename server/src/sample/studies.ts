@@ -40,11 +40,11 @@ interface GeneratedStudy {
 }
 
 /** Changes whenever the images do, so that a PACS with the old ones gets the new ones too. */
-const edition = 1;
+const edition = 2;
 
 const generated: readonly GeneratedStudy[] = [
-  { seed: 10000, task: 'brain', plane: 'axial', spacingMm: [1, 1, 2] },
-  { seed: 10001, task: 'brain', plane: 'coronal', spacingMm: [1, 1, 1.5] },
+  { seed: 10000, task: 'brain', plane: 'coronal', spacingMm: [1, 1, 1.5] },
+  { seed: 10001, task: 'brain', plane: 'axial', spacingMm: [1, 1, 2] },
   { seed: 10002, task: 'brain', plane: 'axial', spacingMm: [0.9, 0.9, 3] },
   ...[10100, 10101, 10102, 10103, 10104, 10105].map(
     (seed): GeneratedStudy => ({ seed, task: 'lesion', plane: 'axial', spacingMm: [1, 1, 3] }),
