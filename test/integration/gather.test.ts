@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { AppError } from '../../server/src/errors/app-error.ts';
 import { gatherRound, type RoundSources } from '../../server/src/round/gather.ts';
 import { parseRecipe } from '../../server/src/round/recipe.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
@@ -10,7 +11,10 @@ import { findSampleRoot } from '../fixtures/sample-root.ts';
 
 const { root, skip } = await findSampleRoot();
 
-test('slices of a corrected series that nobody vouched for count as unlabelled', { skip }, async () => {
+const everything = async (images: readonly Float32Array[]) => images.map(() => true);
+
+/** A plan on one corrected and one other series, and what it is read from. */
+async function planRound() {
   const colin = await loadColin27(root);
   const published = parseRecipe(
     await readFile(new URL('../../models/lesion-mr/1/recipe.json', import.meta.url), 'utf8'),
@@ -20,15 +24,15 @@ test('slices of a corrected series that nobody vouched for count as unlabelled',
   const other = makeShifted(colin, 20_901);
   const approved = chooseApproved(corrected, 5);
   const { plan, ...memory } = planFirstRound(7, 1, corrected, approved, [other]);
-  const card = {
-    ...recipe.card,
-    weights: { file: '', sha256: '', tableHash: '' },
-    parent: null,
-    notes: [],
-    engine: '',
-  };
+  const weights = { file: '', sha256: '', tableHash: '' };
+  const card = { ...recipe.card, weights, parent: null, notes: [], engine: '' };
   const sources: RoundSources = { ...memory, colin, recipe, card };
-  const everything = async (images: readonly Float32Array[]) => images.map(() => true);
+  return { plan, sources, corrected };
+}
+
+test('slices of a corrected series that nobody vouched for count as unlabelled', { skip }, async () => {
+  const { plan, sources, corrected } = await planRound();
+  const { card } = sources;
   const data = await gatherRound(plan, sources, everything, () => undefined);
 
   const text = (image: Float32Array) =>
@@ -46,4 +50,26 @@ test('slices of a corrected series that nobody vouched for count as unlabelled',
     unlabelled.filter((image) => labelled.includes(image)),
     [],
   );
+});
+
+test('a corrected series that was deleted costs its slices, and the round only when none is left', {
+  skip,
+}, async () => {
+  const { plan, sources } = await planRound();
+  const [kept] = plan.corrections;
+  assert.ok(kept);
+  const deleted = { ...kept, seriesInstanceUid: '2.25.1' };
+  const reading: RoundSources = {
+    ...sources,
+    async readSeries(series) {
+      if (series.seriesInstanceUid !== deleted.seriesInstanceUid) return sources.readSeries(series);
+      throw new AppError('series-not-found', 'The PACS holds no instance of the series.');
+    },
+  };
+  const gather = (corrections: typeof plan.corrections) =>
+    gatherRound({ ...plan, corrections }, reading, everything, () => undefined);
+  const data = await gather([deleted, kept]);
+  assert.equal(data.corrected.length, 5);
+  assert.deepEqual(data.passedOver, { 'series-not-found': 1 });
+  await assert.rejects(gather([deleted]), { code: 'round-no-corrections' });
 });

@@ -1,6 +1,7 @@
 import { orderLabels } from '../correction/store-seg.ts';
 import { Random } from '../engine/random.ts';
 import { AppError } from '../errors/app-error.ts';
+import type { ErrorCode } from '../errors/table.ts';
 import type { Card } from '../registry/card.ts';
 import type { Colin27 } from '../sample/colin27.ts';
 import type { BlobStore } from '../store/blobs.ts';
@@ -34,7 +35,7 @@ export interface RoundData {
   readonly unlabelled: readonly Float32Array[];
   /** Subjects of the card that decide and never train. */
   readonly base: readonly Subject[];
-  /** Unlabelled series that could not be read: how many, by error code. */
+  /** Series, corrected or not, that could not be used: how many, by error code. */
   readonly passedOver: Readonly<Record<string, number>>;
 }
 
@@ -50,7 +51,10 @@ interface OpenSeries {
 /**
  * Collects all that a round learns from and is judged by. A function of plan, PACS and blobs.
  *
- * Slices of a corrected series that nobody vouched for count as unlabelled, beside those of the uncorrected series.
+ * Slices of a corrected series that nobody vouched for count as unlabelled, beside those of the uncorrected series. A
+ * series that was deleted or changed since it was corrected or drawn costs its slices, not the round.
+ *
+ * @throws AppError `round-no-corrections`: no corrected slice is left; and what the PACS client throws.
  */
 export async function gatherRound(
   plan: RoundPlan,
@@ -61,13 +65,22 @@ export async function gatherRound(
   const corrected: LabelledSlice[] = [];
   /** Slices of corrected series that nobody vouched for. */
   const open: OpenSeries[] = [];
+  const passedOver: Record<string, number> = {};
   for (const [at, correction] of plan.corrections.entries()) {
     onPart('corrections', at / plan.corrections.length);
-    const { labelled, images } = await correctedSlices(correction, sources, plan.seed);
+    const { labelled, images } = await correctedSlices(correction, sources, plan.seed).catch((error: unknown) => {
+      if (!(error instanceof AppError) || !isOfCorrectedSeries(error.code)) throw error;
+      passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
+      return { labelled: [], images: [] };
+    });
     corrected.push(...labelled);
     if (images.length > 0) open.push({ seriesInstanceUid: correction.seriesInstanceUid, images });
   }
-  const passedOver: Record<string, number> = {};
+  if (corrected.length === 0) {
+    const codes = Object.keys(passedOver);
+    const why = codes.length > 0 ? ` (${codes.join(', ')})` : '';
+    throw new AppError('round-no-corrections', `No corrected slice can be read any more${why}.`, { passedOver: codes });
+  }
   const unlabelled: Float32Array[] = [];
   const perSeries = Math.ceil(plan.unlabelledSlices / Math.max(1, open.length + plan.unlabelled.length));
   const draw = async (series: OpenSeries) => {
@@ -77,7 +90,6 @@ export async function gatherRound(
   for (const series of open) await draw(series);
   for (const [at, ref] of plan.unlabelled.entries()) {
     onPart('unlabelled', at / plan.unlabelled.length);
-    // One series that cannot be read costs its slices, not the round.
     const images = await readImages(ref, sources).catch((error: unknown) => {
       if (!(error instanceof AppError) || error.code === 'pacs-unreachable' || error.code === 'job-cancelled')
         throw error;
@@ -89,6 +101,19 @@ export async function gatherRound(
   onPart('replay', 0);
   return { corrected, replay: replaySlices(plan, sources), unlabelled, base: baseSubjects(sources), passedOver };
 }
+
+/** Faults of one corrected series or its labels, which would come again in every later round. */
+function isOfCorrectedSeries(code: ErrorCode): boolean {
+  return code.startsWith('series-') || ofCorrectedSeries.has(code);
+}
+
+const ofCorrectedSeries: ReadonlySet<ErrorCode> = new Set([
+  'instance-unreadable',
+  'transfer-syntax-unsupported',
+  'image-too-large',
+  'correction-geometry-mismatch',
+  'not-found',
+]);
 
 async function correctedSlices(
   correction: PlannedCorrection,
