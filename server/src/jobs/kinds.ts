@@ -43,7 +43,8 @@ export const jobKinds = {
     payload: z.strictObject({ roundId: z.uuid() }),
     queue: {
       policy: 'stately',
-      retryLimit: 3,
+      // Each stop and crash of the server spends one, and none of them is a fault of the round.
+      retryLimit: 100,
       retryDelay: 5,
       retryDelayMax: 900,
       expireInSeconds: 86_400,
