@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
+import { removeDrafts } from './candidate/write-version.ts';
 import type { Settings } from './config/schema.ts';
 import { availableThreads } from './engine/threads.ts';
 import { apiRoutes } from './http/api.ts';
@@ -12,7 +13,8 @@ import { exportHandler, resumeExports } from './jobs/exports.ts';
 import { inferHandler } from './jobs/infer.ts';
 import type { InferProgress, InferResult, InferSetUp, InferTask } from './jobs/infer-child.ts';
 import { createJobQueue } from './jobs/queue.ts';
-import { failRound, roundHandler } from './jobs/rounds.ts';
+import { endAbandonedRounds, failRound, removeEndedRounds } from './jobs/round-ends.ts';
+import { roundHandler } from './jobs/rounds.ts';
 import type { TrainResult, TrainSetUp, TrainTask } from './jobs/train-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
 import type { RoundProgress } from './round/run.ts';
@@ -51,6 +53,7 @@ export async function compose(ground: Ground): Promise<Express> {
   const blobFolder = join(settings.home, 'blobs');
   const modelFolder = join(settings.home, 'models');
   await mkdir(modelFolder, { recursive: true, mode: 0o700 });
+  await removeDrafts(modelFolder);
   const blobs = await openBlobStore(blobFolder);
   const registry = createRegistry({
     seedFolder: ground.seeds ?? fileURLToPath(seedFolder),
@@ -70,6 +73,8 @@ export async function compose(ground: Ground): Promise<Express> {
   await queue.work('export', exportHandler(parts));
   await resumeExports(database, queue);
   const roundFolder = join(settings.home, 'rounds');
+  await endAbandonedRounds(database, queue);
+  await removeEndedRounds(database, roundFolder);
   const handleRound = roundHandler({ ...parts, child: children.train, modelFolder, roundFolder });
   await queue.work('train', handleRound, ({ roundId }, error) => failRound(database, roundId, error));
 

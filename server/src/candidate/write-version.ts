@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toHalf } from '../engine/vectors.ts';
 import type { Card } from '../registry/card.ts';
@@ -54,6 +54,14 @@ export async function createVersion(folder: string, files: VersionFiles): Promis
   // The database names the version next: after a loss of power its folder must be there.
   await syncFolder(dirname(folder));
   return card;
+}
+
+/** Removes the drafts of versions below `root` that a crash left; call it when nobody writes there. */
+export async function removeDrafts(root: string): Promise<void> {
+  for (const name of await readdir(root).catch(() => [])) {
+    const drafts = (await readdir(join(root, name)).catch(() => [])).filter((entry) => /^\d+\.draft-\d+$/.test(entry));
+    for (const draft of drafts) await rm(join(root, name, draft), { recursive: true, force: true });
+  }
 }
 
 async function syncFolder(path: string): Promise<void> {

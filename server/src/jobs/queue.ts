@@ -32,7 +32,8 @@ export interface JobQueue {
     onGivenUp?: (payload: JobPayload<Kind>, error: ErrorRecord) => Promise<unknown>,
   ): Promise<void>;
   /**
-   * Cancels a job that has not ended; the worker's signal aborts at once.
+   * Cancels a job that has not ended; the worker's signal aborts at once. For one that is cancelled already, whatever a
+   * crash kept from being ended with it is ended now.
    * @returns its row. A job that has ended stays as it is.
    * @throws AppError `job-not-found`
    */
@@ -163,7 +164,7 @@ async function cancel(boss: PgBoss, database: Database, givenUp: GivenUpHandlers
   const changed = await updateJob(database, id, { state: 'cancelled', secondsLeft: null });
   const job = await readJob(database, id);
   if (!job) throw new AppError('job-not-found', `There is no job ${id}.`);
-  if (!changed) return job;
+  if (!changed && job.state !== 'cancelled') return job;
   await boss.cancel(job.kind, id);
   const [queued] = await boss.findJobs<object>(job.kind, { id });
   if (queued) await givenUp.get(job.kind)?.(queued.data as never, cancelled);

@@ -14,7 +14,7 @@ import { appendAudit } from '../store/audit.ts';
 import { countPool, markUsed } from '../store/corrections.ts';
 import type { Database, Queryable } from '../store/database.ts';
 import { readJob } from '../store/job-progress.ts';
-import { insertModelVersion, listModelVersions } from '../store/models.ts';
+import { holdAlias, insertModelVersion, listModelVersions } from '../store/models.ts';
 import { insertRound, type RoundRow, readOpenRound, readRound, updateRound } from '../store/rounds.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { abstaining } from '../uncol/teachers/generalized.ts';
@@ -22,6 +22,7 @@ import type { JobHandler, JobTask } from './attempt.ts';
 import type { Child } from './children.ts';
 import { type JobPayload, jobKinds, type KindRow } from './kinds.ts';
 import type { JobQueue } from './queue.ts';
+import { failRound, removeRoundFolder } from './round-ends.ts';
 import type { TrainResult, TrainTask } from './train-child.ts';
 
 /** The verdict of a round as it is stored and shown (contract: `verdict`). */
@@ -97,25 +98,25 @@ export function roundHandler(parts: RoundParts): JobHandler<JobPayload<'train'>>
   const { database, queue, registry, settings } = parts;
   return async (task) => {
     const round = await readRound(database, task.payload.roundId);
-    if (!round || round.state === 'failed') return;
+    if (!round) return;
+    if (round.state === 'failed') return removeRoundFolder(parts.roundFolder, round.id);
     if (round.state !== 'done') {
       await runRoundJob(round, task, parts).catch(async (error: unknown) => {
         const record = toErrorRecord(error);
-        if (await isFinal(record, task, database)) await failRound(database, round.id, record);
+        if (await isFinal(record, task, database)) {
+          await failRound(database, round.id, record);
+          await removeRoundFolder(parts.roundFolder, round.id);
+        }
         throw error;
       });
     }
+    await removeRoundFolder(parts.roundFolder, round.id);
     const { modelName } = round;
     const { card } = await registry.resolve(modelName);
     await database.transaction((tx) =>
       openRoundIfDue(tx, queue, { modelName, fromVersion: card.version }, settings.correctionsPerRound),
     );
   };
-}
-
-/** Ends a round that will not be tried again; the version in service stays. */
-export function failRound(database: Database, roundId: string, error: ErrorRecord): Promise<boolean> {
-  return updateRound(database, roundId, { state: 'failed', error, finishedAt: new Date() });
 }
 
 async function isFinal(record: ErrorRecord, task: JobTask<unknown>, database: Database): Promise<boolean> {
@@ -175,7 +176,7 @@ async function conclude(
 ): Promise<void> {
   const { epsilon } = inService.card.gate;
   const judged = judge(outcome.cases, epsilon, outcome.chosen.source === 'in-service');
-  const verdict: RoundVerdict = {
+  const planned: RoundVerdict = {
     outcome: !judged.passed ? 'refused' : parts.settings.promotion === 'auto' ? 'promoted' : 'waiting',
     reason: judged.reason,
     inServiceDice: judged.inServiceDice,
@@ -186,9 +187,12 @@ async function conclude(
     evidence: { corrected: outcome.corrected, means: outcome.means, passedOver: outcome.passedOver },
   };
   const version = judged.passed
-    ? await createCandidate(plan, inService, verdict, { outcome, tableHash, weightsPath }, parts)
+    ? await createCandidate(plan, inService, planned, { outcome, tableHash, weightsPath }, parts)
     : undefined;
-  await parts.database.transaction(async (tx) => {
+  const highestSeed = await findHighestSeed(round.modelName, parts.registry);
+  const verdict = await parts.database.transaction(async (tx) => {
+    const serving = (await holdAlias(tx, round.modelName)) ?? highestSeed;
+    const verdict = planned.outcome === 'promoted' ? unlessMoved(planned, round.fromVersion, serving) : planned;
     const isFirst = await updateRound(tx, round.id, {
       state: 'done',
       verdict,
@@ -209,14 +213,27 @@ async function conclude(
       candidateDice: verdict.candidateDice,
     };
     await appendAudit(tx, { actor: 'server', action: 'verdict', object });
+    return verdict;
   });
   parts.metrics.gateVerdictTotal.inc({ verdict: verdict.outcome });
+}
+
+async function findHighestSeed(modelName: string, registry: Registry): Promise<number | undefined> {
+  const seeds = (await registry.list()).filter(({ card, origin }) => origin === 'seed' && card.name === modelName);
+  return seeds[0]?.card.version;
+}
+
+/** A person put another version in service while the round ran: that is not undone without asking. */
+function unlessMoved(verdict: RoundVerdict, fromVersion: number, serving: number | undefined): RoundVerdict {
+  if (serving === fromVersion) return verdict;
+  const why = `It waits to be put in service: version ${serving} serves now, the round compared with version ${fromVersion}.`;
+  return { ...verdict, outcome: 'waiting', reason: `${verdict.reason} ${why}` };
 }
 
 async function createCandidate(
   plan: RoundPlan,
   inService: ListedVersion,
-  verdict: RoundVerdict,
+  { outcome: _, ...judgement }: RoundVerdict,
   { outcome, tableHash, weightsPath }: TrainResult,
   parts: RoundParts,
 ) {
@@ -234,13 +251,14 @@ async function createCandidate(
       notes: [
         `Round ${plan.roundId} from version ${inService.card.version}: ${labelled} corrected, ${replay} replayed, ${unlabelled} unlabelled slices, ${plan.steps} steps.`,
         outcome.generalizedTeacher,
-        verdict.reason,
+        judgement.reason,
       ],
     },
     weights,
     tableHash,
     recipe,
-    metrics: { round: plan.roundId, verdict },
+    // Without its outcome: whether the version serves is the database's to say.
+    metrics: { round: plan.roundId, verdict: judgement },
   });
   return {
     name,

@@ -173,6 +173,11 @@ export async function markUsed(db: Queryable, ids: readonly string[], roundId: s
   ]);
 }
 
+/** Takes back what {@link markUsed} noted for a round that learnt nothing. */
+export async function giveBack(db: Queryable, roundId: string): Promise<void> {
+  await db.query('update correction set used_in_round = null where used_in_round = $1', [roundId]);
+}
+
 /** Series that a reader has corrected under `modelName`; all others are unlabelled. */
 export async function listCorrectedSeries(db: Queryable, modelName: string): Promise<ReadonlySet<string>> {
   const rows = await db.query<{ uid: string }>(

@@ -34,8 +34,23 @@ export async function readAliases(db: Queryable): Promise<ReadonlyMap<string, nu
   return new Map(rows.map((row) => [row.name, row.version]));
 }
 
+/**
+ * The version that {@link moveAlias} last put in service, if any did. Until the transaction ends, no other one moves it.
+ */
+export async function holdAlias(tx: Queryable, name: string): Promise<number | undefined> {
+  await lockAlias(tx, name);
+  const [row] = await tx.query<{ version: number }>('select version from model_alias where name = $1', [name]);
+  return row?.version;
+}
+
+/** A lock of the name and not of the row: there is none before the first move. */
+function lockAlias(tx: Queryable, name: string): Promise<unknown> {
+  return tx.query('select pg_advisory_xact_lock(hashtext($1))', [`alias ${name}`]);
+}
+
 /** Puts a version in service; call it in the transaction that writes the audit row. */
 export async function moveAlias(db: Queryable, name: string, version: number): Promise<void> {
+  await lockAlias(db, name);
   await db.query(
     `insert into model_alias (name, version) values ($1, $2)
      on conflict (name) do update set version = excluded.version, moved_at = now()`,

@@ -84,6 +84,23 @@ export async function readOpenRound(db: Queryable, modelName: string): Promise<R
   return row;
 }
 
+/** A round that its job left open. */
+export interface AbandonedRound {
+  readonly id: string;
+  readonly jobId: string;
+  readonly jobState: 'done' | 'failed' | 'cancelled';
+  /** Of the job. */
+  readonly error: ErrorRecord | null;
+}
+
+/** Open rounds whose job has ended. */
+export function listAbandonedRounds(db: Queryable): Promise<readonly AbandonedRound[]> {
+  return db.query<AbandonedRound>(
+    `select round.id, job.id as "jobId", job.state as "jobState", job.error from training_round round join job_progress job on job.id = round.job_id
+     where round.state not in ('done', 'failed') and job.state in ('done', 'failed', 'cancelled')`,
+  );
+}
+
 /** Changes a round that has not ended. @returns false when it has. */
 export async function updateRound(db: Queryable, id: string, patch: RoundPatch): Promise<boolean> {
   const changes = Object.entries(patch).filter(([, value]) => value !== undefined);
