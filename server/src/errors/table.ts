@@ -14,6 +14,11 @@ export const errorTable = {
   'request-too-large': row(413, 'Request too large', 'Send less data, or raise the limit in the server settings.'),
   'not-found': row(404, 'Not found', 'Check the address; the resource may never have existed.'),
   'not-authenticated': row(401, 'Not signed in', 'Sign in again in the viewer and retry.'),
+  'issuer-unreachable': row(
+    503,
+    'Sign-in service not reachable',
+    'Try again in a minute; if it stays, check UNCOL_OIDC_ISSUER and the network.',
+  ),
   'not-allowed': row(403, 'Not allowed', 'Ask an administrator for the role named in the message.'),
   'idempotency-conflict': row(409, 'Key used before', 'Use a new Idempotency-Key for a different request.'),
   'too-busy': row(503, 'Too much work queued', 'Try again in a minute.'),

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { createRemoteJWKSet, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
 
@@ -13,7 +13,7 @@ export interface Caller {
   readonly role: Role;
 }
 
-/** Tells who sent a request from its `Authorization` header; throws `not-authenticated`. */
+/** Tells who sent a request from its `Authorization` header; throws `not-authenticated`, `not-allowed`, `issuer-unreachable`. */
 export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
 
 /** Whether `role` includes `least`. */
@@ -39,7 +39,7 @@ const claims = z.object({
  * is the highest known one in the claim `roles` or `realm_access.roles`; a token without any is refused.
  */
 export function createAuthentication(issuer: string, audience: string): Authenticate {
-  let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
+  let keys: Promise<JWTVerifyGetKey> | undefined;
   const readKeys = async () => {
     keys ??= discoverKeys(issuer);
     try {
@@ -60,9 +60,15 @@ export function createAuthentication(issuer: string, audience: string): Authenti
       requiredClaims: ['exp', 'sub'],
       clockTolerance: 20,
     }).catch((cause: Error & { code?: string }) => {
+      if (cause instanceof AppError) throw cause;
       throw new AppError('not-authenticated', `The token is not accepted (${cause.code ?? 'invalid'}).`, {}, { cause });
     });
-    const { sub, roles: direct, realm_access } = claims.parse(verified.payload);
+    const parsed = claims.safeParse(verified.payload);
+    if (!parsed.success) {
+      const where = parsed.error.issues.map((issue) => issue.path[0] ?? 'token').slice(0, 5);
+      throw new AppError('not-authenticated', `The claims of the token are not valid at ${where.join(', ')}.`);
+    }
+    const { sub, roles: direct, realm_access } = parsed.data;
     const held = new Set([...(direct ?? []), ...(realm_access?.roles ?? [])]);
     const role = roles.findLast((candidate) => held.has(candidate));
     if (!role) throw new AppError('not-allowed', `The token carries none of the roles ${roles.join(', ')}.`);
@@ -70,14 +76,29 @@ export function createAuthentication(issuer: string, audience: string): Authenti
   };
 }
 
-async function discoverKeys(issuer: string) {
+/** What jose says of a token that names none of the issuer's keys; every other fault is the issuer's. */
+const keyNotFound: ReadonlySet<unknown> = new Set([
+  'ERR_JWKS_NO_MATCHING_KEY',
+  'ERR_JWKS_MULTIPLE_MATCHING_KEYS',
+  'ERR_JOSE_NOT_SUPPORTED',
+]);
+
+async function discoverKeys(issuer: string): Promise<JWTVerifyGetKey> {
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   try {
     const response = await fetch(address, { signal: AbortSignal.timeout(10_000), redirect: 'error' });
     const found = discovery.parse(await response.json());
     if (found.issuer !== issuer) throw new TypeError('the issuer names itself differently');
-    return createRemoteJWKSet(new URL(found.jwks_uri), { cooldownDuration: 30_000, timeoutDuration: 10_000 });
+    const remote = createRemoteJWKSet(new URL(found.jwks_uri), { cooldownDuration: 30_000, timeoutDuration: 10_000 });
+    return (header, token) =>
+      remote(header, token).catch((cause: Error & { code?: string }) => {
+        throw keyNotFound.has(cause.code) ? cause : unreachable(issuer, cause);
+      });
   } catch (cause) {
-    throw new AppError('not-authenticated', `The OIDC issuer ${issuer} cannot be asked for its keys.`, {}, { cause });
+    throw unreachable(issuer, cause);
   }
+}
+
+function unreachable(issuer: string, cause: unknown): AppError {
+  return new AppError('issuer-unreachable', `The OIDC issuer ${issuer} cannot be asked for its keys.`, {}, { cause });
 }

@@ -11,11 +11,13 @@ describe('tokens', () => {
   let issuer: string;
   let keys: { publicKey: CryptoKey; privateKey: CryptoKey };
   let authenticate: Authenticate;
+  let areKeysThere = true;
 
   before(async () => {
     keys = await generateKeyPair('ES256', { extractable: true });
     const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'ES256' };
     server = createServer((request, response) => {
+      if (!areKeysThere && request.url === '/keys') response.statusCode = 500;
       const isDiscovery = request.url === '/.well-known/openid-configuration';
       response.end(JSON.stringify(isDiscovery ? { issuer, jwks_uri: `${issuer}/keys` } : { keys: [jwk] }));
     });
@@ -60,6 +62,21 @@ describe('tokens', () => {
       `Bearer ${await confused()}`,
     ];
     for (const header of refused) await assert.rejects(authenticate(header), { code: 'not-authenticated' });
+  });
+
+  it('one whose claims are of another shape is refused, not taken for a fault of the server', async () => {
+    for (const claims of [{ roles: 'admin' }, { realm_access: [] }, { roles: [1] }])
+      await assert.rejects(authenticate(await bearer(token(claims))), { code: 'not-authenticated' });
+  });
+
+  it('an issuer that cannot be asked is told as such, before and after its discovery', async () => {
+    const good = await bearer(token());
+    await assert.rejects(createAuthentication('http://127.0.0.1:9', 'uncol')(good), { code: 'issuer-unreachable' });
+    areKeysThere = false;
+    const withoutKeys = createAuthentication(issuer, 'uncol');
+    await assert.rejects(withoutKeys(good), { code: 'issuer-unreachable' });
+    areKeysThere = true;
+    assert.equal((await withoutKeys(good)).subject, 'reader-1');
   });
 
   it('one without a known role is refused as such', async () => {
