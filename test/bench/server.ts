@@ -126,6 +126,7 @@ function report(rows: readonly Row[]): string {
     ['retrieveMs', 'of it: retrieve'],
     ['decodeMs', 'of it: decode'],
     ['resampleMs', 'of it: resample'],
+    ['loadMs', 'of it: load the network, where it was not loaded'],
     ['segmentMs', 'of it: network'],
     ['decideMs', 'of it: decide'],
     ['saveMs', 'of it: save'],

@@ -67,7 +67,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
 async function measure(viewer: ViewerPage, colin: SeriesAddress, middle: string) {
   const { page } = viewer;
   await viewer.openStudy(colin.studyInstanceUid);
-  await viewer.chooseModel('Brain on MR');
+  await viewer.chooseModel('brain-mr');
   await page.waitForLoadState('networkidle');
   await viewer.turnTo(middle);
   if (Number(await page.evaluate('countColoured()')) > 0)
