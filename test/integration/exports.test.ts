@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { present } from '../../server/src/http/routes/corrections.ts';
 import { resumeExports } from '../../server/src/jobs/exports.ts';
 import { createJobQueue, type JobQueue } from '../../server/src/jobs/queue.ts';
 import { listStoringCorrections, markStored } from '../../server/src/store/corrections.ts';
@@ -22,7 +23,7 @@ describe('corrections that the PACS does not hold', { timeout: 120_000 }, () => 
     await test.close();
   });
 
-  it('are stored by a new job when theirs has ended, and by no second one while it is open', async () => {
+  it('whose job has ended say so, and are stored by a new one, but by no second one while it is open', async () => {
     const { database } = test;
     const stored = await addCorrection(database, { seriesInstanceUid: '1.1', approvedSlices: ['a'] });
     await markStored(database, stored);
@@ -36,7 +37,14 @@ describe('corrections that the PACS does not hold', { timeout: 120_000 }, () => 
     await resumeExports(database, queue);
     assert.deepEqual(await jobOf(), [first]);
 
+    const [row] = await listStoringCorrections(database);
+    assert.ok(row);
+    const receiptNow = () => present({ database, correctionsPerRound: 1 }, row);
+    assert.deepEqual([(await receiptNow()).state, (await receiptNow()).error], ['storing', null]);
     await queue.cancel(first ?? '');
+    const ended = await receiptNow();
+    assert.deepEqual([ended.state, ended.error?.code], ['failed', 'job-cancelled']);
+    assert.ok(ended.error?.hint);
     await resumeExports(database, queue);
     const [second] = await jobOf();
     assert.notEqual(second, first);

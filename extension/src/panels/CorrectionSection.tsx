@@ -2,7 +2,7 @@ import { useId } from 'react';
 import type { Receipt } from '../api/contract.ts';
 import type { MaskState, Submission } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
-import { countOf, formatCount, formatDice, formatMl } from '../service/words.ts';
+import { countOf, describeStoring, formatCount, formatDice, formatMl } from '../service/words.ts';
 import { Figures, ProblemBox, Section } from './parts.tsx';
 
 interface Props {
@@ -119,10 +119,13 @@ function AcceptControl({ service, mask, submission }: Props) {
 function ReceiptBox({ receipt, kind }: { receipt: Receipt; kind: 'edited' | 'accepted' }) {
   const what = kind === 'accepted' ? 'Mask accepted' : 'Correction submitted';
   const isStored = receipt.state === 'stored';
+  const tone = receipt.state === 'failed' ? 'uncol-box-problem' : 'uncol-box-good';
   return (
-    <div className="uncol-box uncol-box-good" role="status" data-testid="receipt" data-state={receipt.state}>
+    <div className={`uncol-box ${tone}`} role="status" data-testid="receipt" data-state={receipt.state}>
       <strong>{isStored ? `${what} and stored in the PACS` : `${what}, safe on the server`}</strong>
-      {!isStored && <p>The PACS has not taken it yet; the server keeps trying by itself.</p>}
+      {describeStoring(receipt).map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
       <p>
         {countOf(receipt.approvedSlices, 'slice')} you vouch for. {learningSentence(receipt)}
       </p>

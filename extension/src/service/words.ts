@@ -1,4 +1,4 @@
-import type { Round, Verdict } from '../api/contract.ts';
+import type { Receipt, Round, Verdict } from '../api/contract.ts';
 
 const stageWords: Readonly<Record<string, string>> = {
   queued: 'Waiting for a free worker',
@@ -55,11 +55,23 @@ export function countOf(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/** What the reader should know of the way into the PACS; nothing once the SEG is there. */
+export function describeStoring({ state, error }: Pick<Receipt, 'state' | 'error'>): readonly string[] {
+  if (state === 'stored') return [];
+  if (state === 'storing') return ['The PACS has not taken it yet; the server keeps trying by itself.'];
+  const why = error === null ? [] : [`${error.message} ${error.hint}`];
+  return [
+    'It is not in the PACS, and the server has stopped trying.',
+    ...why,
+    'Tell the administrator: the next start of the server tries again. Nothing needs to be submitted twice.',
+  ];
+}
+
 /** What a verdict means for the reader's next mask, in one sentence. */
 export function describeVerdict({ fromVersion, toVersion }: Round, { outcome }: Verdict): string {
   if (outcome === 'promoted') return `Version ${toVersion ?? fromVersion + 1} is in service.`;
   if (outcome === 'waiting') {
-    return `Version ${toVersion ?? fromVersion + 1} passed and waits for an administrator. Version ${fromVersion} is in service.`;
+    return `Version ${toVersion ?? fromVersion + 1} passed and waits for an administrator; until then the model stays as it is.`;
   }
   return `The new version was refused. Version ${fromVersion} stays in service.`;
 }

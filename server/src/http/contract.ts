@@ -105,8 +105,10 @@ export const receipt = z
   .object({
     id,
     inferenceId: id,
-    /** `stored` once the PACS holds the SEG; `storing` while the server keeps trying. */
-    state: z.enum(['storing', 'stored']),
+    /** `stored` once the PACS holds the SEG; `storing` while the server keeps trying; `failed` until it starts again. */
+    state: z.enum(['storing', 'stored', 'failed']),
+    /** Why storing failed; else null. */
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
     seg: z.object({ sopInstanceUid: uid, seriesInstanceUid: uid, seriesDescription: z.string() }),
     approvedSlices: z.int(),
     changedVoxels: z.int(),

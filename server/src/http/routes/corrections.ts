@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { acceptSubmission, hashBody } from '../../correction/accept.ts';
 import type { Submission } from '../../correction/submission.ts';
 import { AppError } from '../../errors/app-error.ts';
+import { errorTable } from '../../errors/table.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
 import { openRoundIfDue } from '../../jobs/rounds.ts';
 import { decodeEnvelope } from '../../labelmap/envelope.ts';
@@ -18,7 +19,7 @@ import {
 } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
 import { readPrediction } from '../../store/inferences.ts';
-import { hasEnded } from '../../store/job-progress.ts';
+import { hasEnded, readJob } from '../../store/job-progress.ts';
 import { readOpenRound } from '../../store/rounds.ts';
 import { readSubject } from '../../store/subjects.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -191,13 +192,17 @@ async function waitUntilStored(
   return (await readCorrection(database, row.id)) ?? row;
 }
 
-async function present({ database, correctionsPerRound }: CorrectionParts, row: CorrectionRow): Promise<Receipt> {
+/** A row as the contract has it. */
+export async function present(
+  { database, correctionsPerRound }: Pick<CorrectionParts, 'database' | 'correctionsPerRound'>,
+  row: CorrectionRow,
+): Promise<Receipt> {
   const open = await readOpenRound(database, row.modelName);
   const { unused } = await countPool(database, row.modelName);
   return {
     id: row.id,
     inferenceId: row.predictionId,
-    state: row.state,
+    ...(await storingOf(database, row)),
     seg: {
       sopInstanceUid: row.segSopInstanceUid,
       seriesInstanceUid: row.segSeriesInstanceUid,
@@ -211,4 +216,13 @@ async function present({ database, correctionsPerRound }: CorrectionParts, row: 
     untilRound: Math.max(0, correctionsPerRound - unused),
     roundId: row.usedInRound ?? open?.id ?? null,
   };
+}
+
+/** Whether the server still tries: a job of the export that has ended and left the correction open has given up. */
+async function storingOf(database: Database, row: CorrectionRow): Promise<Pick<Receipt, 'state' | 'error'>> {
+  const job =
+    row.state === 'storing' && row.exportJobId !== null ? await readJob(database, row.exportJobId) : undefined;
+  if (!job || (job.state !== 'failed' && job.state !== 'cancelled')) return { state: row.state, error: null };
+  const { code, message } = job.error ?? { code: 'job-cancelled', message: 'Storing was cancelled.' };
+  return { state: 'failed', error: { code, message, hint: errorTable[code].hint } };
 }
