@@ -39,8 +39,10 @@ describe('a full disk', { skip }, () => {
 
   it('keeps the checkpoint before, never half of the new one', async () => {
     const path = join(folder, 'checkpoint.bin');
-    await saveCheckpoint(path, 'table', { state: state(1000, 1), extra: {} });
-    const thrown = await saveCheckpoint(path, 'table', { state: state(40_000, 2), extra: {} }).catch((error) => error);
+    await saveCheckpoint(path, 'table', { workSha256: '', state: state(1000, 1), extra: {} });
+    const thrown = await saveCheckpoint(path, 'table', { workSha256: '', state: state(40_000, 2), extra: {} }).catch(
+      (error) => error,
+    );
     assert.equal(toErrorRecord(thrown).code, 'disk-full');
     assert.equal((await loadCheckpoint(path, 'table'))?.state.step, 1);
     assert.deepEqual(

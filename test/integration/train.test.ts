@@ -68,6 +68,11 @@ test('20 steps give the same bits twice, also when stopped in between, and lower
     assert.ok(reference.equals(await bits('second')), 'twice the same');
     assert.ok(reference.equals(await bits('third')), 'resumed the same');
     assert.equal(third.weights.sha256, first.weights.sha256);
+
+    const changed = { ...recipe, stage1: { ...recipe.stage1, learningRate: 0.5 } };
+    const mixing = train(changed, { folder: join(folder, 'third'), colin, engine });
+    await assert.rejects(mixing, { code: 'recipe-invalid', message: /another recipe: delete it/ });
+    assert.ok(reference.equals(await bits('third')), 'the checkpoint stays');
     const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     assert.ok(mean(losses.slice(-5)) < 0.8 * mean(losses.slice(0, 5)), 'the loss falls by a fifth or more');
   }),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { dirname } from 'node:path';
@@ -5,6 +6,8 @@ import type { TrainingState } from '../engine/ops.ts';
 
 /** Training state with what else a run needs to go on exactly where it was. `extra` must survive JSON. */
 export interface Checkpoint<Extra> {
+  /** {@link hashWork} of what the run does: only the same run may go on from here. */
+  readonly workSha256: string;
   readonly state: TrainingState;
   /** Best weights so far; absent before the first evaluation. */
   readonly best?: Float32Array;
@@ -14,6 +17,7 @@ export interface Checkpoint<Extra> {
 interface Head<Extra> {
   readonly format: 'uncol-checkpoint-1';
   readonly tableHash: string;
+  readonly workSha256: string;
   readonly step: number;
   readonly size: number;
   readonly hasBest: boolean;
@@ -22,16 +26,27 @@ interface Head<Extra> {
 
 const vectors = ['student', 'ema', 'firstMoment', 'secondMoment'] as const;
 
+/** sha256 of what a run is made of, as JSON whose keys are in order. */
+export function hashWork(work: unknown): string {
+  const text = JSON.stringify(work, (_, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash('sha256').update(text).digest('hex');
+}
+
 /** Writes whole or not at all: temporary file, fsync, rename, fsync of the folder. */
 export async function saveCheckpoint<Extra>(
   path: string,
   tableHash: string,
   checkpoint: Checkpoint<Extra>,
 ): Promise<void> {
-  const { state, best, extra } = checkpoint;
+  const { workSha256, state, best, extra } = checkpoint;
   const head: Head<Extra> = {
     format: 'uncol-checkpoint-1',
     tableHash,
+    workSha256,
     step: state.step,
     size: state.student.length,
     hasBest: best !== undefined,
@@ -45,7 +60,10 @@ export async function saveCheckpoint<Extra>(
   await writeDurably(path, parts);
 }
 
-/** The checkpoint at `path`, or undefined when there is none, it is cut short, or it belongs to another network. */
+/**
+ * The checkpoint at `path`, or undefined when there is none, it is cut short, or it belongs to another network. Whether
+ * it is of the same run is the caller's to compare.
+ */
 export async function loadCheckpoint<Extra>(path: string, tableHash: string): Promise<Checkpoint<Extra> | undefined> {
   const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -71,7 +89,7 @@ export async function loadCheckpoint<Extra>(path: string, tableHash: string): Pr
     firstMoment: vector(2),
     secondMoment: vector(3),
   };
-  return { state, ...(head.hasBest ? { best: vector(4) } : {}), extra: head.extra };
+  return { workSha256: head.workSha256, state, ...(head.hasBest ? { best: vector(4) } : {}), extra: head.extra };
 }
 
 /** Writes `parts` to `path` so that a crash at any instant leaves the old file or the new one. */

@@ -10,7 +10,7 @@ import { collaborationSettingsSchema } from '../uncol/settings.ts';
 import { Collaboration, type CollaborationProgress } from '../uncol/step.ts';
 import { abstaining } from '../uncol/teachers/generalized.ts';
 import { augment } from './augment.ts';
-import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
 import { Measure } from './measure.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
@@ -116,7 +116,9 @@ async function trainRound(running: Running) {
   await mkdir(options.folder, { recursive: true });
   const file = join(options.folder, 'checkpoint.bin');
   const tableHash = measure.tableHash;
-  const kept = await loadCheckpoint<Extra>(file, tableHash);
+  const workSha256 = hashWork({ plan, roundSettings });
+  const found = await loadCheckpoint<Extra>(file, tableHash);
+  const kept = found?.workSha256 === workSha256 ? found : undefined;
   const shape = { pairs: roundSettings.pairs, height, width };
   const stage = await Collaboration.create(
     engine,
@@ -149,7 +151,7 @@ async function trainRound(running: Running) {
         extra = { ...extra, best: evaluation, chosen: { source, step } };
         best = rounded;
       }
-      await saveCheckpoint(file, tableHash, { state, best, extra });
+      await saveCheckpoint(file, tableHash, { workSha256, state, best, extra });
     }
     return { outcome: outcomeOf(plan, data, extra), weights: best, tableHash };
   } finally {

@@ -12,7 +12,7 @@ import type { LabelledSlice } from '../uncol/feed.ts';
 import { pretrainingSettingsSchema } from '../uncol/settings.ts';
 import { Pretraining } from '../uncol/step.ts';
 import { augment } from './augment.ts';
-import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { Measure } from './measure.ts';
 import { type Recipe, seedsOf } from './recipe.ts';
 import { chooseSubjects, prepareSubject, type Subject } from './subjects.ts';
@@ -61,7 +61,8 @@ const emptyCurve: Curve = { phase: 0, bestScore: -1, bestStep: 0, bestSource: 'n
  * Trains a model version from a recipe and writes its folder: `card.json`, `student.weights.bin` (fp16), `recipe.json`,
  * `metrics.json`. A run that was stopped goes on from its checkpoint and ends with the same bits.
  *
- * @throws AppError `training-not-finite`: the checkpoint before it stays; `job-cancelled`: the signal was aborted.
+ * @throws AppError `training-not-finite`: the checkpoint before it stays; `job-cancelled`: the signal was aborted;
+ *   `recipe-invalid`: the folder holds the checkpoint of another recipe.
  */
 export async function train(recipe: Recipe, options: TrainOptions): Promise<Card> {
   const { folder, engine, colin } = options;
@@ -77,6 +78,13 @@ export async function train(recipe: Recipe, options: TrainOptions): Promise<Card
     );
   }
   const kept = await loadCheckpoint<Curve>(join(folder, checkpointName), table.hash);
+  const workSha256 = hashLearning(recipe);
+  if (kept && kept.workSha256 !== workSha256) {
+    throw new AppError(
+      'recipe-invalid',
+      `${join(folder, checkpointName)} belongs to another recipe: delete it to start anew, or choose another folder.`,
+    );
+  }
   let run: Run = kept
     ? { state: kept.state, best: kept.best, curve: kept.extra }
     : { state: initialState(initialise(table, recipe.seed)), best: undefined, curve: emptyCurve };
@@ -98,6 +106,12 @@ export async function train(recipe: Recipe, options: TrainOptions): Promise<Card
 }
 
 const checkpointName = 'checkpoint.bin';
+
+/** Hash of all in a recipe that the weights depend on: texts of the card may change without a new training. */
+function hashLearning({ task, seed, labelled, validation, stage1, card }: Recipe): string {
+  const { input, architecture } = card;
+  return hashWork({ task, seed, labelled, validation, stage1, input, architecture });
+}
 
 /** Where a run stands; what its checkpoint holds. */
 interface Run {
@@ -154,7 +168,7 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
       if (improved) best = student >= ema ? state.student : state.ema;
       curve = extend(curve, offset + step, done.loss, student, ema, improved);
       options.onEvent?.({ kind: 'validation', step: offset + step, student, ema, best: curve.bestScore });
-      const checkpoint = { state, ...(best ? { best } : {}), extra: curve };
+      const checkpoint = { workSha256: hashLearning(recipe), state, ...(best ? { best } : {}), extra: curve };
       await saveCheckpoint(join(options.folder, checkpointName), measure.tableHash, checkpoint);
     }
     const state = best ? initialState(fromHalf(toHalf(best))) : stage.state();

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadCheckpoint, saveCheckpoint } from '../../../server/src/round/checkpoint.ts';
+import { hashWork, loadCheckpoint, saveCheckpoint } from '../../../server/src/round/checkpoint.ts';
 
 const state = (step: number) => ({
   step,
@@ -23,7 +23,7 @@ test('a checkpoint comes back bit for bit, with and without best weights', () =>
     const path = join(folder, 'c');
     assert.equal(await loadCheckpoint(path, 't'), undefined);
     for (const best of [undefined, Float32Array.of(0.1, 0.2, 0.3)]) {
-      const checkpoint = { state: state(5), ...(best ? { best } : {}), extra: { random: 17 } };
+      const checkpoint = { workSha256: 'w', state: state(5), ...(best ? { best } : {}), extra: { random: 17 } };
       await saveCheckpoint(path, 't', checkpoint);
       assert.deepEqual(await loadCheckpoint(path, 't'), checkpoint);
     }
@@ -33,7 +33,7 @@ test('a checkpoint comes back bit for bit, with and without best weights', () =>
 test('a checkpoint that is cut short or of another network counts as none', () =>
   withFolder(async (folder) => {
     const path = join(folder, 'c');
-    await saveCheckpoint(path, 't', { state: state(1), extra: {} });
+    await saveCheckpoint(path, 't', { workSha256: 'w', state: state(1), extra: {} });
     assert.equal(await loadCheckpoint(path, 'other'), undefined);
     const whole = await readFile(path);
     for (const length of [0, 3, 20, whole.length - 1]) {
@@ -41,3 +41,10 @@ test('a checkpoint that is cut short or of another network counts as none', () =
       assert.equal(await loadCheckpoint(path, 't'), undefined, `cut to ${length}`);
     }
   }));
+
+test('the hash of a run depends on its values and not on the order of its keys', () => {
+  const hash = hashWork({ seed: 1, stage: { steps: 2, batch: [3, 4] } });
+  assert.equal(hashWork({ stage: { batch: [3, 4], steps: 2 }, seed: 1 }), hash);
+  assert.notEqual(hashWork({ stage: { batch: [4, 3], steps: 2 }, seed: 1 }), hash);
+  assert.notEqual(hashWork({ stage: { batch: [3, 4], steps: 5 }, seed: 1 }), hash);
+});
