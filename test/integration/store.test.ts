@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { appendAudit, listAudit } from '../../server/src/store/audit.ts';
+import { appendAudit } from '../../server/src/store/audit.ts';
 import { openBlobStore } from '../../server/src/store/blobs.ts';
 import { countPool, listNewestCorrections, markUsed } from '../../server/src/store/corrections.ts';
 import { openDatabase } from '../../server/src/store/database.ts';
@@ -186,7 +186,7 @@ describe('store', { timeout: 120_000 }, () => {
 
   it('audit rows can be added and never changed', async () => {
     await appendAudit(test.database, { actor: 'x', action: 'model-promoted', object: { model: 'brain-mr' } });
-    assert.equal((await listAudit(test.database))[0]?.action, 'model-promoted');
+    assert.deepEqual(await test.database.query('select action from audit'), [{ action: 'model-promoted' }]);
     for (const change of [`update audit set actor = 'y'`, 'delete from audit', 'truncate audit']) {
       await assert.rejects(test.database.query(change), /never changed/);
     }

@@ -3,6 +3,7 @@ import type { Predictor } from '../engine/ops.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap } from '../labelmap/labelmap.ts';
+import { voxelsToMl } from '../labelmap/metrics.ts';
 import type { Card } from '../registry/card.ts';
 import { type ModelVersion, readWeights, requireFit } from '../registry/registry.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
@@ -98,10 +99,9 @@ async function runNetwork(predictor: Predictor, weights: Float32Array, images: F
 function measure(labelmap: Labelmap, card: Card): SegmentFigure[] {
   const counts = new Uint32Array(256);
   for (const label of labelmap.data) counts[label] = (counts[label] ?? 0) + 1;
-  const [dx, dy, dz] = labelmap.geometry.spacingMm;
   return card.segments.map(({ number, label, colour }) => {
     const voxels = counts[number] ?? 0;
-    return { number, label, voxels, ml: (voxels * dx * dy * dz) / 1000, colour };
+    return { number, label, voxels, ml: voxelsToMl(voxels, labelmap.geometry.spacingMm), colour };
   });
 }
 

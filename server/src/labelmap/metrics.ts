@@ -40,24 +40,9 @@ export function dice(a: Labelmap, b: Labelmap, segmentNumber: number): number {
   return diceOf(countOverlap(a.data, b.data, segmentNumber));
 }
 
-/** Voxels of one segment. */
-export function countVoxels(labelmap: Labelmap, segmentNumber: number): number {
-  let count = 0;
-  for (const label of labelmap.data) if (label === segmentNumber) count++;
-  return count;
-}
-
 /** Millilitres of a number of voxels; spacing `[i, j, k]` between voxel centres, not slice thickness. */
 export function voxelsToMl(voxels: number, spacingMm: Vec3): number {
   return (voxels * spacingMm[0] * spacingMm[1] * spacingMm[2]) / 1000;
-}
-
-/** Volume of `a` minus volume of `b` for one segment, ml; `b` is the truth. */
-export function volumeErrorMl(a: Labelmap, b: Labelmap, segmentNumber: number): number {
-  return (
-    voxelsToMl(countVoxels(a, segmentNumber), a.geometry.spacingMm) -
-    voxelsToMl(countVoxels(b, segmentNumber), b.geometry.spacingMm)
-  );
 }
 
 /**

@@ -10,9 +10,8 @@ export type AuditAction =
   | 'verdict'
   | 'model-promoted';
 
+/** An act as it is written down. */
 export interface AuditRow {
-  readonly seq: number;
-  readonly at: Date;
   /** Subject of the token, or `server`. */
   readonly actor: string;
   readonly action: AuditAction;
@@ -21,18 +20,10 @@ export interface AuditRow {
 }
 
 /** Appends a row, in the transaction of the act itself; the table refuses any change of rows. */
-export async function appendAudit(db: Queryable, row: Omit<AuditRow, 'seq' | 'at'>): Promise<void> {
+export async function appendAudit(db: Queryable, row: AuditRow): Promise<void> {
   await db.query('insert into audit (actor, action, object) values ($1, $2, $3::jsonb)', [
     row.actor,
     row.action,
     JSON.stringify(row.object),
   ]);
-}
-
-/** Newest first. */
-export function listAudit(db: Queryable, limit = 100): Promise<readonly AuditRow[]> {
-  return db.query<AuditRow>(
-    'select seq::integer as seq, at, actor, action, object from audit order by seq desc limit $1',
-    [limit],
-  );
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
-import { createVolume, type Volume } from './volume.ts';
+import type { Volume } from './volume.ts';
 
 /** Which percentiles (0..100) of the image content become 0 and 1. */
 export interface IntensityRule {
@@ -47,17 +47,6 @@ export function findIntensityWindow(volume: Volume, rule: IntensityRule): Intens
 export function applyWindow(x: number, window: IntensityWindow): number {
   const y = (x - window.low) / (window.high - window.low);
   return y > 0 ? Math.min(1, y) : 0;
-}
-
-/**
- * The volume as float32 in [0, 1] by {@link findIntensityWindow}; padding becomes 0. Throws `series-no-contrast`.
- */
-export function normalise(volume: Volume, rule: IntensityRule): Volume & { readonly data: Float32Array } {
-  const window = findIntensityWindow(volume, rule);
-  const { data, padding } = volume;
-  const scaled = new Float32Array(data.length);
-  for (let n = 0; n < data.length; n++) if (padding?.[n] !== 1) scaled[n] = applyWindow(data[n]!, window);
-  return createVolume(scaled, volume.geometry, padding);
 }
 
 /** Lowest and highest finite value that is not padding; +Infinity and -Infinity when there is none. */
