@@ -113,7 +113,7 @@ describe('killed and cancelled children', { skip }, () => {
     assert.ok(['queued', 'running'].includes((await job(jobId)).state), 'over before it could be killed');
     const round = await client.roundEnd(roundId);
     assert.equal(round.state, 'done', JSON.stringify(round.error));
-    assert.equal((await job(jobId)).state, 'done');
+    assert.equal((await client.end(jobId)).state, 'done');
 
     const plan = roundPlanSchema.parse((await readRound(server.database, roundId))?.plan);
     const model = await readVersion(join(world.seeds, tinyName, '1'), 'seed');
