@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import dcmjs from 'dcmjs';
+import { makeModel } from '../fixtures/make-model.ts';
+import { makeSeries, writeSeries } from '../fixtures/make-series.ts';
+import { ballVolume } from '../unit/student/phantom.ts';
+import { axialDirection, centredGrid } from '../unit/volume/grids.ts';
 
 const bin = fileURLToPath(new URL('../../server/bin/uncol.mjs', import.meta.url));
 
@@ -31,4 +36,44 @@ describe('command line as a process', () => {
     assert.equal(rounds.status, 0, rounds.stderr);
     assert.deepEqual(JSON.parse(rounds.stdout), { rounds: [] });
   });
+
+  it('segment writes a SEG and says with --json what is in it', async () => {
+    const { weights } = await makeModel(join(home, 'models'), { name: 'test-mr', version: 3 });
+    const { volume } = ballVolume(centredGrid([40, 44, 10], [2, 2.5, 3], axialDirection), [0, 0, 0], 12);
+    const series = makeSeries(volume);
+    const folder = await writeSeries(series.files);
+    const out = join(home, 'made', 'ball.seg.dcm');
+    const { status, stdout, stderr } = run('segment', folder, '--json', '--out', out, '--model', 'test-mr@3');
+    rmSync(folder, { recursive: true });
+    assert.equal(status, 0, stderr);
+    const { segments, uncertainty, timingsMs, ...rest } = JSON.parse(stdout);
+    assert.deepEqual(rest, {
+      model: { name: 'test-mr', version: 3, sha256: weights.sha256 },
+      series: series.seriesInstanceUid,
+    });
+    assert.deepEqual(Object.keys(segments[0]), ['number', 'label', 'voxels', 'ml']);
+    const [{ number, label, voxels, ml }, ...others] = segments;
+    assert.deepEqual([number, label, others], [1, 'Brain', []]);
+    assert.ok(Number.isInteger(voxels) && voxels > 0 && voxels <= 40 * 44 * 10);
+    assert.ok(Math.abs(ml - (voxels * 2 * 2.5 * 3) / 1000) < 1e-9);
+    assert.ok(uncertainty >= 0 && uncertainty <= 1);
+    for (const stage of ['read', 'segment']) assert.ok(timingsMs[stage] >= 0, stage);
+
+    const { DicomMessage, DicomMetaDictionary } = dcmjs.data;
+    const seg = DicomMetaDictionary.naturalizeDataset(
+      DicomMessage.readFile(new Uint8Array(readFileSync(out)).buffer).dict,
+    );
+    assert.equal(seg['SOPClassUID'], '1.2.840.10008.5.1.4.1.1.66.4');
+    assert.equal(seg['StudyInstanceUID'], series.studyInstanceUid);
+    const [referenced] = seg['ReferencedSeriesSequence'] as { SeriesInstanceUID: string }[];
+    assert.equal(referenced?.SeriesInstanceUID, series.seriesInstanceUid);
+    assert.deepEqual([seg['Rows'], seg['Columns']], [44, 40]);
+    const [pixels] = seg['PixelData'] as ArrayBuffer[];
+    const bits = [...new Uint8Array(pixels ?? assert.fail())].reduce((sum, byte) => sum + popCount(byte), 0);
+    assert.equal(bits, voxels, 'as many voxels as the answer says');
+  });
 });
+
+function popCount(byte: number): number {
+  return byte.toString(2).replaceAll('0', '').length;
+}
