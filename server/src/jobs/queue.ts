@@ -3,7 +3,7 @@ import { type JobWithMetadata, PgBoss, type SendOptions } from 'pg-boss';
 import { AppError, type ErrorRecord } from '../errors/app-error.ts';
 import type { Database, Queryable, SqlValue } from '../store/database.ts';
 import { insertJob, type JobKind, type JobRow, listOpenJobs, readJob, updateJob } from '../store/job-progress.ts';
-import type { Log } from '../telemetry/log.ts';
+import { faultOf, type Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { attempt, type JobHandler } from './attempt.ts';
 import { followJobs } from './feed.ts';
@@ -70,7 +70,7 @@ export async function createJobQueue(
     instanceName: 'uncol',
   });
   // Faults of its own loops repeat by themselves; without a listener one would end the process.
-  boss.on('error', (error) => log.warn('Job queue fault', { code: String((error as { code?: string }).code ?? '') }));
+  boss.on('error', (error) => log.warn('Job queue fault', { code: faultOf(error) }));
   await boss.start();
   await createQueues(boss);
   if (isAlone) await takeBack(boss, database);

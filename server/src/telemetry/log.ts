@@ -93,6 +93,18 @@ export function stackOf(error: unknown): string {
   return [error.name, ...positions.slice(0, 12).map((line) => line.trim())].join(' | ');
 }
 
+/** Class name and first word of the code of a thrown value, or of a copy of one: `Error ECONNREFUSED`. No foreign text. */
+export function faultOf(error: unknown): string {
+  const { name, code, stack } = (error ?? {}) as { name?: unknown; code?: unknown; stack?: unknown };
+  // A copy lacks what came from the prototype; the stack of an error begins with its name.
+  const shownName = firstWord(name) || firstWord(stack) || typeof error;
+  return `${shownName} ${firstWord(code)}`.trimEnd();
+}
+
+function firstWord(text: unknown): string {
+  return /^[\w-]{1,40}(?![\w-])/.exec(typeof text === 'string' ? text : '')?.[0] ?? '';
+}
+
 function wrap(base: pino.Logger, bound: LogFields, key: Uint8Array): Log {
   // Bindings of a pino child would pass by `formatters.log`, so fields are merged here.
   const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) =>

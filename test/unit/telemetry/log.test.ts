@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { createLog, type LogFields, stackOf } from '../../../server/src/telemetry/log.ts';
+import { createLog, faultOf, type LogFields, stackOf } from '../../../server/src/telemetry/log.ts';
 
 const canary = 'CANARY^PATIENT';
 
@@ -57,5 +57,14 @@ describe('log', () => {
     const shown = stackOf(new TypeError(`cannot read ${canary}\n of two lines`));
     assert.match(shown, /^TypeError \| at .*log\.test\.ts/);
     assert.doesNotMatch(shown, /CANARY|two lines/);
+  });
+
+  it('names a fault by its class and code, also when a library hands on a copy of it', () => {
+    const refused = Object.assign(new Error(`${canary} refused`), { code: `ECONNREFUSED ${canary}` });
+    assert.equal(faultOf(refused), 'Error ECONNREFUSED');
+    assert.equal(faultOf({ ...refused, message: refused.message, stack: refused.stack }), 'Error ECONNREFUSED');
+    assert.equal(faultOf(new RangeError(canary)), 'RangeError');
+    for (const odd of [undefined, null, canary]) assert.doesNotMatch(faultOf(odd), /CANARY/);
+    assert.notEqual(faultOf(undefined), '');
   });
 });
