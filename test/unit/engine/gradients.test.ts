@@ -118,6 +118,24 @@ const cases: readonly Case[] = [
     ],
     apply: (ops, x, w) => ops.conv(x!, w!),
   },
+  {
+    name: 'conv 3x3 to more channels than positions',
+    shapes: [[3, 9, 2, 4], [10, 9, 3, 3], [10]],
+    apply: (ops, x, w, b) => ops.conv(x!, w!, b!),
+  },
+  {
+    name: 'conv 5x3 to more channels than positions',
+    shapes: [
+      [2, 7, 3, 2],
+      [8, 7, 5, 3],
+    ],
+    apply: (ops, x, w) => ops.conv(x!, w!),
+  },
+  {
+    name: 'conv 3x3x3 to more channels than positions',
+    shapes: [[2, 9, 2, 2, 2], [9, 9, 3, 3, 3], [9]],
+    apply: (ops, x, w, b) => ops.conv(x!, w!, b!),
+  },
   { name: 'conv 1x1', shapes: [[2, 3, 6, 5], [4, 3, 1, 1], [4]], apply: (ops, x, w, b) => ops.conv(x!, w!, b!) },
   {
     name: 'conv 5x3',

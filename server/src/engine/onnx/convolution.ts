@@ -3,7 +3,7 @@ import { reshaped, type Writing } from './gradients.ts';
 import { asValue, sizeOf, type Value } from './graph.ts';
 import { pointwiseOps } from './pointwise.ts';
 import { product, productOps } from './products.ts';
-import { concatenated, padded, reduced, shapingOps, transposed } from './shaping.ts';
+import { concatenated, padded, reduced, shapingOps, sliced, transposed } from './shaping.ts';
 
 /** Convolutions, strided and transposed ones. */
 export function convolutionOps(writing: Writing): Pick<Ops, 'conv' | 'convDown' | 'convUp'> {
@@ -48,10 +48,27 @@ function requireFit(
   }
 }
 
-function convNode({ graph }: Writing, inputs: readonly Value[], shape: Shape): Value {
-  const window = inputs[1]!.shape.slice(2);
+function convNode(writing: Writing, inputs: readonly Value[], shape: Shape): Value {
+  const { graph, training } = writing;
+  const [x, ...rest] = inputs as [Value, ...Value[]];
+  const window = rest[0]!.shape.slice(2);
   const halo = window.map((size) => (size - 1) / 2);
-  return graph.emit('Conv', inputs, shape, { kernel_shape: { ints: window }, pads: { ints: [...halo, ...halo] } });
+  const attributes = { kernel_shape: { ints: window }, pads: { ints: [...halo, ...halo] } };
+  const [batch, outputs, ...space] = shape as [number, number, ...number[]];
+  const positions = sizeOf(space);
+  // The runtime uses one thread where an image has fewer positions than the result channels.
+  if (!training || batch === 1 || outputs <= positions || outputs > batch * positions) {
+    return graph.emit('Conv', inputs, shape, attributes);
+  }
+  // So the images become one, below each other, with as many rows of zeros between them as a kernel reaches.
+  const swap = [1, 0, ...space.map((_, axis) => axis + 2)];
+  const zeros = shape.map(() => 0);
+  const parted = padded(graph, transposed(graph, x, swap), zeros, zeros.with(2, halo[0]!));
+  const [rows, ...others] = parted.shape.slice(2) as [number, ...number[]];
+  const column = reshaped(graph, parted, [1, x.shape[1]!, batch * rows, ...others]);
+  const answer = graph.emit('Conv', [column, ...rest], [1, outputs, batch * rows, ...others], attributes);
+  const cut = sliced(graph, reshaped(graph, answer, [outputs, batch, rows, ...others]), 2, 0, space[0]!);
+  return transposed(graph, cut, swap);
 }
 
 /** [O,I,k...] to [I,O,k...], every k axis reversed: the kernel that carries a gradient back to the input. */
