@@ -77,7 +77,7 @@ const round = {
   ...{ verdict: null, error: null, startedAt: null, finishedAt: null },
 };
 
-test('a verdict says in one sentence which version serves', () => {
+test('a verdict says in one sentence what becomes of the new version', () => {
   const verdict = {
     ...{ reason: '', inServiceDice: 0, candidateDice: 0, epsilon: 0, cases: [] },
     chosen: { source: 'student' as const, step: 1 },
@@ -86,7 +86,7 @@ test('a verdict says in one sentence which version serves', () => {
     describeVerdict({ ...round, toVersion }, { ...verdict, outcome });
   assert.equal(say('promoted', 2), 'Version 2 is in service.');
   assert.equal(say('refused', null), 'The new version was refused. Version 1 stays in service.');
-  assert.match(say('waiting', 2), /Version 2 passed and waits .* Version 1 is in service/);
+  assert.match(say('waiting', 2), /^Version 2 passed and waits for an administrator; until then/);
 });
 
 test('a round is active until it has a verdict or has failed', () => {
