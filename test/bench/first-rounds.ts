@@ -87,7 +87,7 @@ export async function runSeed(seed: number, { baseSteps, roundSteps }: Settings,
     signal: new AbortController().signal,
   });
   const roundSeconds = (performance.now() - started) / 1000;
-  const verdict = judge(outcome.cases, card.gate.epsilon, outcome.chosen.source === 'in-service');
+  const verdict = judge({ ...outcome, isInService: outcome.chosen.source === 'in-service' }, card.gate.epsilon);
   const others = otherSlices(corrected, approved, card.input);
   const dice = await measureAll(engine, [inService, weights], others, baseSubjects(colin, card));
   return {

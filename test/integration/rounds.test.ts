@@ -129,6 +129,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
           chosen: { source: 'student', step: plan.steps } as const,
           cases,
           corrected: { before: 0.8, after: 0.9 },
+          newCorrections: 0.8,
           slices: { labelled: 1, replay: 1, unlabelled: 0 },
           means: {},
           passedOver: {},

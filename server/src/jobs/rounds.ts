@@ -35,7 +35,7 @@ export interface RoundVerdict {
   readonly chosen: TrainResult['outcome']['chosen'];
   readonly cases: TrainResult['outcome']['cases'];
   /** Dice on the corrected slices before and after, means of loss terms and trust rates: evidence for later questions. */
-  readonly evidence: Pick<TrainResult['outcome'], 'corrected' | 'means' | 'passedOver'>;
+  readonly evidence: Pick<TrainResult['outcome'], 'corrected' | 'newCorrections' | 'means' | 'passedOver'>;
 }
 
 export interface RoundParts extends Omit<Planning, 'card' | 'settings'> {
@@ -175,7 +175,7 @@ async function conclude(
   parts: RoundParts,
 ): Promise<void> {
   const { epsilon } = inService.card.gate;
-  const judged = judge(outcome.cases, epsilon, outcome.chosen.source === 'in-service');
+  const judged = judge({ ...outcome, isInService: outcome.chosen.source === 'in-service' }, epsilon);
   const planned: RoundVerdict = {
     outcome: !judged.passed ? 'refused' : parts.settings.promotion === 'auto' ? 'promoted' : 'waiting',
     reason: judged.reason,
@@ -184,7 +184,12 @@ async function conclude(
     epsilon,
     chosen: outcome.chosen,
     cases: outcome.cases,
-    evidence: { corrected: outcome.corrected, means: outcome.means, passedOver: outcome.passedOver },
+    evidence: {
+      corrected: outcome.corrected,
+      newCorrections: outcome.newCorrections,
+      means: outcome.means,
+      passedOver: outcome.passedOver,
+    },
   };
   const version = judged.passed
     ? await createCandidate(plan, inService, planned, { outcome, tableHash, weightsPath }, parts)

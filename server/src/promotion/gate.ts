@@ -13,15 +13,28 @@ export interface GateVerdict {
   readonly reason: string;
 }
 
+/** What a verdict is made of. */
+export interface GateEvidence {
+  readonly cases: readonly GateCase[];
+  /** Dice of the candidate on the slices of the corrections that are new in this round; null when none holds anything. */
+  readonly newCorrections: number | null;
+  /** Whether the candidate is the version in service itself: step 0 was best. */
+  readonly isInService: boolean;
+}
+
 /** Smallest base set on which a verdict means anything. */
 export const leastGateCases = 10;
 
+/** A candidate must agree with the new corrections at least half as well as with the base subjects. */
+export const leastAgreement = 0.5;
+
 /**
- * Whether a candidate may serve: its mean Dice over the base set must not lie more than `epsilon` below that of the
- * version in service. A candidate that is the version in service itself (step 0 was best) has nothing to offer and is
- * refused. Anything that is not a number refuses.
+ * Whether a candidate may serve. Its mean Dice over the base set must not lie more than `epsilon` below that of the
+ * version in service; and it must agree with the corrections it has just learnt from: masks that nothing else bears out
+ * (mirrored, inverted, of another patient) cannot be learnt beside replay, and a person must look at them. A candidate
+ * that is the version in service itself has nothing to offer. Anything that is not a number refuses.
  */
-export function judge(cases: readonly GateCase[], epsilon: number, isInService: boolean): GateVerdict {
+export function judge({ cases, newCorrections, isInService }: GateEvidence, epsilon: number): GateVerdict {
   const inServiceDice = mean(cases.map((row) => row.inService));
   const candidateDice = mean(cases.map((row) => row.candidate));
   const verdict = (passed: boolean, reason: string) => ({ passed, inServiceDice, candidateDice, reason });
@@ -36,6 +49,12 @@ export function judge(cases: readonly GateCase[], epsilon: number, isInService: 
   const floor = inServiceDice - epsilon;
   if (candidateDice < floor) {
     return verdict(false, `Worse than allowed: ${figures}; the floor is ${floor.toFixed(3)}.`);
+  }
+  if (newCorrections !== null && !(newCorrections >= leastAgreement * candidateDice)) {
+    return verdict(
+      false,
+      `The new corrections contradict everything else it learnt from: Dice ${newCorrections.toFixed(3)} with them, ${candidateDice.toFixed(3)} with the subjects that never train. Please look at these corrections.`,
+    );
   }
   return verdict(true, `Passed: ${figures}; the floor is ${floor.toFixed(3)}.`);
 }

@@ -30,6 +30,8 @@ export interface RoundSources {
 export interface RoundData {
   /** Vouched for by readers. */
   readonly corrected: readonly LabelledSlice[];
+  /** Of these, the slices of corrections that no round has learnt from before. */
+  readonly fresh: readonly LabelledSlice[];
   /** Of the training set the first version was made of. */
   readonly replay: readonly LabelledSlice[];
   readonly unlabelled: readonly Float32Array[];
@@ -63,6 +65,7 @@ export async function gatherRound(
   onPart: (part: string, share: number) => void,
 ): Promise<RoundData> {
   const corrected: LabelledSlice[] = [];
+  const fresh: LabelledSlice[] = [];
   /** Slices of corrected series that nobody vouched for. */
   const open: OpenSeries[] = [];
   const passedOver: Record<string, number> = {};
@@ -74,6 +77,7 @@ export async function gatherRound(
       return { labelled: [], images: [] };
     });
     corrected.push(...labelled);
+    if (correction.isNew) fresh.push(...labelled);
     if (images.length > 0) open.push({ seriesInstanceUid: correction.seriesInstanceUid, images });
   }
   if (corrected.length === 0) {
@@ -99,7 +103,7 @@ export async function gatherRound(
     await draw({ seriesInstanceUid: ref.seriesInstanceUid, images });
   }
   onPart('replay', 0);
-  return { corrected, replay: replaySlices(plan, sources), unlabelled, base: baseSubjects(sources), passedOver };
+  return { corrected, fresh, replay: replaySlices(plan, sources), unlabelled, base: baseSubjects(sources), passedOver };
 }
 
 /** Faults of one corrected series or its labels, which would come again in every later round. */

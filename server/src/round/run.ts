@@ -29,6 +29,8 @@ export interface RoundOutcome {
   readonly cases: readonly { readonly subject: string; readonly inService: number; readonly candidate: number }[];
   /** Dice on the corrected slices, before and after. */
   readonly corrected: { readonly before: number; readonly after: number };
+  /** Dice of the chosen weights on the slices of new corrections; null when none of them holds anything. */
+  readonly newCorrections: number | null;
   readonly slices: { readonly labelled: number; readonly replay: number; readonly unlabelled: number };
   /** Means over the steps: loss terms and trust rates. */
   readonly means: Readonly<Record<string, number>>;
@@ -153,7 +155,8 @@ async function trainRound(running: Running) {
       }
       await saveCheckpoint(file, tableHash, { workSha256, state, best, extra });
     }
-    return { outcome: outcomeOf(plan, data, extra), weights: best, tableHash };
+    const newCorrections = data.fresh.some(hasForeground) ? await measure.dice(best, data.fresh) : null;
+    return { outcome: outcomeOf(plan, data, extra, newCorrections), weights: best, tableHash };
   } finally {
     await stage.dispose();
   }
@@ -209,7 +212,8 @@ function isEvaluated(step: number, steps: number): boolean {
   return step === steps || step % Math.ceil(steps / roundSettings.evaluations) === 0;
 }
 
-function outcomeOf(plan: RoundPlan, data: RoundData, { start, best, chosen, sums }: Extra): RoundOutcome {
+function outcomeOf(plan: RoundPlan, data: RoundData, extra: Extra, newCorrections: number | null): RoundOutcome {
+  const { start, best, chosen, sums } = extra;
   const name = (subject: Subject) => `base-${subject.seed}`;
   return {
     chosen,
@@ -219,6 +223,7 @@ function outcomeOf(plan: RoundPlan, data: RoundData, { start, best, chosen, sums
       candidate: best.base[i] ?? Number.NaN,
     })),
     corrected: { before: start.corrected, after: best.corrected },
+    newCorrections,
     slices: { labelled: data.corrected.length, replay: data.replay.length, unlabelled: data.unlabelled.length },
     means: Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, sum / plan.steps])),
     passedOver: data.passedOver,
