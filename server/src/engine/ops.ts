@@ -6,7 +6,7 @@ export interface Tensor {
   readonly shape: Shape;
 }
 
-/** `cpu` and `gpu` differ only in the operators used for the same formula (engines.md: forms). */
+/** `cpu` and `gpu` differ only in the operators used for the same formula. */
 export type DeviceFamily = 'cpu' | 'gpu';
 
 /**
@@ -110,7 +110,7 @@ export interface LossProgram {
   ): { readonly loss: Tensor; readonly terms: Tensors; readonly outputs?: Tensors };
 }
 
-/** Where each parameter lies in the canonical flat float32 vector (engines.md 1.3). */
+/** Where each parameter lies in the canonical flat float32 vector. */
 export interface ParameterRow {
   readonly name: string;
   readonly shape: Shape;

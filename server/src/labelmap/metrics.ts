@@ -28,7 +28,7 @@ export function countOverlap(a: ArrayLike<number>, b: ArrayLike<number>, value: 
   return { a: inA, b: inB, both };
 }
 
-/** Dice of two counts. Rule for absence (cases.md S14): both empty is 1 (agreed), one empty is 0 (false alarm or miss). */
+/** Dice of two counts. Rule for absence: both empty is 1 (agreed), one empty is 0 (false alarm or miss). */
 export function diceOf(overlap: Overlap): number {
   const sum = overlap.a + overlap.b;
   return sum === 0 ? 1 : (2 * overlap.both) / sum;

@@ -26,7 +26,7 @@ export function readComponentSize(bytes: Uint8Array): ComponentSize | undefined 
 
 /**
  * True when the frame ends with the end marker FFD9 that JPEG, JPEG-LS and JPEG 2000 share; pad bytes may follow. A
- * frame without it was cut, and the codecs would decode it silently (measured: pacs.md 7).
+ * frame without it was cut, and the codecs would decode it silently.
  */
 export function hasEndMarker(bytes: Uint8Array): boolean {
   let end = bytes.length;

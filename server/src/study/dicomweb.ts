@@ -168,7 +168,7 @@ class DicomwebPacs implements Pacs {
 
   /**
    * All pages of a search, or those that give `atMost` records. It ends at an empty page, or at one that brings nothing
-   * new: a server that ignores the offset answers the same page for ever (cases.md S1).
+   * new: a server that ignores the offset answers the same page for ever.
    */
   async #searchAll<T>(
     params: Params,

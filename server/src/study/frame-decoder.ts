@@ -37,7 +37,7 @@ const startLimitMs = 60_000;
 
 /**
  * A decoder with at most `lanes` threads. A thread that fails or exceeds the time limit is ended and replaced, because
- * a damaged frame can make later good frames fail in the same codec memory (measured: pacs.md 3).
+ * a damaged frame can make later good frames fail in the same codec memory.
  */
 export function createFrameDecoder(
   options: { readonly lanes?: number; readonly timeLimitMs?: number } = {},

@@ -1,6 +1,6 @@
 import type { InstanceRecord, SeriesRecord, StudyRecord } from './dicom-json.ts';
 
-/** Matching is by UIDs and plain codes only: some servers do not decode percent-encoded query values (pacs.md O4). */
+/** Matching is by UIDs and plain codes only: some servers do not decode percent-encoded query values. */
 export interface StudyQuery {
   readonly studyInstanceUid?: string | undefined;
 }

@@ -92,7 +92,7 @@ async function readText(answer: PacsAnswer): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Nothing found arrives as 204, as `[]`, or as 200 with an empty body of any type (cases.md S1). */
+/** Nothing found arrives as 204, as `[]`, or as 200 with an empty body of any type. */
 function parseJson(text: string, answer: PacsAnswer): unknown {
   if (text.trim() === '') return [];
   try {

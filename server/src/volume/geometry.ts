@@ -125,7 +125,7 @@ export function planeGrid(g: Geometry, plane: Plane, spacingMm: Vec3): Geometry 
   const count = (axis: 0 | 1 | 2): number => {
     const along = corners.map((corner) => dot(corner, direction[axis]));
     const voxels = (Math.max(...along) - Math.min(...along)) / spacingMm[axis];
-    // A tenth of a voxel of orientation or spacing noise must not add a slice (cases.md S7).
+    // A tenth of a voxel of orientation or spacing noise must not add a slice.
     return Math.max(1, Math.ceil(voxels - 0.1));
   };
   const size: Vec3 = [count(0), count(1), count(2)];

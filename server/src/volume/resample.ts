@@ -25,7 +25,7 @@ export interface Resampled {
 /**
  * The volume on another grid: trilinear, float32. Along source axes where the target is coarser a box as wide as the
  * target's spacing is laid over the source first (no aliasing). Padding voxels are replaced by the lowest value inside
- * the scan before anything is mixed (cases.md S8). Between the outer voxel centres and the outer faces the edge value
+ * the scan before anything is mixed. Between the outer voxel centres and the outer faces the edge value
  * holds.
  */
 export function resample(volume: Volume, target: Geometry, options: ResampleOptions): Resampled {

@@ -2,7 +2,7 @@ import type { DeviceFamily } from '../ops.ts';
 
 /**
  * Which operators express a gradient on a device family. Same formulas, other nodes: what is fast on the CPU provider
- * is missing on WebGPU (engines.md 3b).
+ * is missing on WebGPU.
  */
 export interface Forms {
   /** com.microsoft FusedMatMul takes transposed operands without a copy; otherwise Transpose and MatMul. */
