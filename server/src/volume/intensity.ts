@@ -22,8 +22,9 @@ const SAMPLE_LIMIT = 1_000_000;
  * The values between which a volume's content lies.
  *
  * Percentiles are taken over voxels that are finite, not padding, not in a run of 8 or more equal values along a row,
- * and not the lowest value: so zero slices, air that was set to a constant, and padding without its tag  do not count. Where nothing else is left (a drawing without noise), lowest and highest value are taken. No
- * absolute number enters, so `a * x + b` (a > 0) gives the same window in its own units, also for a = 1e-8.
+ * and not the lowest value: so zero slices, air that was set to a constant, and padding without its tag do not count.
+ * Where nothing else is left (a drawing without noise), lowest and highest value are taken. No absolute number enters,
+ * so `a * x + b` (a > 0) gives the same window in its own units, also for a = 1e-8.
  *
  * Throws `series-no-contrast` when every voxel has the same value.
  */
