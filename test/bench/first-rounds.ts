@@ -119,7 +119,7 @@ async function recipeOf(seed: number, seeds: Recipe['labelled']['seeds'], steps:
       seed,
       labelled: { ...published.labelled, seeds },
       test: { seeds: { from: 20_100, to: 20_100 } },
-      stage1: { steps, batch: 8, learningRate: 2e-3, copyPasteShare: 1, validateEvery: 100 },
+      stage1: { ...published.stage1, steps, learningRate: 2e-3 },
       card: {
         ...published.card,
         input: { ...published.card.input, sizePx },
