@@ -15,7 +15,7 @@ let viewer: ViewerPage;
 
 before(async () => {
   if (chromium.skip) return;
-  product = await startProduct({ UNCOL_CORRECTIONS_PER_ROUND: '2', UNCOL_ROUND_STEPS: '40' });
+  product = await startProduct({ UNCOL_CORRECTIONS_PER_ROUND: '2', UNCOL_ROUND_STEPS: '80' });
   ({ browser, viewer } = await ViewerPage.launch(chromium.path, product.url));
 });
 
@@ -86,7 +86,7 @@ test('two corrections start a round whose better version serves the next mask', 
   await viewer.panel.getByTestId('until-round').getByText('1 more correction').waitFor();
   await viewer.keepPicture('08-one-correction');
   await correctLesion('lesion-10101', (truth) => truth);
-  await viewer.panel.getByText(/^\d+ of 40$/).waitFor({ timeout: roundLimitMs });
+  await viewer.panel.getByText(/^\d+ of 80$/).waitFor({ timeout: roundLimitMs });
   await viewer.keepPicture('09-round-running');
   assert.equal(await waitForVerdict(), 'promoted');
   await viewer.panel.getByText('Version 2 is in service.').waitFor();

@@ -25,8 +25,8 @@ export interface GateEvidence {
 /** Smallest base set on which a verdict means anything. */
 export const leastGateCases = 10;
 
-/** A candidate must agree with the new corrections at least half as well as with the base subjects. */
-export const leastAgreement = 0.5;
+/** Share of its Dice on the base subjects that a candidate must reach on the new corrections. */
+export const leastAgreement = 0.7;
 
 /**
  * Whether a candidate may serve. Its mean Dice over the base set must not lie more than `epsilon` below that of the
@@ -56,7 +56,8 @@ export function judge({ cases, newCorrections, isInService }: GateEvidence, epsi
       `The new corrections contradict everything else it learnt from: Dice ${newCorrections.toFixed(3)} with them, ${candidateDice.toFixed(3)} with the subjects that never train. Please look at these corrections.`,
     );
   }
-  return verdict(true, `Passed: ${figures}; the floor is ${floor.toFixed(3)}.`);
+  const agreement = newCorrections === null ? '' : ` Dice ${newCorrections.toFixed(3)} with the new corrections.`;
+  return verdict(true, `Passed: ${figures}; the floor is ${floor.toFixed(3)}.${agreement}`);
 }
 
 function mean(values: readonly number[]): number {
