@@ -42,9 +42,9 @@ build_root() {
   git clone --quiet --bare "$CHECKOUT" "$root/srv/uncol.git" || return 1
   chroot "$root" git config --system --add safe.directory '*'
   chroot "$root" useradd --create-home reader
-  if [ -f /root/.npmrc ]; then
-    cp /root/.npmrc "$root/root/.npmrc"
-    install -m 600 /root/.npmrc "$root/home/reader/.npmrc"
+  if [ -f "$HOME/.npmrc" ]; then
+    cp "$HOME/.npmrc" "$root/root/.npmrc"
+    install -m 600 "$HOME/.npmrc" "$root/home/reader/.npmrc"
     chroot "$root" chown reader:reader /home/reader/.npmrc
   fi
 }
