@@ -11,11 +11,16 @@ import { Collaboration, type CollaborationProgress } from '../uncol/step.ts';
 import { abstaining } from '../uncol/teachers/generalized.ts';
 import { augment } from './augment.ts';
 import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { type Choice, type Chosen, type Evaluation, isBetter } from './choice.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
 import { Measure } from './measure.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
 import { hasForeground, type Subject } from './subjects.ts';
+
+/** Which weights of a round are its candidate; `in-service`: none was better than the start. */
+export interface Choice {
+  readonly source: 'student' | 'specialized-teacher' | 'in-service';
+  readonly step: number;
+}
 
 /** What the gate is told. */
 export interface RoundOutcome {
@@ -48,14 +53,22 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-interface Extra extends Chosen {
+interface Evaluation {
+  readonly base: readonly number[];
+  readonly corrected: number;
+}
+
+interface Extra {
+  readonly start: Evaluation;
+  readonly best: Evaluation;
+  readonly chosen: Choice;
   readonly sums: Readonly<Record<string, number>>;
 }
 
 /**
  * One fine-tuning round (method: stage 2, warm start): student and specialized teacher start from the version in
- * service; half of the labelled slices are readers', half replay; the best evaluated weights, step 0 included (choice.ts),
- * become the candidate. Goes on from its checkpoint and then ends with the same bits.
+ * service; half of the labelled slices are readers', half replay; the best evaluated weights, step 0 included, become
+ * the candidate. Goes on from its checkpoint and then ends with the same bits.
  *
  * @param inService canonical float32 vector of the version in service.
  * @throws AppError `training-not-finite`, `job-cancelled`, or what reading the corrected series throws.
@@ -75,20 +88,7 @@ export async function runRound(
     const report = progressOf(plan, options.onProgress);
     const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
     const data = await gatherRound(plan, sources, find, report.gathering);
-    const { epsilon } = sources.card.gate;
-    return await trainRound({
-      plan,
-      data,
-      engine,
-      inService,
-      options,
-      measure,
-      config,
-      height,
-      width,
-      report,
-      epsilon,
-    });
+    return await trainRound({ plan, data, engine, inService, options, measure, config, height, width, report });
   } finally {
     await measure.dispose();
   }
@@ -105,12 +105,10 @@ interface Running {
   readonly height: number;
   readonly width: number;
   readonly report: ReturnType<typeof progressOf>;
-  /** Of the gate. */
-  readonly epsilon: number;
 }
 
 async function trainRound(running: Running) {
-  const { plan, data, engine, inService, options, measure, config, height, width, report, epsilon } = running;
+  const { plan, data, engine, inService, options, measure, config, height, width, report } = running;
   const settings = collaborationSettingsSchema.parse({
     totalSteps: plan.steps,
     learningRate: roundSettings.learningRate,
@@ -151,7 +149,7 @@ async function trainRound(running: Running) {
         // Served weights are fp16, so that is what is measured.
         const rounded = fromHalf(toHalf(weights));
         const evaluation = await evaluate(measure, rounded, data);
-        if (!isBetter(evaluation, extra, epsilon)) continue;
+        if (scoreOf(evaluation) <= scoreOf(extra.best)) continue;
         extra = { ...extra, best: evaluation, chosen: { source, step } };
         best = rounded;
       }
@@ -204,6 +202,12 @@ async function evaluate(measure: Measure, weights: Float32Array, data: RoundData
   return { base, corrected: data.corrected.length > 0 ? await measure.dice(weights, data.corrected) : 0 };
 }
 
+/** The old domain and the reader's own slices count alike; what is not a number never wins. */
+function scoreOf({ base, corrected }: Evaluation): number {
+  const score = (mean(base) + corrected) / 2;
+  return Number.isFinite(score) ? score : Number.NEGATIVE_INFINITY;
+}
+
 function isEvaluated(step: number, steps: number): boolean {
   return step === steps || step % Math.ceil(steps / roundSettings.evaluations) === 0;
 }
@@ -239,6 +243,10 @@ function addFigures(
   done: CollaborationProgress,
 ): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(figuresOf(done)).map(([key, value]) => [key, (sums[key] ?? 0) + value]));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Gathering takes the first 15 percent, training with its evaluations the rest. */
