@@ -1,14 +1,11 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { encodeEnvelope } from '../../server/src/labelmap/envelope.ts';
-import type { Card } from '../../server/src/registry/card.ts';
 import type { RoundSources } from '../../server/src/round/gather.ts';
 import { type RoundPlan, roundPlanSchema } from '../../server/src/round/plan.ts';
 import type { Colin27 } from '../../server/src/sample/colin27.ts';
 import { generateSubject } from '../../server/src/sample/generator.ts';
-import { labelSlices, prepareSlices } from '../../server/src/student/prepare.ts';
 import type { SourceSeries } from '../../server/src/study/source-series.ts';
-import type { LabelledSlice } from '../../server/src/uncol/feed.ts';
 
 /** A generated subject of another scanner (domain G) as a series, with its truth. */
 export interface ShiftedSubject {
@@ -50,19 +47,6 @@ export function chooseApproved({ series, truth }: ShiftedSubject, count: number)
   );
   const chosen = Array.from({ length: count }, (_, i) => filled[Math.floor(((i + 0.5) * filled.length) / count)] ?? 0);
   return new Set(chosen);
-}
-
-/** The subject's slices on the network's grid, known only where the reader did not look. */
-export function otherSlices(
-  { series, truth }: ShiftedSubject,
-  approved: ReadonlySet<number>,
-  input: Card['input'],
-): readonly LabelledSlice[] {
-  const { geometry } = series.volume;
-  const others = new Set([...series.instances.keys()].filter((k) => !approved.has(k)));
-  const prepared = prepareSlices(series.volume, input);
-  const rows = labelSlices({ data: truth, geometry, segments: [] }, others, prepared);
-  return rows.map(({ label, known }, k) => ({ image: prepared.images[k] ?? new Float32Array(0), label, known }));
 }
 
 /** A round on one subject's approved slices, and what reads it: memory in place of PACS and blob folder. */

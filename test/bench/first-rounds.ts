@@ -7,17 +7,18 @@ import { availableThreads } from '../../server/src/engine/threads.ts';
 import { fromHalf } from '../../server/src/engine/vectors.ts';
 import { judge } from '../../server/src/promotion/gate.ts';
 import type { Card } from '../../server/src/registry/card.ts';
-import { Measure } from '../../server/src/round/measure.ts';
 import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
 import { runRound } from '../../server/src/round/run.ts';
-import { prepareSubject, type Subject } from '../../server/src/round/subjects.ts';
 import { train } from '../../server/src/round/train.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
+import { generateSubject } from '../../server/src/sample/generator.ts';
+import { drawAcquisition } from '../../server/src/sample/slices.ts';
 import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
-import { chooseApproved, makeShifted, otherSlices, planFirstRound } from './first-rounds-subjects.ts';
+import { chooseApproved, makeShifted, planFirstRound } from './first-rounds-subjects.ts';
 import { pseudoGradientNorm } from './pseudo-gradient.ts';
 import { type Bench, numbersOf, type Row, table } from './record.ts';
+import { type Judged, servedDice } from './served-dice.ts';
 import { interval95, mean } from './statistics.ts';
 
 const config = studentConfig('lite', 2);
@@ -88,14 +89,17 @@ export async function runSeed(seed: number, { baseSteps, roundSteps }: Settings,
   });
   const roundSeconds = (performance.now() - started) / 1000;
   const verdict = judge({ ...outcome, isInService: outcome.chosen.source === 'in-service' }, card.gate.epsilon);
-  const others = otherSlices(corrected, approved, card.input);
-  const dice = await measureAll(engine, [inService, weights], others, baseSubjects(colin, card));
+  const { volume } = corrected.series;
+  const slices = new Set([...corrected.series.instances.keys()].filter((k) => !approved.has(k)));
+  const others = [{ volume, truth: corrected.truth, slices }];
+  const base = baseSubjects(colin, card);
+  const dice = (version: Float32Array, of: readonly Judged[]) => servedDice(engine, card, version, of);
   return {
     seed,
-    before: round(dice.others[0]),
-    after: round(dice.others[1]),
-    baseBefore: round(dice.base[0]),
-    baseAfter: round(dice.base[1]),
+    before: round(await dice(inService, others)),
+    after: round(await dice(weights, others)),
+    baseBefore: round(await dice(inService, base)),
+    baseAfter: round(await dice(weights, base)),
     verdict: verdict.passed ? 'promoted' : 'refused',
     chosen: `${outcome.chosen.source} ${outcome.chosen.step}`,
     trust: round(outcome.means['trustSpecialized']),
@@ -129,33 +133,13 @@ async function recipeOf(seed: number, seeds: Recipe['labelled']['seeds'], steps:
   );
 }
 
-let base: readonly Subject[] | undefined;
-
-/** Whole subjects of the base set, made once: the gate itself sees some slices of each. */
-function baseSubjects(colin: Colin27, { baseSet, input }: Card): readonly Subject[] {
-  base ??= baseSet.seeds.map((seed) => prepareSubject(colin, baseSet.task, 'sample', seed, input));
-  return base;
-}
-
-async function measureAll(
-  engine: Engine,
-  versions: readonly Float32Array[],
-  others: Subject['slices'],
-  subjects: readonly Subject[],
-) {
-  const measure = await Measure.create(engine, config, sizePx[1], sizePx[0]);
-  try {
-    const result = { others: [] as number[], base: [] as number[] };
-    for (const weights of versions) {
-      result.others.push(await measure.dice(weights, others));
-      const scores: number[] = [];
-      for (const { slices } of subjects) scores.push(await measure.dice(weights, slices));
-      result.base.push(mean(scores));
-    }
-    return result;
-  } finally {
-    await measure.dispose();
-  }
+/** Whole subjects of the base set; the gate itself sees some slices of each. */
+function baseSubjects(colin: Colin27, { baseSet }: Card): readonly Judged[] {
+  return baseSet.seeds.map((seed) => {
+    const subject = { seed, task: baseSet.task, variation: 'sample' } as const;
+    const { volume, truth } = generateSubject(colin, { ...subject, ...drawAcquisition(subject) });
+    return { volume, truth, slices: new Set(Array.from({ length: volume.geometry.size[2] }, (_, k) => k)) };
+  });
 }
 
 function report(rows: readonly Row[]): string {
@@ -182,7 +166,7 @@ function report(rows: readonly Row[]): string {
 export const firstRounds: Bench = {
   name: 'first-rounds',
   title: 'First round after one correction',
-  about: `Lite student (${sizePx.join(' x ')} pixels of 2 mm), lesion task, five seeds with subjects of their own. The first version is trained on two subjects (${settings.baseSteps} steps of \`uncol train\`); then one round of the server's own code, ${settings.roundSteps} steps: ${approvedSlices} approved slices of one subject of another scanner (gamma 2, twice the bias field, more noise), its other slices and four more such subjects unlabelled, the two training subjects replayed. \`before\` and \`after\`: Dice of the corrected subject on the slices that were not approved, network output as it is, under the first version and the round's candidate. \`baseBefore\`, \`baseAfter\`: mean Dice of the 12 whole subjects of the base set.`,
+  about: `Lite student (${sizePx.join(' x ')} pixels of 2 mm), lesion task, five seeds with subjects of their own. The first version is trained on two subjects (${settings.baseSteps} steps of \`uncol train\`); then one round of the server's own code, ${settings.roundSteps} steps: ${approvedSlices} approved slices of one subject of another scanner (gamma 2, twice the bias field, more noise), its other slices and four more such subjects unlabelled, the two training subjects replayed. \`before\` and \`after\`: Dice of the corrected subject on the slices that were not approved, under the first version and the round's candidate. \`baseBefore\`, \`baseAfter\`: mean Dice of the 12 whole subjects of the base set. All of the mask that a viewer would get (decided on the source grid, largest component).`,
   run,
   report,
 };

@@ -8,6 +8,7 @@ import { unpackDebian } from '../../server/src/setup/debian.ts';
 import { samplePackages } from '../../server/src/setup/prepare.ts';
 import { memoryMib } from './memory.ts';
 import { type Bench, numbersOf, type Row, table } from './record.ts';
+import { overlap } from './served-dice.ts';
 import { findSample, preparedHome, prepareHome } from './server.ts';
 import { readLabelmap, readRound, type ServerProcess, segment, startServer, submit } from './server-process.ts';
 import { shorten } from './spread.ts';
@@ -98,18 +99,6 @@ async function correctAndWait(
 async function truthReader(): Promise<(name: string) => Uint8Array> {
   const colin = await loadColin27(await unpackDebian(preparedHome, samplePackages, () => {}));
   return (name) => sampleTruth(colin, name).truth;
-}
-
-function overlap(labels: Uint8Array, truth: Uint8Array): number {
-  if (labels.length !== truth.length) throw new RangeError(`${labels.length} labels, ${truth.length} of truth`);
-  let both = 0;
-  let sum = 0;
-  for (let n = 0; n < labels.length; n++) {
-    const [found, wanted] = [labels[n] === 1, truth[n] === 1];
-    if (found && wanted) both += 1;
-    sum += Number(found) + Number(wanted);
-  }
-  return sum === 0 ? 1 : (2 * both) / sum;
 }
 
 function four(value: number): number {

@@ -1,0 +1,61 @@
+import type { Engine } from '../../server/src/engine/ops.ts';
+import type { Card } from '../../server/src/registry/card.ts';
+import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
+import { type Predict, segmentVolume } from '../../server/src/student/segment.ts';
+import type { Volume } from '../../server/src/volume/volume.ts';
+
+const batch = 8;
+
+/** A volume with its truth, `[slice, row, column]`, and the slices (k) that count. */
+export interface Judged {
+  readonly volume: Volume;
+  readonly truth: Uint8Array;
+  readonly slices: ReadonlySet<number>;
+}
+
+/** Mean Dice of the masks that weights would give a viewer: decided on the volume's own grid, by the card's rules. */
+export async function servedDice(
+  engine: Engine,
+  card: Card,
+  weights: Float32Array,
+  subjects: readonly Judged[],
+): Promise<number> {
+  const { architecture, input } = card;
+  const [width, height] = input.sizePx;
+  const config = studentConfig(architecture.variant, architecture.classes);
+  const predictor = await engine.predictor(inferenceProgram(config, batch, height, width));
+  const predict: Predict = async (images) => {
+    const { probabilities, entropy } = await predictor.run(weights, { image: images });
+    if (!probabilities || !entropy) throw new RangeError('the student gave no answer');
+    return { probabilities, entropy };
+  };
+  try {
+    let sum = 0;
+    for (const { volume, truth, slices } of subjects) {
+      const { labelmap } = await segmentVolume(volume, card, predict, { batch });
+      const pixels = volume.geometry.size[0] * volume.geometry.size[1];
+      sum += overlap(labelmap.data, truth, (voxel) => slices.has(Math.floor(voxel / pixels)));
+    }
+    return sum / subjects.length;
+  } finally {
+    await predictor.dispose();
+  }
+}
+
+/** Dice of everything labelled, where `counts` says so; 1 when both are empty there. */
+export function overlap(
+  labels: Uint8Array,
+  truth: Uint8Array,
+  counts: (voxel: number) => boolean = () => true,
+): number {
+  if (labels.length !== truth.length) throw new RangeError(`${labels.length} labels, ${truth.length} of truth`);
+  let both = 0;
+  let sum = 0;
+  for (let voxel = 0; voxel < labels.length; voxel++) {
+    if (!counts(voxel)) continue;
+    const [found, wanted] = [labels[voxel] !== 0, truth[voxel] !== 0];
+    if (found && wanted) both += 1;
+    sum += Number(found) + Number(wanted);
+  }
+  return sum === 0 ? 1 : (2 * both) / sum;
+}
