@@ -38,15 +38,22 @@ export function makeShifted(colin: Colin27, seed: number): ShiftedSubject {
   return { series, truth };
 }
 
-/** `count` slices spread evenly through the lesion, by k. */
-export function chooseApproved({ series, truth }: ShiftedSubject, count: number): ReadonlySet<number> {
+/** What a reader may have looked at, by k: slices spread evenly through the lesion, and through the rest of the head. */
+export function chooseApproved(
+  { series, truth }: ShiftedSubject,
+  counts: { readonly lesion: number; readonly rest: number },
+): ReadonlySet<number> {
   const [columns, rows, slices] = series.volume.geometry.size;
   const pixels = columns * rows;
-  const filled = Array.from({ length: slices }, (_, k) => k).filter((k) =>
-    truth.subarray(k * pixels, (k + 1) * pixels).includes(1),
-  );
-  const chosen = Array.from({ length: count }, (_, i) => filled[Math.floor(((i + 0.5) * filled.length) / count)] ?? 0);
-  return new Set(chosen);
+  const all = Array.from({ length: slices }, (_, k) => k);
+  const holdsLesion = (k: number) => truth.subarray(k * pixels, (k + 1) * pixels).includes(1);
+  const filled = all.filter(holdsLesion);
+  const empty = all.filter((k) => !holdsLesion(k));
+  return new Set([...evenly(filled, counts.lesion), ...evenly(empty, counts.rest)]);
+}
+
+function evenly(items: readonly number[], count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / count)] ?? 0);
 }
 
 /** A round on one subject's approved slices, and what reads it: memory in place of PACS and blob folder. */
