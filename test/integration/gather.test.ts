@@ -22,7 +22,7 @@ async function planRound() {
   const recipe = { ...published, card: { ...published.card, baseSet: { task: 'lesion' as const, seeds: [30_050] } } };
   const corrected = makeShifted(colin, 20_900);
   const other = makeShifted(colin, 20_901);
-  const approved = chooseApproved(corrected, 5);
+  const approved = chooseApproved(corrected, { lesion: 5, rest: 0 });
   const { plan, ...memory } = planFirstRound(7, 1, corrected, approved, [other]);
   const weights = { file: '', sha256: '', tableHash: '' };
   const card = { ...recipe.card, weights, parent: null, notes: [], engine: '' };
