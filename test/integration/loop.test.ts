@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ModelList, Pool, Round, Verdict } from '../../server/src/http/contract.ts';
-import { correctionHead, inference, receipt, round as roundSchema } from '../../server/src/http/contract.ts';
+import {
+  candidate as candidateSchema,
+  correctionHead,
+  inference,
+  receipt,
+  round as roundSchema,
+} from '../../server/src/http/contract.ts';
 import { readRound } from '../../server/src/store/rounds.ts';
 import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
@@ -142,6 +148,12 @@ describe('the loop', { skip }, () => {
     assert.ok(ended.labelledSlices > 0 && ended.replaySlices > 0 && ended.unlabelledSlices === 12);
     const served = await inService();
     assert.deepEqual([served?.name, served?.version, served?.parent], [tinyName, 2, 1]);
+    const made = candidateSchema.parse((await client.get(`/v1/candidates/${roundId}`)).body);
+    assert.deepEqual([made.model, made.parent, made.version, made.inService], [tinyName, 1, 2, true]);
+    assert.deepEqual(made.verdict, verdict);
+    assert.ok(made.evidence.corrected.after > 0 && (made.evidence.means['trustSpecialized'] ?? 0) > 0);
+    const unknown = await client.get<{ code: string }>('/v1/candidates/00000000-0000-4000-8000-000000000000');
+    assert.deepEqual([unknown.status, unknown.body.code], [404, 'candidate-not-found']);
     assert.ok(served?.notes.some((note) => note.includes(roundId)));
   });
 
@@ -207,6 +219,20 @@ describe('the loop', { skip }, () => {
     assert.deepEqual([back.status, back.body.version], [201, 1]);
     const again = await client.post<{ code: string }>('/v1/promotions', { name: tinyName, version: 1 });
     assert.deepEqual([again.status, again.body.code], [409, 'promotion-not-possible']);
+    // Taken back: first the person's own act, then the server's promotion; then nothing is left to take back.
+    const rolledBack = [];
+    for (let n = 0; n < 3; n++) {
+      const answer = await client.delete<{ version?: number; code?: string }>(
+        `/v1/promotions/latest?model=${tinyName}`,
+      );
+      rolledBack.push([answer.status, answer.body.version ?? answer.body.code]);
+    }
+    assert.deepEqual(rolledBack, [
+      [200, 2],
+      [200, 1],
+      [409, 'promotion-not-possible'],
+    ]);
+    assert.equal((await inService())?.version, 1);
     assert.ok(client.answers.length > 50);
     assert.ok(!client.answers.some((text) => text.includes(canary)));
     const log = await world.readLog();

@@ -86,12 +86,21 @@ export const errorTable = {
   'round-not-found': row(404, 'Round not found', 'List the rounds with `uncol rounds`.'),
   'round-running': row(409, 'A round is running for this model', 'Wait for its verdict.'),
   'round-no-corrections': row(409, 'Nothing to learn from', 'Submit a correction first.'),
+  'candidate-not-found': row(
+    404,
+    'Candidate not found',
+    'List the rounds with `uncol rounds`: a round that is done has one.',
+  ),
   'training-not-finite': row(
     500,
     'Training left the numbers',
     'The version in service stays; look at the corrections of the round.',
   ),
-  'promotion-not-possible': row(409, 'Cannot promote', 'Choose a candidate that exists and is not in service.'),
+  'promotion-not-possible': row(
+    409,
+    'Cannot promote',
+    'Look at `uncol models`: which versions there are, and which serves.',
+  ),
   'disk-full': row(507, 'Disk full', 'Free space below UNCOL_HOME.'),
 } as const satisfies Record<string, ErrorRow>;
 

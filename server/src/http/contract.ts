@@ -187,6 +187,29 @@ export const round = z
   })
   .meta({ id: 'Round' });
 
+/** What a round made: its id is the round's. */
+export const candidate = z
+  .object({
+    id,
+    model: modelName,
+    parent: z.int(),
+    /** Null when the gate refused it: no version was made. */
+    version: z.int().nullable(),
+    inService: z.boolean(),
+    verdict,
+    evidence: z.object({
+      /** Dice on all slices that readers vouched for. */
+      corrected: z.object({ before: z.number(), after: z.number() }),
+      /** Dice of the candidate on the corrections that are new; null when they hold nothing. */
+      newCorrections: z.number().nullable(),
+      /** Loss terms and trust rates, means over the steps. */
+      means: z.record(z.string(), z.number()),
+      /** Series that could not be used, how many by error code. */
+      passedOver: z.record(z.string(), z.int()),
+    }),
+  })
+  .meta({ id: 'Candidate' });
+
 /** Answer of `GET /v1/rounds`, newest first; `?model=` leaves one model's. */
 export const roundList = z.object({ rounds: z.array(round) }).meta({ id: 'RoundList' });
 /** Body of `POST /v1/rounds`: start now, without waiting for more corrections. */
@@ -205,6 +228,7 @@ export type Receipt = z.infer<typeof receipt>;
 export type Model = z.infer<typeof model>;
 export type ModelList = z.infer<typeof modelList>;
 export type Pool = z.infer<typeof pool>;
+export type Candidate = z.infer<typeof candidate>;
 export type Round = z.infer<typeof round>;
 export type RoundList = z.infer<typeof roundList>;
 export type StartRound = z.infer<typeof startRound>;

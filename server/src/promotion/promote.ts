@@ -1,7 +1,7 @@
 import { AppError } from '../errors/app-error.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Database, Queryable } from '../store/database.ts';
-import { insertModelVersion, moveAlias } from '../store/models.ts';
+import { holdAlias, insertModelVersion, insertPromotion, moveAlias, takeBackPromotion } from '../store/models.ts';
 
 /** A version made by a round, as it enters the registry. */
 export interface NewVersion {
@@ -12,17 +12,19 @@ export interface NewVersion {
   readonly roundId: string;
 }
 
-/** Puts a candidate in service: version row, alias and audit row, all in the caller's transaction. */
+/** Puts a candidate in service in place of its parent: version, alias, promotion and audit row, all in the caller's transaction. */
 export async function promote(tx: Queryable, candidate: NewVersion, actor: string): Promise<void> {
   const { name, version, parent, sha256, roundId } = candidate;
   await insertModelVersion(tx, candidate);
   await moveAlias(tx, name, version);
+  await insertPromotion(tx, { name, version, previous: parent, actor });
   await appendAudit(tx, { actor, action: 'model-promoted', object: { model: name, version, parent, sha256, roundId } });
 }
 
 /**
  * Puts a version that exists (back) in service.
  *
+ * @param model with the version in service, as it was read before.
  * @throws AppError `promotion-not-possible`: it serves already.
  */
 export async function serveVersion(
@@ -31,11 +33,34 @@ export async function serveVersion(
   actor: string,
 ): Promise<void> {
   const { name, version, inService } = model;
-  if (version === inService) {
-    throw new AppError('promotion-not-possible', `${name}@${version} is in service already.`, { name, version });
-  }
   await database.transaction(async (tx) => {
+    const previous = (await holdAlias(tx, name)) ?? inService;
+    if (version === previous) {
+      throw new AppError('promotion-not-possible', `${name}@${version} is in service already.`, { name, version });
+    }
     await moveAlias(tx, name, version);
-    await appendAudit(tx, { actor, action: 'model-promoted', object: { model: name, version, parent: inService } });
+    await insertPromotion(tx, { name, version, previous, actor });
+    await appendAudit(tx, { actor, action: 'model-promoted', object: { model: name, version, parent: previous } });
+  });
+}
+
+/**
+ * Takes back the latest promotion of a model that still stands: what served before it serves again. Called once more, it
+ * goes one promotion further back.
+ *
+ * @throws AppError `promotion-not-possible`: none stands.
+ */
+export async function rollBack(database: Database, name: string, actor: string): Promise<void> {
+  await database.transaction(async (tx) => {
+    const promotion = await takeBackPromotion(tx, name);
+    if (!promotion)
+      throw new AppError('promotion-not-possible', `No promotion of ${name} can be taken back.`, { name });
+    const { version, previous } = promotion;
+    await moveAlias(tx, name, previous);
+    await appendAudit(tx, {
+      actor,
+      action: 'model-rolled-back',
+      object: { model: name, version: previous, parent: version },
+    });
   });
 }

@@ -8,7 +8,8 @@ export type AuditAction =
   | 'correction-stored'
   | 'round-started'
   | 'verdict'
-  | 'model-promoted';
+  | 'model-promoted'
+  | 'model-rolled-back';
 
 /** An act as it is written down. */
 export interface AuditRow {

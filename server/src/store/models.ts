@@ -57,3 +57,34 @@ export async function moveAlias(db: Queryable, name: string, version: number): P
     [name, version],
   );
 }
+
+/** A version put in service, and the one that served before. */
+export interface PromotionRow {
+  readonly name: string;
+  readonly version: number;
+  readonly previous: number;
+  /** Subject of the token, or `server`. */
+  readonly actor: string;
+}
+
+/** Call it in the transaction that moves the alias. */
+export async function insertPromotion(tx: Queryable, row: PromotionRow): Promise<void> {
+  await tx.query('insert into promotion (name, version, previous, actor) values ($1, $2, $3, $4)', [
+    row.name,
+    row.version,
+    row.previous,
+    row.actor,
+  ]);
+}
+
+/** Marks the latest promotion of a model that still stands as taken back; undefined when none stands. */
+export async function takeBackPromotion(tx: Queryable, name: string): Promise<PromotionRow | undefined> {
+  await lockAlias(tx, name);
+  const [row] = await tx.query<PromotionRow>(
+    `update promotion set taken_back_at = now()
+     where seq = (select max(seq) from promotion where name = $1 and taken_back_at is null)
+     returning name, version, previous, actor`,
+    [name],
+  );
+  return row;
+}

@@ -3,12 +3,24 @@ import { AppError } from '../../errors/app-error.ts';
 import { errorTable } from '../../errors/table.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
 import { generalizedTeacherNow, openRound, type RoundVerdict } from '../../jobs/rounds.ts';
-import { serveVersion } from '../../promotion/promote.ts';
+import { rollBack, serveVersion } from '../../promotion/promote.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { countPool } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
 import { listRounds, type RoundRow, readRound } from '../../store/rounds.ts';
-import { id, model, modelName, pool, type Round, round, roundList, startPromotion, startRound } from '../contract.ts';
+import {
+  type Candidate,
+  candidate,
+  id,
+  model,
+  modelName,
+  pool,
+  type Round,
+  round,
+  roundList,
+  startPromotion,
+  startRound,
+} from '../contract.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { presentModel } from './models.ts';
 
@@ -90,6 +102,21 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
       },
     }),
     defineRoute({
+      method: 'get',
+      path: '/v1/candidates/{id}',
+      summary: "What a round made, with evidence and verdict; its id is the round's",
+      tag: 'rounds',
+      role: 'reader',
+      params: z.strictObject({ id }),
+      replies: { 200: candidate },
+      async handle({ params }) {
+        const row = await readRound(database, params.id);
+        if (!row?.verdict) throw new AppError('candidate-not-found', `There is no candidate ${params.id}.`);
+        const { card } = await registry.resolve(row.modelName);
+        return { status: 200, body: presentCandidate(row, row.verdict as RoundVerdict, card.version) };
+      },
+    }),
+    defineRoute({
       method: 'post',
       path: '/v1/promotions',
       summary: 'Put a version in service: a candidate that waits, or an earlier one again',
@@ -103,6 +130,20 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
         const current = await registry.resolve(name);
         await serveVersion(database, { name, version, inService: current.card.version }, caller.subject);
         return { status: 201, body: presentModel(await registry.resolve(name)) };
+      },
+    }),
+    defineRoute({
+      method: 'delete',
+      path: '/v1/promotions/latest',
+      summary: 'Take back the latest promotion of a model: what served before it serves again',
+      tag: 'rounds',
+      role: 'admin',
+      query: z.strictObject({ model: modelName }),
+      replies: { 200: model },
+      async handle({ query, caller }) {
+        await registry.resolve(query.model);
+        await rollBack(database, query.model, caller.subject);
+        return { status: 200, body: presentModel(await registry.resolve(query.model)) };
       },
     }),
   ];
@@ -132,6 +173,18 @@ export function presentRound(row: RoundRow): Round {
     error: row.error && { code: row.error.code, message: row.error.message, hint: errorTable[row.error.code].hint },
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,
+  };
+}
+
+function presentCandidate(row: RoundRow, verdict: RoundVerdict, inService: number): Candidate {
+  return {
+    id: row.id,
+    model: row.modelName,
+    parent: row.fromVersion,
+    version: row.toVersion,
+    inService: row.toVersion === inService,
+    verdict: presentVerdict(verdict),
+    evidence: verdict.evidence,
   };
 }
 
