@@ -26,7 +26,7 @@ export async function pseudoGradientNorm(
   const [width, height] = input.sizePx;
   const { pairs } = roundSettings;
   const settings = collaborationSettingsSchema.parse({ totalSteps: plan.steps, seed: plan.seed });
-  const measure = await Measure.create(engine, config, height, width);
+  const measure = await Measure.create(engine, sources.card);
   const teacher = await SpecializedTeacher.create(engine, config, { batch: 2 * pairs, height, width });
   try {
     const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);

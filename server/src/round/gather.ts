@@ -147,7 +147,7 @@ async function correctedSlices(
     random,
   );
   const most = roundSettings.slicesPerCorrection;
-  const taken = filled.slice(0, Math.max(Math.ceil(most * 0.75), most - empty.length));
+  const taken = filled.slice(0, Math.max(Math.ceil(most * roundSettings.foregroundShare), most - empty.length));
   return { labelled: [...taken, ...empty.slice(0, most - taken.length)], images };
 }
 
@@ -165,14 +165,13 @@ async function drawUnlabelled(
   seed: number,
 ): Promise<readonly Float32Array[]> {
   const random = Random.for(seed, 'unlabelled', seriesInstanceUid);
-  const isFound = await findForeground(images);
-  const order = shuffle(
-    images.map((image, k) => ({ image, found: isFound[k] ?? false })),
-    random,
-  );
+  // Enough to choose from, and a bound on what a long series costs.
+  const some = shuffle(images, random).slice(0, 4 * wanted);
+  const isFound = await findForeground(some);
+  const order = some.map((image, k) => ({ image, found: isFound[k] ?? false }));
   const found = order.filter((slice) => slice.found);
   const rest = order.filter((slice) => !slice.found && slice.image.some((value) => value > 0));
-  const first = found.slice(0, Math.max(Math.ceil(wanted * 0.75), wanted - rest.length));
+  const first = found.slice(0, Math.max(Math.ceil(wanted * roundSettings.foregroundShare), wanted - rest.length));
   return [...first, ...rest.slice(0, wanted - first.length)].map((slice) => slice.image);
 }
 
@@ -189,17 +188,18 @@ function replaySlices(plan: RoundPlan, { colin, recipe }: RoundSources): readonl
 }
 
 function baseSubjects({ colin, card }: RoundSources): readonly Subject[] {
+  const every = roundSettings.everyBaseSlice;
   return card.baseSet.seeds.map((seed) => {
-    const subject = prepareSubject(colin, card.baseSet.task, 'sample', seed, card.input);
-    return { seed, slices: spread(subject, roundSettings.baseSlicesPerSubject) };
+    const { slices } = prepareSubject(colin, card.baseSet.task, 'sample', seed, card.input);
+    return { seed, slices: slices.filter((_, k) => k % every === Math.floor(every / 2)) };
   });
 }
 
-/** `count` slices: three in four evenly through the foreground, the rest evenly through what lies around it. */
+/** `count` slices, spread evenly through the foreground and evenly through what lies around it. */
 function spread(subject: Subject, count: number): readonly LabelledSlice[] {
   const filled = subject.slices.filter(hasForeground);
   const empty = subject.slices.filter((slice) => !hasForeground(slice));
-  const some = evenly(filled, Math.ceil(count * 0.75));
+  const some = evenly(filled, Math.ceil(count * roundSettings.foregroundShare));
   return [...some, ...evenly(empty, count - some.length)];
 }
 

@@ -1,67 +1,71 @@
 import type { Engine, Predictor } from '../engine/ops.ts';
-import { inferenceProgram, type StudentConfig } from '../student/architecture.ts';
+import { applySegmentRules, decideLabels } from '../labelmap/decide.ts';
+import type { Card } from '../registry/card.ts';
+import { inferenceProgram, studentConfig } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { stack } from '../uncol/inputs.ts';
+import type { Geometry } from '../volume/geometry.ts';
 
-/** Runs a student over labelled slices and counts overlap. Weights change from call to call; the graph is built once. */
+const batch = 8;
+
+/** What measuring needs of a model card. */
+export type MeasuredCard = Pick<Card, 'input' | 'architecture' | 'segments'>;
+
+/** Runs the student of a card over labelled slices and counts overlap. Weights change from call to call; the graph is built once. */
 export class Measure {
   readonly #predictor: Predictor;
-  readonly #batch: number;
-  readonly #height: number;
-  readonly #width: number;
-  readonly #classes: number;
+  readonly #card: MeasuredCard;
 
-  private constructor(predictor: Predictor, batch: number, height: number, width: number, classes: number) {
+  private constructor(predictor: Predictor, card: MeasuredCard) {
     this.#predictor = predictor;
-    this.#batch = batch;
-    this.#height = height;
-    this.#width = width;
-    this.#classes = classes;
+    this.#card = card;
   }
 
-  static async create(
-    engine: Engine,
-    config: StudentConfig,
-    height: number,
-    width: number,
-    batch = 8,
-  ): Promise<Measure> {
-    const predictor = await engine.predictor(inferenceProgram(config, batch, height, width));
-    return new Measure(predictor, batch, height, width, config.classes);
+  static async create(engine: Engine, card: MeasuredCard): Promise<Measure> {
+    const [width, height] = card.input.sizePx;
+    const config = studentConfig(card.architecture.variant, card.architecture.classes);
+    return new Measure(await engine.predictor(inferenceProgram(config, batch, height, width)), card);
   }
 
   /**
-   * Dice of the slices taken as one volume, mean over the foreground classes, on known pixels only. Both empty counts
-   * 1, one empty counts 0.
+   * Dice of the network's own answer, the slices taken as one volume: mean over the foreground classes, on known pixels
+   * only. Both empty counts 1, one empty counts 0.
    */
   async dice(weights: Float32Array, slices: readonly LabelledSlice[]): Promise<number> {
-    const counts = Array.from({ length: this.#classes }, () => ({ both: 0, predicted: 0, truth: 0 }));
-    for (let start = 0; start < slices.length; start += this.#batch) {
-      const part = slices.slice(start, start + this.#batch);
-      const probabilities = await this.#predict(
-        weights,
-        part.map(({ image }) => image),
-      );
-      for (const [n, slice] of part.entries()) this.#count(probabilities, n, slice, counts);
-    }
-    const scores = counts
-      .slice(1)
-      .map(({ both, predicted, truth }) => (predicted + truth === 0 ? 1 : (2 * both) / (predicted + truth)));
-    return scores.reduce((sum, score) => sum + score, 0) / scores.length;
+    return this.#overlap(await this.#decide(weights, slices), slices);
+  }
+
+  /**
+   * The same of the mask that a viewer would get: by the card's rules (largest component, least volume).
+   *
+   * @param slices of one subject, in order along the card's plane.
+   * @param every how many of the card's slices lie between two of these and the next.
+   */
+  async servedDice(weights: Float32Array, slices: readonly LabelledSlice[], every = 1): Promise<number> {
+    const labels = await this.#decide(weights, slices);
+    const { spacingMm, sizePx } = this.#card.input;
+    const geometry: Geometry = {
+      size: [...sizePx, slices.length],
+      spacingMm: [spacingMm[0], spacingMm[1], every * spacingMm[2]],
+      origin: [0, 0, 0],
+      direction: [
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+      ],
+    };
+    applySegmentRules(labels, geometry, this.#card.segments);
+    return this.#overlap(labels, slices);
   }
 
   /** Which slices hold anything but background in the student's eyes. */
   async findForeground(weights: Float32Array, images: readonly Float32Array[]): Promise<readonly boolean[]> {
-    const pixels = this.#height * this.#width;
     const found: boolean[] = [];
-    for (let start = 0; start < images.length; start += this.#batch) {
-      const part = images.slice(start, start + this.#batch);
-      const probabilities = await this.#predict(weights, part);
-      for (const n of part.keys()) {
-        const background = n * this.#classes * pixels;
-        found.push(probabilities.subarray(background, background + pixels).some((p) => p < 0.5));
-      }
-    }
+    await this.#eachSlice(weights, images, (foreground) => {
+      const labels = new Uint8Array(this.#pixels);
+      decideLabels(foreground, labels);
+      found.push(labels.some((label) => label > 0));
+    });
     return found;
   }
 
@@ -70,35 +74,59 @@ export class Measure {
     return this.#predictor.table.hash;
   }
 
-  /** @returns [N,C,H,W]. */
-  async #predict(weights: Float32Array, images: readonly Float32Array[]): Promise<Float32Array> {
-    const { probabilities } = await this.#predictor.run(weights, { image: stack(images, this.#height * this.#width) });
-    if (!probabilities) throw new RangeError('the student gave no probabilities');
-    return probabilities;
+  get #pixels(): number {
+    return this.#card.input.sizePx[0] * this.#card.input.sizePx[1];
   }
 
-  #count(
-    probabilities: Float32Array,
-    n: number,
-    slice: LabelledSlice,
-    counts: { both: number; predicted: number; truth: number }[],
-  ): void {
-    const pixels = this.#height * this.#width;
-    const offset = n * this.#classes * pixels;
-    for (let i = 0; i < pixels; i++) {
-      if (slice.known[i] === 0) continue;
-      let best = 0;
-      for (let c = 1; c < this.#classes; c++) {
-        if ((probabilities[offset + c * pixels + i] ?? 0) > (probabilities[offset + best * pixels + i] ?? 0)) best = c;
+  /** @returns class indices, [N,H,W]. */
+  async #decide(weights: Float32Array, slices: readonly LabelledSlice[]): Promise<Uint8Array> {
+    const labels = new Uint8Array(slices.length * this.#pixels);
+    const images = slices.map(({ image }) => image);
+    await this.#eachSlice(weights, images, (foreground, n) => decideLabels(foreground, labels, n * this.#pixels));
+    return labels;
+  }
+
+  /** @param see gets the probabilities of every foreground class on slice `n`. */
+  async #eachSlice(
+    weights: Float32Array,
+    images: readonly Float32Array[],
+    see: (foreground: readonly Float32Array[], n: number) => void,
+  ): Promise<void> {
+    const { classes } = this.#card.architecture;
+    for (let start = 0; start < images.length; start += batch) {
+      const part = images.slice(start, start + batch);
+      const { probabilities } = await this.#predictor.run(weights, { image: stack(part, this.#pixels) });
+      if (!probabilities) throw new RangeError('the student gave no probabilities');
+      for (const n of part.keys()) {
+        const map = (c: number) => {
+          const from = (n * classes + c) * this.#pixels;
+          return probabilities.subarray(from, from + this.#pixels);
+        };
+        see(
+          Array.from({ length: classes - 1 }, (_, c) => map(c + 1)),
+          start + n,
+        );
       }
-      const truth = slice.label[i] ?? 0;
-      const predicted = counts[best];
-      const wanted = counts[truth];
-      if (!predicted || !wanted) continue;
-      predicted.predicted += 1;
-      wanted.truth += 1;
-      if (best === truth) predicted.both += 1;
     }
+  }
+
+  #overlap(labels: Uint8Array, slices: readonly LabelledSlice[]): number {
+    const { classes } = this.#card.architecture;
+    const counts = Array.from({ length: classes }, () => ({ both: 0, sum: 0 }));
+    for (const [n, { label, known }] of slices.entries()) {
+      for (let i = 0; i < this.#pixels; i++) {
+        if (known[i] === 0) continue;
+        const found = labels[n * this.#pixels + i] ?? 0;
+        const wanted = label[i] ?? 0;
+        const [ofFound, ofWanted] = [counts[found], counts[wanted]];
+        if (!ofFound || !ofWanted) continue;
+        ofFound.sum += 1;
+        ofWanted.sum += 1;
+        if (found === wanted) ofFound.both += 1;
+      }
+    }
+    const scores = counts.slice(1).map(({ both, sum }) => (sum === 0 ? 1 : (2 * both) / sum));
+    return scores.reduce((total, score) => total + score, 0) / scores.length;
   }
 
   dispose(): Promise<void> {

@@ -36,13 +36,13 @@ export const roundSettings = {
   /** Labelled slices taken of one corrected study, those with foreground first. */
   slicesPerCorrection: 40,
   warping: { rotationDegrees: 10, scaleSd: 0.08 },
-  /** Share of the labelled draws that hold foreground. */
-  foregroundShare: 0.75,
+  /** Share of the slices drawn that hold foreground; the others teach what is none. */
+  foregroundShare: 0.5,
   /** Subjects of the recipe replayed. */
-  replaySubjects: 8,
-  replaySlicesPerSubject: 20,
-  /** Slices of each base subject on which checkpoints and candidates are measured. */
-  baseSlicesPerSubject: 16,
+  replaySubjects: 5,
+  replaySlicesPerSubject: 32,
+  /** Base subjects are measured on every n-th slice of the card's grid, wherever they hold something or not. */
+  everyBaseSlice: 3,
   /** Evaluations besides step 0. */
-  evaluations: 4,
+  evaluations: 2,
 } as const;

@@ -11,16 +11,11 @@ import { Collaboration, type CollaborationProgress } from '../uncol/step.ts';
 import { abstaining } from '../uncol/teachers/generalized.ts';
 import { augment } from './augment.ts';
 import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { type Choice, type Chosen, type Evaluation, isBetter } from './choice.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
 import { Measure } from './measure.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
-import { hasForeground, type Subject } from './subjects.ts';
-
-/** Which weights of a round are its candidate; `in-service`: none was better than the start. */
-export interface Choice {
-  readonly source: 'student' | 'specialized-teacher' | 'in-service';
-  readonly step: number;
-}
+import { hasForeground } from './subjects.ts';
 
 /** What the gate is told. */
 export interface RoundOutcome {
@@ -53,22 +48,14 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-interface Evaluation {
-  readonly base: readonly number[];
-  readonly corrected: number;
-}
-
-interface Extra {
-  readonly start: Evaluation;
-  readonly best: Evaluation;
-  readonly chosen: Choice;
+interface Extra extends Chosen {
   readonly sums: Readonly<Record<string, number>>;
 }
 
 /**
  * One fine-tuning round (method: stage 2, warm start): student and specialized teacher start from the version in
- * service; half of the labelled slices are readers', half replay; the best evaluated weights, step 0 included, become
- * the candidate. Goes on from its checkpoint and then ends with the same bits.
+ * service; half of the labelled slices are readers', half replay; the best evaluated weights, step 0 included (choice.ts),
+ * become the candidate. Goes on from its checkpoint and then ends with the same bits.
  *
  * @param inService canonical float32 vector of the version in service.
  * @throws AppError `training-not-finite`, `job-cancelled`, or what reading the corrected series throws.
@@ -83,12 +70,25 @@ export async function runRound(
   const { architecture, input } = sources.card;
   const config = studentConfig(architecture.variant, architecture.classes);
   const [width, height] = input.sizePx;
-  const measure = await Measure.create(engine, config, height, width);
+  const measure = await Measure.create(engine, sources.card);
   try {
     const report = progressOf(plan, options.onProgress);
     const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
     const data = await gatherRound(plan, sources, find, report.gathering);
-    return await trainRound({ plan, data, engine, inService, options, measure, config, height, width, report });
+    const { epsilon } = sources.card.gate;
+    return await trainRound({
+      plan,
+      data,
+      engine,
+      inService,
+      options,
+      measure,
+      config,
+      height,
+      width,
+      report,
+      epsilon,
+    });
   } finally {
     await measure.dispose();
   }
@@ -105,10 +105,12 @@ interface Running {
   readonly height: number;
   readonly width: number;
   readonly report: ReturnType<typeof progressOf>;
+  /** Of the gate. */
+  readonly epsilon: number;
 }
 
 async function trainRound(running: Running) {
-  const { plan, data, engine, inService, options, measure, config, height, width, report } = running;
+  const { plan, data, engine, inService, options, measure, config, height, width, report, epsilon } = running;
   const settings = collaborationSettingsSchema.parse({
     totalSteps: plan.steps,
     learningRate: roundSettings.learningRate,
@@ -149,7 +151,7 @@ async function trainRound(running: Running) {
         // Served weights are fp16, so that is what is measured.
         const rounded = fromHalf(toHalf(weights));
         const evaluation = await evaluate(measure, rounded, data);
-        if (scoreOf(evaluation) <= scoreOf(extra.best)) continue;
+        if (!isBetter(evaluation, extra, epsilon)) continue;
         extra = { ...extra, best: evaluation, chosen: { source, step } };
         best = rounded;
       }
@@ -185,7 +187,7 @@ function drawBatch({ plan, data, width }: Running, step: number) {
   };
 }
 
-/** A small structure stands in few slices: three in four draws are of those, as far as there are any. */
+/** A small structure stands in few slices: a share of the draws is of those, as far as there are any. */
 function pickLabelled(slices: readonly LabelledSlice[], random: Random): LabelledSlice {
   const wantsForeground = random.next() < roundSettings.foregroundShare;
   const filled = wantsForeground ? slices.filter(hasForeground) : [];
@@ -198,14 +200,10 @@ function pick<T>(items: readonly T[], random: Random): T {
 
 async function evaluate(measure: Measure, weights: Float32Array, data: RoundData): Promise<Evaluation> {
   const base: number[] = [];
-  for (const subject of data.base) base.push(await measure.dice(weights, subject.slices));
+  for (const { slices } of data.base) {
+    base.push(await measure.servedDice(weights, slices, roundSettings.everyBaseSlice));
+  }
   return { base, corrected: data.corrected.length > 0 ? await measure.dice(weights, data.corrected) : 0 };
-}
-
-/** The old domain and the reader's own slices count alike; what is not a number never wins. */
-function scoreOf({ base, corrected }: Evaluation): number {
-  const score = (mean(base) + corrected) / 2;
-  return Number.isFinite(score) ? score : Number.NEGATIVE_INFINITY;
 }
 
 function isEvaluated(step: number, steps: number): boolean {
@@ -214,16 +212,15 @@ function isEvaluated(step: number, steps: number): boolean {
 
 function outcomeOf(plan: RoundPlan, data: RoundData, extra: Extra, newCorrections: number | null): RoundOutcome {
   const { start, best, chosen, sums } = extra;
-  const name = (subject: Subject) => `base-${subject.seed}`;
   return {
     chosen,
-    cases: data.base.map((subject, i) => ({
-      subject: name(subject),
+    cases: data.base.map(({ seed }, i) => ({
+      subject: `base-${seed}`,
       inService: start.base[i] ?? Number.NaN,
       candidate: best.base[i] ?? Number.NaN,
     })),
-    corrected: { before: start.corrected, after: best.corrected },
     newCorrections,
+    corrected: { before: start.corrected, after: best.corrected },
     slices: { labelled: data.corrected.length, replay: data.replay.length, unlabelled: data.unlabelled.length },
     means: Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, sum / plan.steps])),
     passedOver: data.passedOver,
@@ -243,10 +240,6 @@ function addFigures(
   done: CollaborationProgress,
 ): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(figuresOf(done)).map(([key, value]) => [key, (sums[key] ?? 0) + value]));
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Gathering takes the first 15 percent, training with its evaluations the rest. */

@@ -93,7 +93,7 @@ export async function train(recipe: Recipe, options: TrainOptions): Promise<Card
       options.onEvent?.({ kind: 'data', split, done, all }),
     );
   const data = { pool: subjects('labelled').flatMap((subject) => subject.slices), validation: subjects('validation') };
-  const measure = await Measure.create(engine, config, height, width);
+  const measure = await Measure.create(engine, recipe.card);
   try {
     for (let phase = phaseOf(recipe, run.curve.phase); phase; phase = phaseOf(recipe, run.curve.phase)) {
       run = await runPhase(phase, run, { recipe, options, data, measure });
@@ -227,7 +227,7 @@ async function publish(
   for (const variation of ['sample', 'wide'] as const) {
     for (const seed of seedsOf(recipe.test.seeds)) {
       const { slices } = prepareSubject(colin, recipe.task, variation, seed, recipe.card.input);
-      const row = { subject: `${variation}-${seed}`, dice: await trained.measure.dice(served, slices) };
+      const row = { subject: `${variation}-${seed}`, dice: await trained.measure.servedDice(served, slices) };
       test.push(row);
       onEvent?.({ kind: 'test', ...row });
     }
