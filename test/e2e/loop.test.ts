@@ -41,6 +41,11 @@ test(
     await viewer.chooseModel('brain-mr');
     await viewer.keepPicture('02-model-in-service');
 
+    await viewer.page.keyboard.press('Shift+S');
+    await viewer.press('Cancel');
+    await viewer.panel.getByText('Cancelled. Nothing was changed.').waitFor();
+    assert.equal((await viewer.readMask()).size, 0);
+
     await viewer.segment();
     const dice = diceOf(await viewer.readMask(), study.truth);
     await viewer.keepPicture('03-mask');
@@ -56,6 +61,14 @@ test(
     await viewer.press('Undo');
     await difference.waitFor({ state: 'detached' });
     await viewer.press('Redo');
+    await difference.waitFor();
+
+    assert.deepEqual(await viewer.tryToReload(), 'beforeunload');
+    await viewer.page.locator('[data-cy="return-to-work-list"]').click();
+    const question = viewer.page.getByRole('dialog', { name: 'Your edits are not submitted' });
+    await question.getByText('Edits on 1 slice will be lost.').waitFor();
+    await viewer.keepPicture('04-leaving');
+    await question.getByRole('button', { name: 'Stay' }).click();
     await difference.waitFor();
 
     const submitted = await viewer.readMask();
@@ -113,6 +126,9 @@ test('a round on flipped masks is refused and the version in service stays', opt
   await segmentLesion(await truthOf('lesion-10104'));
   await viewer.panel.getByText('by lesion-mr@2').waitFor();
   await viewer.keepPicture('13-next-mask');
+  await viewer.press('Accept as it is');
+  await viewer.panel.getByText('Mask accepted and stored in the PACS').waitFor();
+  await viewer.keepPicture('14-accepted');
   assert.deepEqual(viewer.faults, []);
 });
 

@@ -113,6 +113,16 @@ export class ViewerPage {
     await this.page.mouse.up();
   }
 
+  /** Reloads the page as the browser's button does, says no to its question; answers the kind of the question. */
+  async tryToReload(): Promise<string> {
+    const asked = this.page.waitForEvent('dialog');
+    const reloaded = this.page.reload().catch(() => undefined);
+    const question = await asked;
+    await question.dismiss();
+    await reloaded;
+    return question.type();
+  }
+
   /** The newest segmentation of the viewer, read from its own labelmap, by source image. */
   async readMask(): Promise<MaskBySlice> {
     const slices = await this.page.evaluate(() => {
