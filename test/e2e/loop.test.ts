@@ -85,6 +85,7 @@ test(
     await loadSeg();
     await viewer.keepPicture('06-seg-loaded');
     assertSameVoxels(await viewer.readMask(), submitted);
+    assert.deepEqual(viewer.faults, []);
   },
 );
 

@@ -19,6 +19,8 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): () => void {
   const pushState = history.pushState;
   const guardedPath = location.pathname;
   const guardedStudies = studiesOf(location.href);
+  // The one error on which the router gives up its move; after any other it loads the address as a new page. No fault.
+  const heldBack = new DOMException('Held back: the reader is asked about unsubmitted edits first.', 'DataCloneError');
   let isLeaving = false;
   let isReturning = false;
 
@@ -38,8 +40,11 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): () => void {
       pushState.call(history, data, unused, url);
       window.dispatchEvent(new PopStateEvent('popstate', { state: history.state }));
     });
-    // The one error on which the router gives up its move; after any other it loads the address as a new page.
-    throw new DOMException('Held back: the reader is asked about unsubmitted edits first.', 'DataCloneError');
+    throw heldBack;
+  };
+
+  const onError = (event: ErrorEvent | PromiseRejectionEvent) => {
+    if (('reason' in event ? event.reason : event.error) === heldBack) event.preventDefault();
   };
 
   const onPopState = (event: PopStateEvent) => {
@@ -64,10 +69,14 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): () => void {
   };
 
   history.pushState = guardedPushState;
+  window.addEventListener('error', onError);
+  window.addEventListener('unhandledrejection', onError);
   window.addEventListener('popstate', onPopState, true);
   window.addEventListener('beforeunload', onBeforeUnload);
   return () => {
     if (history.pushState === guardedPushState) history.pushState = pushState;
+    window.removeEventListener('error', onError);
+    window.removeEventListener('unhandledrejection', onError);
     window.removeEventListener('popstate', onPopState, true);
     window.removeEventListener('beforeunload', onBeforeUnload);
   };
