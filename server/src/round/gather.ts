@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors/table.ts';
 import type { Card } from '../registry/card.ts';
 import type { Colin27 } from '../sample/colin27.ts';
 import type { BlobStore } from '../store/blobs.ts';
-import { labelSlices, prepareSlices } from '../student/prepare.ts';
+import { holdsContent, labelSlices, prepareSlices } from '../student/prepare.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { type PlannedCorrection, type RoundPlan, roundSettings } from './plan.ts';
@@ -133,11 +133,13 @@ async function correctedSlices(
   const approved = new Set([...uids.keys()].filter((k) => approvedUids.has(uids[k] ?? '')));
   const prepared = prepareSlices(series.volume, sources.card.input);
   const rows = labelSlices({ data, geometry, segments: [] }, approved, prepared);
-  const slices = rows.map((row, k) => ({
-    image: prepared.images[k] ?? new Float32Array(row.label.length),
-    label: row.label,
-    known: row.known,
-  }));
+  const slices = rows
+    .map((row, k) => ({
+      image: prepared.images[k] ?? new Float32Array(row.label.length),
+      label: row.label,
+      known: row.known,
+    }))
+    .filter((slice) => isWorthLearning(slice, sources.card.input));
   const known = slices.filter((slice) => slice.known.includes(1));
   const images = slices.filter((slice) => !slice.known.includes(1)).map((slice) => slice.image);
   const random = Random.for(seed, 'correction', correction.correctionId);
@@ -155,7 +157,9 @@ async function readImages(
   ref: { readonly studyInstanceUid: string; readonly seriesInstanceUid: string },
   sources: RoundSources,
 ): Promise<readonly Float32Array[]> {
-  return prepareSlices((await sources.readSeries(ref)).volume, sources.card.input).images;
+  const { input } = sources.card;
+  const { images } = prepareSlices((await sources.readSeries(ref)).volume, input);
+  return images.filter((image) => holdsContent(image, input.sizePx[0]));
 }
 
 async function drawUnlabelled(
@@ -183,8 +187,14 @@ function replaySlices(plan: RoundPlan, { colin, recipe }: RoundSources): readonl
     .slice(0, roundSettings.replaySubjects)
     .flatMap((seed) => {
       const subject = prepareSubject(colin, recipe.task, variation, seed, recipe.card.input);
-      return spread(subject, roundSettings.replaySlicesPerSubject);
+      const slices = subject.slices.filter((slice) => isWorthLearning(slice, recipe.card.input));
+      return spread(slices, roundSettings.replaySlicesPerSubject);
     });
+}
+
+/** Air is never shown to a network, so it need not be learnt. */
+function isWorthLearning(slice: LabelledSlice, { sizePx }: Card['input']): boolean {
+  return hasForeground(slice) || holdsContent(slice.image, sizePx[0]);
 }
 
 function baseSubjects({ colin, card }: RoundSources): readonly Subject[] {
@@ -196,9 +206,9 @@ function baseSubjects({ colin, card }: RoundSources): readonly Subject[] {
 }
 
 /** `count` slices, spread evenly through the foreground and evenly through what lies around it. */
-function spread(subject: Subject, count: number): readonly LabelledSlice[] {
-  const filled = subject.slices.filter(hasForeground);
-  const empty = subject.slices.filter((slice) => !hasForeground(slice));
+function spread(slices: readonly LabelledSlice[], count: number): readonly LabelledSlice[] {
+  const filled = slices.filter(hasForeground);
+  const empty = slices.filter((slice) => !hasForeground(slice));
   const some = evenly(filled, Math.ceil(count * roundSettings.foregroundShare));
   return [...some, ...evenly(empty, count - some.length)];
 }

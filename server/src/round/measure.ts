@@ -2,6 +2,7 @@ import type { Engine, Predictor } from '../engine/ops.ts';
 import { applySegmentRules, decideLabels } from '../labelmap/decide.ts';
 import type { Card } from '../registry/card.ts';
 import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import { holdsContent } from '../student/prepare.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { stack } from '../uncol/inputs.ts';
 import type { Geometry } from '../volume/geometry.ts';
@@ -60,11 +61,11 @@ export class Measure {
 
   /** Which slices hold anything but background in the student's eyes. */
   async findForeground(weights: Float32Array, images: readonly Float32Array[]): Promise<readonly boolean[]> {
-    const found: boolean[] = [];
-    await this.#eachSlice(weights, images, (foreground) => {
+    const found = images.map(() => false);
+    await this.#eachSlice(weights, images, (foreground, n) => {
       const labels = new Uint8Array(this.#pixels);
       decideLabels(foreground, labels);
-      found.push(labels.some((label) => label > 0));
+      found[n] = labels.some((label) => label > 0);
     });
     return found;
   }
@@ -86,25 +87,30 @@ export class Measure {
     return labels;
   }
 
-  /** @param see gets the probabilities of every foreground class on slice `n`. */
+  /** @param see gets the probabilities of every foreground class on slice `n`; air is left out, as it is when serving. */
   async #eachSlice(
     weights: Float32Array,
     images: readonly Float32Array[],
     see: (foreground: readonly Float32Array[], n: number) => void,
   ): Promise<void> {
     const { classes } = this.#card.architecture;
-    for (let start = 0; start < images.length; start += batch) {
-      const part = images.slice(start, start + batch);
-      const { probabilities } = await this.#predictor.run(weights, { image: stack(part, this.#pixels) });
+    const shown = [...images.entries()].filter(([, image]) => holdsContent(image, this.#card.input.sizePx[0]));
+    for (let start = 0; start < shown.length; start += batch) {
+      const part = shown.slice(start, start + batch);
+      const inputs = stack(
+        part.map(([, image]) => image),
+        this.#pixels,
+      );
+      const { probabilities } = await this.#predictor.run(weights, { image: inputs });
       if (!probabilities) throw new RangeError('the student gave no probabilities');
-      for (const n of part.keys()) {
+      for (const [at, [n]] of part.entries()) {
         const map = (c: number) => {
-          const from = (n * classes + c) * this.#pixels;
+          const from = (at * classes + c) * this.#pixels;
           return probabilities.subarray(from, from + this.#pixels);
         };
         see(
           Array.from({ length: classes - 1 }, (_, c) => map(c + 1)),
-          start + n,
+          n,
         );
       }
     }

@@ -65,6 +65,31 @@ export function prepareSlices(volume: Volume, input: PlaneInput): PreparedSlices
   return { grid, images };
 }
 
+/** Side of the blocks that are looked at for content, pixels. */
+const contentBlock = 8;
+/** Mean of a block, share of the intensity window, above which it is more than noise. */
+const contentLevel = 0.2;
+
+/**
+ * Whether a prepared slice shows anything but air. What does not is background by definition and is never given to a
+ * network: instance norms would blow its noise up to the contrast of a head.
+ *
+ * @param image `[row, column]` float32 in [0, 1]; its sides are multiples of 8.
+ */
+export function holdsContent(image: Float32Array, columns: number): boolean {
+  const rows = image.length / columns;
+  for (let top = 0; top < rows; top += contentBlock) {
+    for (let left = 0; left < columns; left += contentBlock) {
+      let sum = 0;
+      for (let j = top; j < top + contentBlock; j++) {
+        for (let i = left; i < left + contentBlock; i++) sum += image[j * columns + i] ?? 0;
+      }
+      if (sum > contentLevel * contentBlock ** 2) return true;
+    }
+  }
+  return false;
+}
+
 /**
  * Carries a reader's labelmap, on the source grid, to the prepared slices: nearest voxel.
  *

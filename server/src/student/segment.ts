@@ -6,7 +6,7 @@ import { type Geometry, voxelCount } from '../volume/geometry.ts';
 import type { Box } from '../volume/interpolate.ts';
 import { resampleLabels, sliceMapper } from '../volume/resample.ts';
 import type { Volume } from '../volume/volume.ts';
-import { type PlaneInput, type PreparedSlices, prepareSlices } from './prepare.ts';
+import { holdsContent, type PlaneInput, type PreparedSlices, prepareSlices } from './prepare.ts';
 
 /** What segmenting needs of a model card. */
 export interface SegmentCard {
@@ -45,8 +45,8 @@ const RIM_MM = 4;
 
 /**
  * Segments a volume slice by slice and decides on the volume's own grid: class probabilities are mapped back, not
- * labels, so outlines are as smooth as the source allows. Slices without contrast are background and never reach the
- * network.
+ * labels, so outlines are as smooth as the source allows. Slices that show nothing but air are background and never
+ * reach the network.
  *
  * Throws `series-no-contrast`, `job-cancelled` (at the next batch after `signal`), and `engine-failed` when the network
  * answers with a value that is not a number.
@@ -101,7 +101,7 @@ async function predictSlices(
   const foreground = Array.from({ length: segments }, () => new Float32Array(voxels));
   const entropy = new Float32Array(voxels);
   const seen = new Uint8Array(voxels);
-  const wanted = images.flatMap((image, k) => (image.some((x) => x !== image[0]) ? [k] : []));
+  const wanted = images.flatMap((image, k) => (holdsContent(image, grid.size[0]) ? [k] : []));
   for (let first = 0; first < wanted.length; first += batch) {
     throwIfCancelled(signal);
     onProgress('segment', (100 * first) / wanted.length);

@@ -55,7 +55,7 @@ const thresholding = {
 /** 12 slices, more than one run of the network: a block of 4 pixels in all of them, and 2 stray pixels in one. */
 function subject(): LabelledSlice[] {
   return Array.from({ length: 12 }, (_, k) => {
-    const image = new Float32Array(pixels);
+    const image = new Float32Array(pixels).fill(0.3);
     const label = new Uint8Array(pixels);
     for (const i of [34, 35, 50, 51]) {
       image[i] = 0.9;
@@ -91,7 +91,18 @@ test('nothing wanted and nothing found is right, anything found then is wrong', 
   const measure = await Measure.create(thresholding, cardWith({ largestComponent: false, minVolumeMl: 0 }));
   const empty = subject().map((slice) => ({ ...slice, label: new Uint8Array(pixels) }));
   assert.equal(await measure.dice(weights, empty), 0);
-  const dark = empty.map((slice) => ({ ...slice, image: new Float32Array(pixels) }));
+  const dark = empty.map((slice) => ({ ...slice, image: new Float32Array(pixels).fill(0.3) }));
   assert.equal(await measure.dice(weights, dark), 1);
   assert.deepEqual(await measure.findForeground(weights, [subject()[0]!.image, dark[0]!.image]), [true, false]);
+});
+
+test('air is background, whatever the network would say of its noise', async () => {
+  const measure = await Measure.create(thresholding, cardWith({ largestComponent: false, minVolumeMl: 0 }));
+  const speck = new Float32Array(pixels);
+  speck[40] = 0.9;
+  assert.deepEqual(await measure.findForeground(weights, [subject()[0]!.image, speck, subject()[1]!.image]), [
+    true,
+    false,
+    true,
+  ]);
 });
