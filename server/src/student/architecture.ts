@@ -1,5 +1,6 @@
 import type { ForwardProgram, Ops, Parameters, Shape, Tensor } from '../engine/ops.ts';
-import { convolution, type Layers, linear, norm, tokens } from './layers.ts';
+import { crossAttention } from './fusion.ts';
+import { convolution, type Layers, norm } from './layers.ts';
 import { type PriorSettings, priorEncoder } from './prior-encoder.ts';
 
 /** Sizes of a 2D Prob_UNet (README of `uncol`, method section 1). */
@@ -37,10 +38,10 @@ export function studentConfig(variant: 'full' | 'lite', classes: number): Studen
   if (!Number.isInteger(classes) || classes < 2) throw new RangeError(`studentConfig: ${classes} classes`);
   const common = { variant, classes, dropout: levelDropout };
   if (variant === 'full') {
-    const prior = { features: 128, depth: 4, heads: 4, headSize: 64, hiddenFeatures: 256, channels: 256 };
+    const prior = { features: 128, depth: 4, heads: 4, headSize: 64, hiddenFeatures: 256, channels: 256, neck: true };
     return { ...common, channels: [16, 32, 64, 128, 256], prior };
   }
-  const prior = { features: 64, depth: 4, heads: 2, headSize: 32, hiddenFeatures: 128, channels: 128 };
+  const prior = { features: 64, depth: 4, heads: 2, headSize: 32, hiddenFeatures: 128, channels: 128, neck: true };
   return { ...common, channels: [8, 16, 32, 64, 128], prior };
 }
 
@@ -63,7 +64,7 @@ export function probUnet2d(
   const layers: Layers = { ops, parameters };
   const levels = convolutionalEncoder(layers, config, image, options.dropout);
   const { hidden, prior } = priorEncoder(layers, config.prior, patchSize, image);
-  const bottleneck = crossAttention(layers, config, levels.at(-1)!, options.posterior ?? prior);
+  const bottleneck = crossAttention(layers, config.prior, levels.at(-1)!, options.posterior ?? prior);
   const features = decoder(layers, levels.slice(0, -1), bottleneck);
   return { ...headOutputs(layers, config, features), hidden, prior };
 }
@@ -124,22 +125,6 @@ function block(layers: Layers, name: string, x: Tensor, channels: number, dropou
 
 function normedConvolution(layers: Layers, name: string, x: Tensor, channels: number): Tensor {
   return norm(layers, `${name}.norm`, convolution(layers, `${name}.conv`, x, channels, { size: 3, normed: true }));
-}
-
-/**
- * Attention of the convolutional tokens over the prior's, added to them. One head over all channels: the number of
- * heads only sets the scale, as in the published code (method section 1.1, 3).
- */
-function crossAttention(layers: Layers, config: StudentConfig, bottleneck: Tensor, prior: Tensor): Tensor {
-  const { ops } = layers;
-  const { channels, heads } = config.prior;
-  const [queries, memory] = [tokens(ops, bottleneck), tokens(ops, prior)];
-  const query = linear(layers, 'fusion.query', queries, channels);
-  const key = linear(layers, 'fusion.key', memory, channels);
-  const value = linear(layers, 'fusion.value', memory, channels);
-  const scores = ops.mul(ops.matmul(query, ops.transpose(key, [0, 2, 1])), ops.scalar((channels / heads) ** -0.5));
-  const attended = linear(layers, 'fusion.out', ops.matmul(ops.softmax(scores, 2), value), channels);
-  return ops.reshape(ops.transpose(ops.add(queries, attended), [0, 2, 1]), bottleneck.shape);
 }
 
 function decoder(layers: Layers, skips: readonly Tensor[], bottleneck: Tensor): Tensor {

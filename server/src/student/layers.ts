@@ -7,7 +7,7 @@ export interface Layers {
 }
 
 /**
- * Convolution with bias; weight [O,I,k,k]. Both start uniform in +-1/sqrt(fan in).
+ * Convolution with bias over the space of x, 2D or 3D; weight [O,I,k...]. Both start uniform in +-1/sqrt(fan in).
  *
  * @param options.normed an instance norm follows, which takes the bias out again: its gradient is exactly zero, so none
  * is computed (rounding noise, scaled up by AdamW, would move it).
@@ -20,9 +20,10 @@ export function convolution(
   options: { readonly size: 1 | 3; readonly normed?: boolean },
 ): Tensor {
   const { size, normed = false } = options;
-  const inputs = x.shape[1]!;
-  const initial = { kind: 'uniform', bound: (inputs * size * size) ** -0.5 } as const;
-  const weight = parameters.get(`${name}.weight`, [channels, inputs, size, size], initial);
+  const [, inputs, ...space] = x.shape;
+  const kernel = space.map(() => size);
+  const initial = { kind: 'uniform', bound: (inputs! * size ** space.length) ** -0.5 } as const;
+  const weight = parameters.get(`${name}.weight`, [channels, inputs!, ...kernel], initial);
   const bias = parameters.get(`${name}.bias`, [channels], initial);
   return ops.conv(x, weight, normed ? ops.stopGradient(bias) : bias);
 }
@@ -55,14 +56,18 @@ export function linear(
   return options.bias === false ? mapped : ops.add(mapped, parameters.get(`${name}.bias`, [features], initial));
 }
 
-/** [N,C,H,W] to tokens [N,H W,C]. */
+/** [N,C,space...] to tokens [N,T,C], T positions of the space, row-major. */
 export function tokens(ops: Ops, x: Tensor): Tensor {
-  const [batch, channels, height, width] = x.shape;
-  return ops.transpose(ops.reshape(x, [batch!, channels!, height! * width!]), [0, 2, 1]);
+  const [batch, channels, ...space] = x.shape;
+  return ops.transpose(ops.reshape(x, [batch!, channels!, product(space)]), [0, 2, 1]);
 }
 
 /** The inverse of {@link tokens}. */
-export function tokenMap(ops: Ops, x: Tensor, height: number, width: number): Tensor {
+export function tokenMap(ops: Ops, x: Tensor, space: readonly number[]): Tensor {
   const [batch, , channels] = x.shape;
-  return ops.reshape(ops.transpose(x, [0, 2, 1]), [batch!, channels!, height, width]);
+  return ops.reshape(ops.transpose(x, [0, 2, 1]), [batch!, channels!, ...space]);
+}
+
+export function product(sizes: readonly number[]): number {
+  return sizes.reduce((all, size) => all * size, 1);
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from '../engine/ops.ts';
-import { type Layers, linear, tokenMap, tokenNorm, tokens } from './layers.ts';
+import { type Layers, linear, product, tokenMap, tokenNorm, tokens } from './layers.ts';
 
 /** Sizes of the transformer encoder. */
 export interface PriorSettings {
@@ -10,13 +10,15 @@ export interface PriorSettings {
   readonly headSize: number;
   /** Width between the two linear layers of a block. */
   readonly hiddenFeatures: number;
-  /** Channels of the prior features. */
+  /** Channels of the prior features; without a neck, the width of a token. */
   readonly channels: number;
+  /** A neck as in SAM brings the tokens to `channels`: the 2D student has one, the 3D one has not. */
+  readonly neck: boolean;
 }
 
 /**
- * SimpleViT with a neck as in SAM (method section 1.1, 2): image [N,1,H,W] to the token maps after each block
- * [N,F,H/p,W/p] and the prior features [N,P,H/p,W/p].
+ * SimpleViT over patches (method section 1.1, 2 and 1.2): image [N,1,space...] to the token maps after each block
+ * [N,F,space/p...] and the prior features [N,P,space/p...]. 2D or 3D by the image.
  */
 export function priorEncoder(
   layers: Layers,
@@ -25,43 +27,46 @@ export function priorEncoder(
   image: Tensor,
 ): { readonly hidden: readonly Tensor[]; readonly prior: Tensor } {
   const { ops } = layers;
-  const [batch, , imageHeight, imageWidth] = image.shape;
-  const [height, width] = [imageHeight! / patch, imageWidth! / patch];
-  const cells = ops.reshape(image, [batch!, height, patch, width, patch]);
-  const patches = ops.reshape(ops.transpose(cells, [0, 1, 3, 2, 4]), [batch!, height * width, patch * patch]);
+  const [batch, , ...space] = image.shape;
+  const grid = space.map((size) => size / patch);
+  const count = product(grid);
+  const cells = ops.reshape(image, [batch!, ...grid.flatMap((size) => [size, patch])]);
+  const gridAxesFirst = [0, ...grid.map((_, axis) => 1 + 2 * axis), ...grid.map((_, axis) => 2 + 2 * axis)];
+  const patches = ops.reshape(ops.transpose(cells, gridAxesFirst), [batch!, count, patch ** grid.length]);
   const embedded = linear(layers, 'prior.embed', tokenNorm(layers, 'prior.patch-norm', patches), settings.features);
-  const positions = ops.constant(sinCosPositions(height, width, settings.features), [
-    1,
-    height * width,
-    settings.features,
-  ]);
+  const positions = ops.constant(sinCosPositions(grid, settings.features), [1, count, settings.features]);
   let x = ops.add(tokenNorm(layers, 'prior.embed-norm', embedded), positions);
   const hidden: Tensor[] = [];
   for (let index = 0; index < settings.depth; index += 1) {
     x = ops.add(x, selfAttention(layers, `prior.${index}`, settings, x));
     x = ops.add(x, feedForward(layers, `prior.${index}`, settings, x));
-    hidden.push(tokenMap(ops, x, height, width));
+    hidden.push(tokenMap(ops, x, grid));
   }
-  return { hidden, prior: neck(layers, settings, tokenNorm(layers, 'prior.norm', x), height, width) };
+  const last = tokenNorm(layers, 'prior.norm', x);
+  return { hidden, prior: settings.neck ? neck(layers, settings, last, grid) : tokenMap(ops, last, grid) };
 }
 
 /**
- * Fixed positions [H W, F]: sin x, cos x, sin y, cos y, a quarter of the features each, of frequencies
- * 10000^(-k/(F/4-1)).
+ * Fixed positions [T,F] of a grid, last axis fastest: sine and cosine of x, then of y, then of z where there is one, an
+ * equal share of the features each, of frequencies 10000^(-k/(share-1)); features that are left over stay 0.
+ *
+ * @param grid [H,W] or [D,H,W].
  */
-export function sinCosPositions(height: number, width: number, features: number): Float32Array {
-  if (features % 4 !== 0 || features < 8) throw new RangeError(`sinCosPositions: ${features} features`);
-  const quarter = features / 4;
-  const positions = new Float32Array(height * width * features);
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      const row = (y * width + x) * features;
-      for (let k = 0; k < quarter; k += 1) {
-        const frequency = 10000 ** (-k / (quarter - 1));
-        positions[row + k] = Math.sin(x * frequency);
-        positions[row + quarter + k] = Math.cos(x * frequency);
-        positions[row + 2 * quarter + k] = Math.sin(y * frequency);
-        positions[row + 3 * quarter + k] = Math.cos(y * frequency);
+export function sinCosPositions(grid: readonly number[], features: number): Float32Array {
+  const share = Math.floor(features / (2 * grid.length));
+  if (share < 2) throw new RangeError(`sinCosPositions: ${features} features for ${grid.length} axes`);
+  const count = product(grid);
+  const positions = new Float32Array(count * features);
+  for (let token = 0; token < count; token += 1) {
+    let rest = token;
+    for (const [part, size] of grid.toReversed().entries()) {
+      const place = rest % size;
+      rest = Math.floor(rest / size);
+      const row = token * features + 2 * part * share;
+      for (let k = 0; k < share; k += 1) {
+        const frequency = 10000 ** (-k / (share - 1));
+        positions[row + k] = Math.sin(place * frequency);
+        positions[row + share + k] = Math.cos(place * frequency);
       }
     }
   }
@@ -92,7 +97,7 @@ function feedForward(layers: Layers, name: string, settings: PriorSettings, x: T
 }
 
 /** 1x1 convolution (a linear layer on tokens), norm over channels, 3x3 convolution, norm over channels; no biases. */
-function neck(layers: Layers, settings: PriorSettings, x: Tensor, height: number, width: number): Tensor {
+function neck(layers: Layers, settings: PriorSettings, x: Tensor, grid: readonly number[]): Tensor {
   const { ops, parameters } = layers;
   const { channels } = settings;
   const epsilon = 1e-6;
@@ -100,6 +105,6 @@ function neck(layers: Layers, settings: PriorSettings, x: Tensor, height: number
   const first = tokenNorm(layers, 'prior.neck.norm-0', projected, epsilon);
   const initial = { kind: 'uniform', bound: (9 * channels) ** -0.5 } as const;
   const kernel = parameters.get('prior.neck.conv.weight', [channels, channels, 3, 3], initial);
-  const mixed = ops.conv(tokenMap(ops, first, height, width), kernel);
-  return tokenMap(ops, tokenNorm(layers, 'prior.neck.norm-1', tokens(ops, mixed), epsilon), height, width);
+  const mixed = ops.conv(tokenMap(ops, first, grid), kernel);
+  return tokenMap(ops, tokenNorm(layers, 'prior.neck.norm-1', tokens(ops, mixed), epsilon), grid);
 }

@@ -154,7 +154,7 @@ describe('student with a posterior', () => {
 
 describe('positions', () => {
   it('are sine and cosine of x, then of y', () => {
-    const row = [...sinCosPositions(2, 2, 8).slice(8, 16)];
+    const row = [...sinCosPositions([2, 2], 8).slice(8, 16)];
     const expected = [0.841471, 0.0001, 0.540302, 1, 0, 0, 1, 1];
     for (const [index, value] of row.entries()) assert.ok(Math.abs(value - expected[index]!) < 1e-6);
   });
