@@ -77,6 +77,7 @@ test('a stored series is found and comes back voxel for voxel', async () => {
   assert.deepEqual(others, []);
   assert.equal(found?.seriesInstanceUid, made.seriesInstanceUid);
   assert.equal(found?.studyInstanceUid, made.studyInstanceUid);
+  assert.equal(found?.bodyPart, 'HEAD');
   assert.deepEqual(
     (await direct.searchStudies()).map((study) => study.studyInstanceUid),
     [made.studyInstanceUid],

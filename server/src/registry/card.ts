@@ -28,8 +28,12 @@ export const cardSchema = z.strictObject({
   limitations: z.array(z.string()),
   licence: z.string(),
   trainingData: z.array(z.strictObject({ source: z.string(), licence: z.string(), use: z.string() })),
-  /** A series fits when its modality is listed and no excluded word stands in its description. */
-  filter: z.strictObject({ modality: z.array(z.enum(['MR', 'CT', 'PT'])).min(1) }),
+  filter: z.strictObject({
+    /** A series fits when its modality is listed. */
+    modality: z.array(z.enum(['MR', 'CT', 'PT'])).min(1),
+    /** Uncorrected series of other body parts (defined terms of PS3.16 annex L) teach nothing; when empty, all may. */
+    bodyPart: z.array(z.string()).default([]),
+  }),
   input: z.strictObject({
     plane: z.enum(['axial', 'coronal', 'sagittal']),
     /** Grid on which the network works: [column, row, slice] mm in the plane's own axes. */

@@ -93,6 +93,15 @@ export function fits(card: Card, series: { readonly modality: string }): boolean
   return card.filter.modality.some((modality) => modality === series.modality);
 }
 
+/**
+ * Whether a model may learn from a series that nobody corrected. What is labelled with another body part must not teach;
+ * whether a mislabelled series is segmented is the reader's to say.
+ */
+export function mayTeach(card: Card, series: { readonly modality: string; readonly bodyPart: string }): boolean {
+  const { bodyPart } = card.filter;
+  return fits(card, series) && (bodyPart.length === 0 || series.bodyPart === '' || bodyPart.includes(series.bodyPart));
+}
+
 /** @throws AppError `series-modality-mismatch` unless {@link fits}. */
 export function requireFit(card: Card, series: { readonly modality: string }): void {
   if (fits(card, series)) return;

@@ -2,6 +2,7 @@ import { type SubjectParts, subjectOf } from '../correction/patient.ts';
 import { Random } from '../engine/random.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Card } from '../registry/card.ts';
+import { mayTeach } from '../registry/registry.ts';
 import { type CorrectionRow, listCorrectedSeries, listNewestCorrections } from '../store/corrections.ts';
 import type { PlannedCorrection, RoundPlan } from './plan.ts';
 import { shuffle } from './subjects.ts';
@@ -61,7 +62,7 @@ async function drawUnlabelled(roundId: string, planning: Planning): Promise<Roun
   const found = (
     await Promise.all(card.filter.modality.map((modality) => pacs.searchSeries({ modality, atMost: listedSeries })))
   ).flat();
-  const open = found.filter((series) => !corrected.has(series.seriesInstanceUid));
+  const open = found.filter((series) => mayTeach(card, series) && !corrected.has(series.seriesInstanceUid));
   // In the order of UIDs first, so that the draw does not depend on the order of the PACS's answer.
   const ordered = open.toSorted((a, b) => (a.seriesInstanceUid < b.seriesInstanceUid ? -1 : 1));
   const chosen: { studyInstanceUid: string; seriesInstanceUid: string }[] = [];

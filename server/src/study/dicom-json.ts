@@ -16,6 +16,8 @@ export interface SeriesRecord {
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly modality: string;
+  /** Body Part Examined (0018,0015), upper case; empty when the PACS does not tell it. */
+  readonly bodyPart: string;
   /** NumberOfSeriesRelatedInstances, when the PACS tells it. */
   readonly instances: number | undefined;
   /** Free text of the site: for a user's eyes, not for a log. */
@@ -52,6 +54,7 @@ export function parseSeries(json: unknown, study?: string): SeriesRecord[] {
         study !== undefined && series['0020000D'] === undefined ? study : uid(series, '0020000D', 'StudyInstanceUID'),
       seriesInstanceUid: uid(series, '0020000E', 'SeriesInstanceUID'),
       modality: texts(series, '00080060')[0] ?? '',
+      bodyPart: (texts(series, '00180015')[0] ?? '').toUpperCase(),
       instances: Number.isInteger(count) ? count : undefined,
       description: texts(series, '0008103E')[0] ?? '',
     };

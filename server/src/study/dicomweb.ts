@@ -88,6 +88,8 @@ class DicomwebPacs implements Pacs {
         ? {}
         : { SeriesInstanceUID: checkUid(seriesInstanceUid, 'SeriesInstanceUID') }),
       ...(modality === undefined ? {} : { Modality: checkModality(modality) }),
+      // Body Part Examined: no PACS has to answer it unasked.
+      includefield: '00180015',
     };
     const found = await this.#searchAll(
       params,

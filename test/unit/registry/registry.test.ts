@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createRegistry, fits, readWeights, requireFit } from '../../../server/src/registry/registry.ts';
+import { createRegistry, fits, mayTeach, readWeights, requireFit } from '../../../server/src/registry/registry.ts';
 import { makeModel } from '../../fixtures/make-model.ts';
 
 describe('registry', () => {
@@ -68,5 +68,15 @@ describe('registry', () => {
     assert.equal(fits(card, { modality: 'MR' }), true);
     assert.equal(fits(card, { modality: 'CT' }), false);
     assert.throws(() => requireFit(card, { modality: 'CT' }), { code: 'series-modality-mismatch', message: /MR.*CT/ });
+  });
+
+  it('a series that states another body part teaches nothing', async () => {
+    const { card } = await open().resolve('test-mr');
+    const brain = { ...card, filter: { ...card.filter, bodyPart: ['BRAIN', 'HEAD'] } };
+    assert.equal(mayTeach(brain, { modality: 'MR', bodyPart: 'HEAD' }), true);
+    assert.equal(mayTeach(brain, { modality: 'MR', bodyPart: '' }), true);
+    assert.equal(mayTeach(brain, { modality: 'MR', bodyPart: 'KNEE' }), false);
+    assert.equal(mayTeach(brain, { modality: 'CT', bodyPart: 'HEAD' }), false);
+    assert.equal(mayTeach(card, { modality: 'MR', bodyPart: 'KNEE' }), true, 'a card that names none takes any');
   });
 });
