@@ -63,7 +63,7 @@ test(
     await viewer.press('Redo');
     await difference.waitFor();
 
-    assert.deepEqual(await viewer.tryToReload(), 'beforeunload');
+    assert.equal(await viewer.tryToReload(), 'beforeunload');
     await viewer.page.locator('[data-cy="return-to-work-list"]').click();
     const question = viewer.page.getByRole('dialog', { name: 'Your edits are not submitted' });
     await question.getByText('Edits on 1 slice will be lost.').waitFor();

@@ -68,6 +68,7 @@ export function tokenMap(ops: Ops, x: Tensor, space: readonly number[]): Tensor 
   return ops.reshape(ops.transpose(x, [0, 2, 1]), [batch!, channels!, ...space]);
 }
 
+/** How many elements an array of these sizes has. */
 export function product(sizes: readonly number[]): number {
   return sizes.reduce((all, size) => all * size, 1);
 }
