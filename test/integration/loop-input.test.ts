@@ -6,8 +6,7 @@ import dcmjs from 'dcmjs';
 import { encodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import { startOrthanc } from '../../server/src/setup/orthanc.ts';
 import type { SeriesAddress } from '../../server/src/study/pacs.ts';
-import { createGeometry, type Geometry } from '../../server/src/volume/geometry.ts';
-import { createVolume } from '../../server/src/volume/volume.ts';
+import { block } from '../fixtures/block.ts';
 import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
 import { canary, type LoopWorld, openWorld, type StoredSubject } from '../fixtures/loop-world.ts';
@@ -19,18 +18,6 @@ import { findSampleRoot } from '../fixtures/sample-root.ts';
 import { tinyName } from '../fixtures/tiny-model.ts';
 
 const { skip } = await findSampleRoot();
-const size = [48, 40, 12] as const;
-
-/** Noise about a bright block, 12 slices of 48 x 40. */
-function block(value: (n: number) => number = (n) => (n % 48 > 12 && n % 48 < 36 ? 700 : 90) + ((n * 7919) % 53)) {
-  const data = Int16Array.from({ length: size[0] * size[1] * size[2] }, (_, n) => value(n));
-  const direction: Geometry['direction'] = [
-    [1, 0, 0],
-    [0, 1, 0],
-    [0, 0, 1],
-  ];
-  return createVolume(data, createGeometry({ size, spacingMm: [4, 4, 4], origin: [-96, -80, -24], direction }));
-}
 
 describe('bad input to the loop', { skip }, () => {
   let world: LoopWorld;
@@ -158,7 +145,7 @@ describe('bad input to the loop', { skip }, () => {
     }
 
     it('segments a series with zero slices at its ends and one bright voxel without NaN', async () => {
-      const pixels = size[0] * size[1];
+      const pixels = block().geometry.size[0] * block().geometry.size[1];
       const value = (n: number) => {
         const k = Math.floor(n / pixels);
         if (k < 3 || k > 9) return n === 10 * pixels + 900 ? 4000 : 0;
