@@ -15,8 +15,9 @@ const systemPackages = [
   { name: 'chromium', kinds: ['e2e'] },
   { name: 'dicom3tools', kinds: ['conformance', 'e2e'] },
   { name: 'dcmtk', kinds: ['conformance', 'e2e', 'integration'] },
-  { name: 'python3-pydicom', kinds: ['conformance', 'e2e'] },
-  { name: 'python3-numpy', kinds: ['conformance', 'e2e'] },
+  { name: 'python3-pydicom', kinds: ['conformance', 'e2e', 'integration'] },
+  { name: 'python3-numpy', kinds: ['conformance', 'e2e', 'integration'] },
+  { name: 'python3-gdcm', kinds: ['integration'] },
 ];
 
 /** Runs a child that shares our terminal. */
