@@ -105,7 +105,13 @@ function createChildren({ settings, host, log, metrics }: Ground, pacs: PacsOpti
   const threads = settings.threads ?? availableThreads().count;
   const common = { idleMs: settings.idleSeconds * 1000, log, metrics };
   const inferSetUp: InferSetUp = { pacs, maxVoxels: settings.maxVoxels, blobFolder, threads };
-  const trainSetUp: TrainSetUp = { ...inferSetUp, sampleRoot: host.sampleRoot };
+  const trainSetUp: TrainSetUp = {
+    ...inferSetUp,
+    sampleRoot: host.sampleRoot,
+    teacherFiles: join(settings.home, 'teachers'),
+    embeddingFolder: join(settings.home, 'embeddings'),
+    embeddingQuotaBytes: settings.embeddingQuotaMb * 1e6,
+  };
   const inferEntry = new URL('./jobs/infer-child.ts', import.meta.url);
   const trainEntry = new URL('./jobs/train-child.ts', import.meta.url);
   return {

@@ -15,6 +15,7 @@ import { train } from '../../server/src/round/train.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
 import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
 import type { LabelledSlice } from '../../server/src/uncol/feed.ts';
+import { abstainingTeacher } from '../../server/src/uncol/teachers/generalized.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 import {
   chooseApproved,
@@ -112,7 +113,7 @@ async function runFirstRound(
 ): Promise<Row> {
   const approved = chooseApproved(corrected, approvedSlices);
   const { plan, ...memory } = planFirstRound(seed, steps, corrected, approved, uncorrected);
-  const sources = { ...memory, colin, card, recipe };
+  const sources = { ...memory, colin, card, recipe, teacher: abstainingTeacher('') };
   const pseudoGradient = await pseudoGradientNorm(plan, sources, engine, inService);
   const started = performance.now();
   const { outcome, weights } = await runRound(plan, sources, engine, inService, {

@@ -7,8 +7,9 @@ import { collaborateProgram } from '../../server/src/uncol/collaborate.ts';
 import { labelledArrays, randomArrays } from '../../server/src/uncol/feed.ts';
 import { trustThreshold } from '../../server/src/uncol/schedule.ts';
 import { collaborationSettingsSchema } from '../../server/src/uncol/settings.ts';
+import { uncalibrated } from '../../server/src/uncol/teachers/calibration.ts';
 import { consultTeachers } from '../../server/src/uncol/teachers/consult.ts';
-import { abstaining } from '../../server/src/uncol/teachers/generalized.ts';
+import { abstainingTeacher } from '../../server/src/uncol/teachers/generalized.ts';
 import { SpecializedTeacher } from '../../server/src/uncol/teachers/specialized.ts';
 
 /**
@@ -33,11 +34,19 @@ export async function pseudoGradientNorm(
     const { corrected, replay, unlabelled } = await gatherRound(plan, sources, find, () => undefined);
     const labelled = [...corrected.slice(0, pairs), ...replay.slice(0, pairs)];
     const size = { classes: config.classes, height, width };
-    const { trustStart: start, trustEnd: end, promptMargin } = settings;
+    const { trustStart: start, trustEnd: end } = settings;
+    const calibration = uncalibrated(config.classes, settings);
     const asked = unlabelled.slice(0, 2 * pairs);
     const inputs = {
       ...labelledArrays(labelled, height * width),
-      ...(await consultTeachers(teacher, abstaining, inService, asked, size, promptMargin)),
+      ...(await consultTeachers(
+        { specialized: teacher, generalized: abstainingTeacher(''), calibration },
+        inService,
+        asked,
+        size,
+        settings,
+      )),
+      temperature: Float32Array.from(calibration.temperature),
       ...randomArrays(settings, 'collaboration', 0, config, { mixes: 2 * pairs, height, width }),
       threshold: Float32Array.of(trustThreshold(0, plan.steps, { start, end })),
     };

@@ -13,6 +13,7 @@ import { runRound } from '../../server/src/round/run.ts';
 import { openBlobStore } from '../../server/src/store/blobs.ts';
 import { readRound } from '../../server/src/store/rounds.ts';
 import { readSeriesFromPacs } from '../../server/src/study/series.ts';
+import { abstainingTeacher } from '../../server/src/uncol/teachers/generalized.ts';
 import { LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
 import { type LoopWorld, openWorld, type StoredSubject } from '../fixtures/loop-world.ts';
@@ -127,17 +128,18 @@ describe('killed and cancelled children', { skip }, () => {
         colin: world.colin,
         card: model.card,
         recipe: parseRecipe(await readFile(join(model.folder, 'recipe.json'), 'utf8')),
+        teacher: abstainingTeacher(''),
       },
       createOnnxEngine({ threads: 1 }),
       fromHalf(await readFile(join(model.folder, model.card.weights.file))),
       { folder: again, onProgress: () => {}, signal: new AbortController().signal },
     );
     const { verdict } = (await readRound(server.database, roundId)) ?? assert.fail();
-    const { chosen, cases, corrected, newCorrections, means, passedOver } = outcome;
+    const { chosen, cases, corrected, newCorrections, exam, means, passedOver } = outcome;
     // Sums over every step and measures of the best weights: one other bit on the way would show in them.
     const { evidence, ...shown } = verdict as RoundVerdict;
     const seen = { chosen: shown.chosen, cases: shown.cases, ...evidence };
-    assert.deepEqual(seen, { chosen, cases, corrected, newCorrections, means, passedOver });
+    assert.deepEqual(seen, { chosen, cases, corrected, newCorrections, exam, means, passedOver });
     assert.equal(await checkpoint(), undefined, 'a round that has ended keeps nothing');
   });
 });

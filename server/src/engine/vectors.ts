@@ -16,6 +16,43 @@ export function initialise(table: ParameterTable, seed: number): Float32Array {
   return weights;
 }
 
+/**
+ * The parameters of one table out of a vector that follows another, by name: what is served out of what was trained. The
+ * vector itself where the tables are the same.
+ *
+ * @throws RangeError when a parameter is missing or has another shape.
+ */
+export function pickParameters(weights: Float32Array, from: ParameterTable, to: ParameterTable): Float32Array {
+  if (from.hash === to.hash) return weights;
+  const picked = new Float32Array(to.size);
+  for (const [row, values] of sharedRows(weights, from, to)) picked.set(values, row.offset);
+  return picked;
+}
+
+/** The inverse of {@link pickParameters}: `base`, which follows `to`, with the parameters of `from` laid over it. */
+export function placeParameters(
+  base: Float32Array,
+  to: ParameterTable,
+  weights: Float32Array,
+  from: ParameterTable,
+): Float32Array {
+  const placed = base.slice();
+  const offsets = new Map(to.rows.map(({ name, offset }) => [name, offset]));
+  for (const [row, values] of sharedRows(weights, from, from)) placed.set(values, offsets.get(row.name) ?? 0);
+  return placed;
+}
+
+/** Of each row of `to`: its values in a vector that follows `from`. */
+function sharedRows(weights: Float32Array, from: ParameterTable, to: ParameterTable) {
+  const rows = new Map(from.rows.map((row) => [row.name, row]));
+  return to.rows.map((row) => {
+    const source = rows.get(row.name);
+    if (!source || source.shape.join() !== row.shape.join()) throw new RangeError(`parameter ${row.name}: not in both`);
+    const length = row.shape.reduce((product, size) => product * size, 1);
+    return [row, weights.subarray(source.offset, source.offset + length)] as const;
+  });
+}
+
 /** The state before the first step; the EMA starts as a copy of the student. */
 export function initialState(weights: Float32Array): TrainingState {
   return {

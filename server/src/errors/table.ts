@@ -64,6 +64,11 @@ export const errorTable = {
   'model-not-found': row(404, 'Model not found', 'List the models with `uncol models`.'),
   'model-invalid': row(500, 'Model folder not valid', 'Restore the folder; its files must match the card.'),
   'recipe-invalid': row(422, 'Recipe not valid', 'Correct the keys named in the message.'),
+  'teacher-invalid': row(
+    422,
+    'Generalized teacher not usable',
+    'Compare its files with its manifest; see models/README.',
+  ),
   'engine-failed': row(500, 'Network could not be run', 'Run `uncol doctor`; it names the fault and the engines.'),
   // inference and corrections
   'inference-not-found': row(
@@ -90,6 +95,11 @@ export const errorTable = {
     404,
     'Candidate not found',
     'List the rounds with `uncol rounds`: a round that is done has one.',
+  ),
+  'training-collapsed': row(
+    500,
+    'Distillation collapsed',
+    'Lower the weight of the distillation, or train without it.',
   ),
   'training-not-finite': row(
     500,

@@ -178,7 +178,7 @@ export const round = z
     labelledSlices: z.int(),
     replaySlices: z.int(),
     unlabelledSlices: z.int(),
-    /** In this version the generalized teacher abstains; the panel says so. */
+    /** Which generalized teacher taught, for which classes it was admitted, or why it abstained. */
     generalizedTeacher: z.string(),
     verdict: verdict.nullable(),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),

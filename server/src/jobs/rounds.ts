@@ -17,7 +17,6 @@ import { readJob } from '../store/job-progress.ts';
 import { holdAlias, insertModelVersion, listModelVersions } from '../store/models.ts';
 import { insertRound, type RoundRow, readOpenRound, readRound, updateRound } from '../store/rounds.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { abstaining } from '../uncol/teachers/generalized.ts';
 import type { JobHandler, JobTask } from './attempt.ts';
 import type { Child } from './children.ts';
 import { type JobPayload, jobKinds, type KindRow } from './kinds.ts';
@@ -35,7 +34,7 @@ export interface RoundVerdict {
   readonly chosen: TrainResult['outcome']['chosen'];
   readonly cases: TrainResult['outcome']['cases'];
   /** Dice on the corrected slices before and after, means of loss terms and trust rates: evidence for later questions. */
-  readonly evidence: Pick<TrainResult['outcome'], 'corrected' | 'newCorrections' | 'means' | 'passedOver'>;
+  readonly evidence: Pick<TrainResult['outcome'], 'corrected' | 'newCorrections' | 'exam' | 'means' | 'passedOver'>;
 }
 
 export interface RoundParts extends Omit<Planning, 'card' | 'settings'> {
@@ -187,6 +186,7 @@ async function conclude(
     evidence: {
       corrected: outcome.corrected,
       newCorrections: outcome.newCorrections,
+      exam: outcome.exam,
       means: outcome.means,
       passedOver: outcome.passedOver,
     },
@@ -274,5 +274,5 @@ async function createCandidate(
   };
 }
 
-/** What panel and log say of the generalized teacher before a round has run. */
-export const generalizedTeacherNow = abstaining.description;
+/** What the panel says of the generalized teacher before a round has run. */
+export const generalizedTeacherUnknown = 'Which teachers taught is told when the round ends.';

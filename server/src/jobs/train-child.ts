@@ -3,17 +3,21 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createOnnxEngine } from '../engine/onnx/engine.ts';
+import { foreignGraphOpener } from '../engine/onnx/foreign.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import { cardSchema } from '../registry/card.ts';
+import { openTeacher } from '../registry/teachers.ts';
 import { writeDurably } from '../round/checkpoint.ts';
 import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
 import { parseRecipe } from '../round/recipe.ts';
 import { type RoundOutcome, type RoundProgress, runRound } from '../round/run.ts';
 import { loadColin27 } from '../sample/colin27.ts';
 import { openBlobStore } from '../store/blobs.ts';
+import { openEmbeddingFolder } from '../store/embeddings.ts';
 import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
+import { abstainingTeacher, type GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { serveTasks } from './child-side.ts';
 import { yieldingEngine } from './yielding-engine.ts';
 
@@ -25,6 +29,10 @@ export interface TrainSetUp {
   /** Unpacked sample packages: the base set and the replayed subjects are generated from them. */
   readonly sampleRoot: string;
   readonly threads: number;
+  /** Graphs of generalized teachers that no package brings. */
+  readonly teacherFiles: string;
+  readonly embeddingFolder: string;
+  readonly embeddingQuotaBytes: number;
 }
 
 export interface TrainTask {
@@ -59,6 +67,7 @@ serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (
       colin: await loadColin27(setUp.sampleRoot),
       card,
       recipe,
+      teacher: await teacherFor(plan.teacher, setUp),
     },
     yieldingEngine(createOnnxEngine({ threads: setUp.threads }), whenFree),
     fromHalf(bytes),
@@ -69,3 +78,18 @@ serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (
   await writeDurably(weightsPath, [new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)]);
   return { outcome, tableHash, weightsPath };
 });
+
+/** A round does without a teacher that cannot be opened, and says so. */
+async function teacherFor(name: string, setUp: TrainSetUp): Promise<GeneralizedTeacher> {
+  if (name === 'none') return abstainingTeacher('None is set.');
+  try {
+    return await openTeacher(name, {
+      files: setUp.teacherFiles,
+      open: foreignGraphOpener({ threads: setUp.threads }),
+      cache: await openEmbeddingFolder(setUp.embeddingFolder, setUp.embeddingQuotaBytes),
+    });
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'teacher-invalid') throw error;
+    return abstainingTeacher(error.message);
+  }
+}

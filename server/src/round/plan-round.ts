@@ -18,6 +18,7 @@ export interface Planning extends SubjectParts {
     readonly seed: number;
     readonly roundSteps: number;
     readonly roundUnlabelledSlices: number;
+    readonly teacher: string;
   };
 }
 
@@ -42,6 +43,7 @@ export async function planRound(
     corrections: rows.map(plannedCorrection),
     unlabelled: settings.roundUnlabelledSlices > 0 ? await drawUnlabelled(round.roundId, planning) : [],
     unlabelledSlices: settings.roundUnlabelledSlices,
+    teacher: settings.teacher,
   };
 }
 

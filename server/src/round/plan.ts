@@ -23,6 +23,8 @@ export const roundPlanSchema = z.strictObject({
     .min(1),
   unlabelled: z.array(seriesRef),
   unlabelledSlices: z.int().min(0),
+  /** Name of the generalized teacher, or `none`. */
+  teacher: z.string().default('none'),
 });
 
 export type RoundPlan = Readonly<z.infer<typeof roundPlanSchema>>;

@@ -4,14 +4,17 @@ import type { Engine } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialState, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
+import type { Card } from '../registry/card.ts';
 import { studentConfig } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { collaborationSettingsSchema } from '../uncol/settings.ts';
-import { Collaboration, type CollaborationProgress } from '../uncol/step.ts';
-import { abstaining } from '../uncol/teachers/generalized.ts';
+import { Collaboration, type CollaborationProgress, type Guidance } from '../uncol/stage-two.ts';
+import type { Calibration } from '../uncol/teachers/calibration.ts';
+import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { augment } from './augment.ts';
 import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { type Choice, type Chosen, type Evaluation, isBetter } from './choice.ts';
+import { describeGuidance, examine } from './exam.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
 import { Measure } from './measure.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
@@ -31,6 +34,8 @@ export interface RoundOutcome {
   readonly means: Readonly<Record<string, number>>;
   readonly passedOver: Readonly<Record<string, number>>;
   readonly generalizedTeacher: string;
+  /** How the generalized teacher was found to be; null where it was not asked. */
+  readonly exam: Calibration | null;
 }
 
 /** How far a round is. */
@@ -39,6 +44,10 @@ export interface RoundProgress {
   readonly percent: number;
   readonly secondsLeft: number | null;
   readonly figures: Readonly<Record<string, number>>;
+}
+
+export interface RunSources extends RoundSources {
+  readonly teacher: GeneralizedTeacher;
 }
 
 export interface RunOptions {
@@ -62,7 +71,7 @@ interface Extra extends Chosen {
  */
 export async function runRound(
   plan: RoundPlan,
-  sources: RoundSources,
+  sources: RunSources,
   engine: Engine,
   inService: Float32Array,
   options: RunOptions,
@@ -88,6 +97,8 @@ export async function runRound(
       width,
       report,
       epsilon,
+      card: sources.card,
+      guidance: await examine(sources.teacher, data, settingsOf(plan), { engine, config, height, width }, inService),
     });
   } finally {
     await measure.dispose();
@@ -107,31 +118,29 @@ interface Running {
   readonly report: ReturnType<typeof progressOf>;
   /** Of the gate. */
   readonly epsilon: number;
+  readonly guidance: Guidance | null;
+  readonly card: Card;
 }
 
-async function trainRound(running: Running) {
-  const { plan, data, engine, inService, options, measure, config, height, width, report, epsilon } = running;
-  const settings = collaborationSettingsSchema.parse({
+function settingsOf(plan: RoundPlan) {
+  return collaborationSettingsSchema.parse({
     totalSteps: plan.steps,
     learningRate: roundSettings.learningRate,
     seed: plan.seed,
   });
-  const teacher = data.unlabelled.length > 0 ? abstaining : null;
+}
+
+async function trainRound(running: Running) {
+  const { plan, data, engine, inService, options, measure, config, height, width, report, epsilon, guidance } = running;
+  const settings = settingsOf(plan);
   await mkdir(options.folder, { recursive: true });
   const file = join(options.folder, 'checkpoint.bin');
   const tableHash = measure.tableHash;
   const workSha256 = hashWork({ plan, roundSettings });
   const found = await loadCheckpoint<Extra>(file, tableHash);
   const kept = found?.workSha256 === workSha256 ? found : undefined;
-  const shape = { pairs: roundSettings.pairs, height, width };
-  const stage = await Collaboration.create(
-    engine,
-    config,
-    settings,
-    shape,
-    kept?.state ?? initialState(inService),
-    teacher,
-  );
+  const shape = { pairs: roundSettings.pairs, height, width, guidance };
+  const stage = await Collaboration.create(engine, config, settings, shape, kept?.state ?? initialState(inService));
   try {
     let extra = kept?.extra ?? (await startOf(running));
     let best = kept?.best ?? inService;
@@ -158,7 +167,7 @@ async function trainRound(running: Running) {
       await saveCheckpoint(file, tableHash, { workSha256, state, best, extra });
     }
     const newCorrections = data.fresh.some(hasForeground) ? await measure.dice(best, data.fresh) : null;
-    return { outcome: outcomeOf(plan, data, extra, newCorrections), weights: best, tableHash };
+    return { outcome: outcomeOf(running, extra, newCorrections), weights: best, tableHash };
   } finally {
     await stage.dispose();
   }
@@ -210,7 +219,7 @@ function isEvaluated(step: number, steps: number): boolean {
   return step === steps || step % Math.ceil(steps / roundSettings.evaluations) === 0;
 }
 
-function outcomeOf(plan: RoundPlan, data: RoundData, extra: Extra, newCorrections: number | null): RoundOutcome {
+function outcomeOf({ plan, data, guidance, card }: Running, extra: Extra, newCorrections: number | null): RoundOutcome {
   const { start, best, chosen, sums } = extra;
   return {
     chosen,
@@ -224,7 +233,8 @@ function outcomeOf(plan: RoundPlan, data: RoundData, extra: Extra, newCorrection
     slices: { labelled: data.corrected.length, replay: data.replay.length, unlabelled: data.unlabelled.length },
     means: Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, sum / plan.steps])),
     passedOver: data.passedOver,
-    generalizedTeacher: data.unlabelled.length > 0 ? abstaining.description : 'No unlabelled study was at hand.',
+    exam: guidance?.calibration ?? null,
+    generalizedTeacher: describeGuidance(guidance, card.segments),
   };
 }
 

@@ -10,7 +10,7 @@ import type { Colin27 } from '../sample/colin27.ts';
 import { inferenceProgram, studentConfig } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { pretrainingSettingsSchema } from '../uncol/settings.ts';
-import { Pretraining } from '../uncol/step.ts';
+import { Pretraining } from '../uncol/stage-one.ts';
 import { augment } from './augment.ts';
 import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { Measure } from './measure.ts';
@@ -149,7 +149,7 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
   const [width, height] = card.input.sizePx;
   const config = studentConfig(card.architecture.variant, card.architecture.classes);
   const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, copyPasteShare, seed });
-  const shape = { batch: stage1.batch, height, width };
+  const shape = { batch: stage1.batch, height, width, maps: null };
   const stage = await Pretraining.create(options.engine, config, settings, shape, from.state);
   let { best, curve } = from;
   try {

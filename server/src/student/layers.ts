@@ -7,7 +7,7 @@ export interface Layers {
 }
 
 /**
- * Convolution with bias over the space of x, 2D or 3D; weight [O,I,k...]. Both start uniform in +-1/sqrt(fan in).
+ * Convolution, with bias unless told otherwise, over the space of x, 2D or 3D; weight [O,I,k...]. Both start uniform in +-1/sqrt(fan in).
  *
  * @param options.normed an instance norm follows, which takes the bias out again: its gradient is exactly zero, so none
  * is computed (rounding noise, scaled up by AdamW, would move it).
@@ -17,13 +17,14 @@ export function convolution(
   name: string,
   x: Tensor,
   channels: number,
-  options: { readonly size: 1 | 3; readonly normed?: boolean },
+  options: { readonly size: 1 | 3; readonly normed?: boolean; readonly bias?: boolean },
 ): Tensor {
   const { size, normed = false } = options;
   const [, inputs, ...space] = x.shape;
   const kernel = space.map(() => size);
   const initial = { kind: 'uniform', bound: (inputs! * size ** space.length) ** -0.5 } as const;
   const weight = parameters.get(`${name}.weight`, [channels, inputs!, ...kernel], initial);
+  if (options.bias === false) return ops.conv(x, weight);
   const bias = parameters.get(`${name}.bias`, [channels], initial);
   return ops.conv(x, weight, normed ? ops.stopGradient(bias) : bias);
 }

@@ -1,6 +1,8 @@
 import type { InputShapes, LossProgram, Ops, Tensor, Tensors } from '../engine/ops.ts';
 import { probUnet2d, type StudentConfig } from '../student/architecture.ts';
+import { type DistilledMaps, distilVisual, pasteMaps, takeVisual, visualInputs } from './distill.ts';
 import { dropoutInputs, dropoutTensors } from './dropout.ts';
+import { foundationOutput } from './foundation.ts';
 import { gate } from './gating.ts';
 import { take } from './inputs.ts';
 import { mixLoss, type Side, type SideLoss, sideLoss } from './losses/pseudo-label.ts';
@@ -17,27 +19,40 @@ export interface CollaborationShape {
   readonly width: number;
 }
 
-type Weights = Pick<CollaborationSettings, 'groundTruthWeight' | 'pseudoWeight'>;
+type Rule = Pick<CollaborationSettings, 'groundTruthWeight' | 'pseudoWeight' | 'visualWeight' | 'foundationProb'>;
 
 /**
- * One step of stage 2, everything that decides what is learnt: gate both teachers (eq. 6-9), paste labelled and
- * unlabelled slices both ways (eq. 10), learn from both sides of both mixes (eq. 11, 12).
+ * One step of stage 2, everything that decides what is learnt: gate both teachers (eq. 6-9, 16), paste labelled and
+ * unlabelled slices both ways (eq. 10), learn from both sides of both mixes (eq. 11, 12), distil (eq. 17, 19).
  *
  * Inputs, float32, first half of each batch A or U_a, second half B or U_b: `images`, `labels`, `known` [2n,1,H,W] as
- * in stage 1; `unlabelled` [2n,1,H,W]; `generalized`, `specialized` probabilities [2n,C,H,W];
- * `generalizedUncertainty` [2n,1,H,W], 1 where it abstains; `threshold` [1,1,1,1], tau; `mask` [1,1,H,W], M; and the
- * dropout masks. A labelled pixel that nobody vouched for teaches nothing.
+ * in stage 1; `unlabelled` [2n,1,H,W]; of the specialized teacher `specialized` [2n,C,H,W], probabilities; of the
+ * generalized one `maskLogits` [2n,C-1,H,W], `answered` [2n,1,H,W], 0 where it abstains, `temperature` [1,C-1,1,1];
+ * `kept` [2n,1,1,1], 0 for slices that teach nothing; `threshold` [1,1,1,1], tau; `mask` [1,1,H,W], M; the dropout
+ * masks; with `maps` the hidden maps `labelledVisual0`, `unlabelledVisual0`, ... A labelled pixel that nobody vouched for
+ * teaches nothing.
  *
  * Terms: Dice and cross-entropy of both sides, unweighted, summed over both mixes; `groundTruth` and `pseudo`, whose
- * sum is the loss; `generalizedTrust`, `specializedTrust` and `ignored`, shares of the unlabelled pixels.
+ * sum is the loss but for `visual` (unweighted, with `visualSpread`); `generalizedTrust`, `specializedTrust` and
+ * `ignored`, shares of the unlabelled pixels.
  */
-export function collaborateProgram(config: StudentConfig, shape: CollaborationShape, weights: Weights): LossProgram {
+export function collaborateProgram(
+  config: StudentConfig,
+  shape: CollaborationShape,
+  weights: Rule,
+  maps: DistilledMaps | null = null,
+): LossProgram {
+  const frame = { batch: 2 * shape.pairs, height: shape.height, width: shape.width };
+  const distilled = maps && {
+    ...visualInputs('labelled', maps, frame),
+    ...visualInputs('unlabelled', maps, frame),
+  };
   return {
-    inputs: { ...labelledInputs(config, shape), ...teacherInputs(config, shape) },
+    inputs: { ...labelledInputs(config, shape), ...teacherInputs(config, shape), ...distilled },
     build(ops, parameters, inputs) {
       const mask = take(inputs, 'mask');
       const [a, b] = labelledHalves(ops, inputs, config.classes);
-      const gated = gateTeachers(ops, inputs);
+      const gated = gateTeachers(ops, inputs, weights.foundationProb);
       const [imageA, imageB] = halves(ops, take(inputs, 'unlabelled'));
       const [pseudoA, pseudoB] = halves(ops, gated.label);
       const [trustedA, trustedB] = halves(ops, gated.trusted);
@@ -51,11 +66,15 @@ export function collaborateProgram(config: StudentConfig, shape: CollaborationSh
       const patch = outside(ops, mask);
       const mix1 = mixLoss(ops, logits1, truth(a, mask), guess(pseudoA, patch, trustedA));
       const mix2 = mixLoss(ops, logits2, truth(b, patch), guess(pseudoB, mask, trustedB));
+      const visual = maps && distilVisual(ops, parameters, config, mixedMaps(ops, inputs, maps, mask), student);
+      const segmentation = ops.add(mix1.value, mix2.value);
       return {
-        loss: ops.add(mix1.value, mix2.value),
+        // The mean over both mixes, so twice the weight makes the sum of eq. 19.
+        loss: visual ? ops.add(segmentation, ops.mul(visual.loss, ops.scalar(2 * weights.visualWeight))) : segmentation,
         terms: {
           ...sideTerms(ops, 'groundTruth', mix1.groundTruth, mix2.groundTruth),
           ...sideTerms(ops, 'pseudo', mix1.pseudo, mix2.pseudo),
+          ...(visual ? { visual: visual.loss, visualSpread: visual.spread } : {}),
           generalizedTrust: ops.mean(gated.generalizedTrusted),
           specializedTrust: ops.mean(gated.specializedTrusted),
           ignored: ops.mean(outside(ops, gated.trusted)),
@@ -69,7 +88,7 @@ export function collaborateProgram(config: StudentConfig, shape: CollaborationSh
  * Stage 2 where no unlabelled slice is at hand: the same two mixes out of labelled slices only, A on B and B on A, every
  * side ground truth. Inputs are those of {@link collaborateProgram} without the teachers' and `unlabelled`.
  */
-export function labelledOnlyProgram(config: StudentConfig, shape: CollaborationShape, weights: Weights): LossProgram {
+export function labelledOnlyProgram(config: StudentConfig, shape: CollaborationShape, weights: Rule): LossProgram {
   return {
     inputs: labelledInputs(config, shape),
     build(ops, parameters, inputs) {
@@ -112,24 +131,48 @@ function labelledInputs(config: StudentConfig, shape: CollaborationShape): Input
 
 function teacherInputs(config: StudentConfig, { pairs, height, width }: CollaborationShape): InputShapes {
   const slices = [2 * pairs, 1, height, width];
-  const perClass = [2 * pairs, config.classes, height, width];
   return {
     unlabelled: slices,
-    generalized: perClass,
-    generalizedUncertainty: slices,
-    specialized: perClass,
+    specialized: [2 * pairs, config.classes, height, width],
+    maskLogits: [2 * pairs, config.classes - 1, height, width],
+    answered: slices,
+    temperature: [1, config.classes - 1, 1, 1],
+    kept: [2 * pairs, 1, 1, 1],
     threshold: [1, 1, 1, 1],
   };
 }
 
-function gateTeachers(ops: Ops, inputs: Tensors) {
+function gateTeachers(ops: Ops, inputs: Tensors, foundationProb: Rule['foundationProb']) {
   const specialized = take(inputs, 'specialized');
-  return gate(
+  const gated = gate(
     ops,
-    { probabilities: take(inputs, 'generalized'), uncertainty: take(inputs, 'generalizedUncertainty') },
+    foundationOutput(
+      ops,
+      take(inputs, 'maskLogits'),
+      take(inputs, 'temperature'),
+      take(inputs, 'answered'),
+      foundationProb,
+    ),
     { probabilities: specialized, uncertainty: normalisedEntropy(ops, specialized) },
     take(inputs, 'threshold'),
   );
+  const kept = take(inputs, 'kept');
+  return {
+    label: gated.label,
+    trusted: ops.mul(gated.trusted, kept),
+    generalizedTrusted: ops.mul(gated.generalizedTrusted, kept),
+    specializedTrusted: ops.mul(gated.specializedTrusted, kept),
+  };
+}
+
+/** The hidden maps of both mixes, A on U_a and U_b on B. */
+function mixedMaps(ops: Ops, inputs: Tensors, maps: DistilledMaps, mask: Tensor): Tensor[] {
+  const unlabelled = takeVisual(inputs, 'unlabelled', maps);
+  return takeVisual(inputs, 'labelled', maps).map((map, at) => {
+    const [a, b] = halves(ops, map);
+    const [first, second] = halves(ops, unlabelled[at] as Tensor);
+    return ops.concat([pasteMaps(ops, a, first, mask), pasteMaps(ops, second, b, mask)], 0);
+  });
 }
 
 function labelledHalves(ops: Ops, inputs: Tensors, classes: number): [Labelled, Labelled] {

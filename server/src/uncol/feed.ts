@@ -1,6 +1,7 @@
 import type { Arrays } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import type { StudentConfig } from '../student/architecture.ts';
+import type { SliceMaps } from './distill.ts';
 import { drawDropout, type StudentBatch } from './dropout.ts';
 import { stack } from './inputs.ts';
 import { drawMixMask } from './mix.ts';
@@ -12,6 +13,8 @@ export interface LabelledSlice {
   readonly label: Uint8Array;
   /** 1 where the reader vouched for the label, 0 elsewhere. */
   readonly known: Uint8Array;
+  /** What the generalized teacher sees in it; where something is distilled. */
+  readonly maps?: SliceMaps;
 }
 
 /** Labelled slices as the inputs `images`, `labels`, `known` [N,1,H,W]. */
@@ -30,6 +33,14 @@ export function labelledArrays(slices: readonly LabelledSlice[], pixels: number)
       pixels,
     ),
   };
+}
+
+/** The teacher's maps of slices that have them. @throws RangeError naming the first that has none. */
+export function mapsOf(slices: readonly LabelledSlice[]): SliceMaps[] {
+  return slices.map(({ maps }, at) => {
+    if (!maps) throw new RangeError(`slice ${at} has no maps of the generalized teacher`);
+    return maps;
+  });
 }
 
 /**

@@ -1,7 +1,18 @@
-import type { LossProgram } from '../engine/ops.ts';
+import type { LossProgram, Tensors } from '../engine/ops.ts';
 import { probUnet2d, type StudentConfig } from '../student/architecture.ts';
+import {
+  type DistilledMaps,
+  distilVisual,
+  pasteMaps,
+  posteriorOf,
+  semanticInput,
+  takeSemantic,
+  takeVisual,
+  visualInputs,
+} from './distill.ts';
 import { dropoutInputs, dropoutTensors } from './dropout.ts';
 import { take } from './inputs.ts';
+import { semanticLoss, spread } from './losses/distillation.ts';
 import { supervisedLoss } from './losses/supervised.ts';
 import { oneHot, paste } from './mix.ts';
 
@@ -14,15 +25,30 @@ export interface PretrainingShape {
 
 /**
  * One step of stage 1, data-efficient pretraining: copy-paste inside the labelled set (eq. 10), supervised loss of
- * the four heads (eq. 5). The decoder attends to the student's own prior, since no generalized teacher is there.
+ * the four heads (eq. 5), visual and semantic distillation (eq. 17, 18).
+ *
+ * With a teacher that has prompt-conditioned embeddings the decoder attends to the posterior made of them, and the
+ * student's own prior is drawn towards it; at inference the prior stands in its place, so no teacher is needed then.
  *
  * Inputs, float32, N = batch: `images` [N,1,H,W]; `labels` [N,1,H,W] class indices; `known` [N,1,H,W], 1 where the
- * label is vouched for; `mask` [1,1,H,W], M; and the dropout masks. Slice 0 is A, pasted with each of the others.
+ * label is vouched for; `mask` [1,1,H,W], M; the dropout masks; with a teacher its maps, `labelledVisual0`, ...,
+ * `labelledSemantic`, and `distillation` [1,1,1,1], w(t). Slice 0 is A, pasted with each of the others.
+ *
+ * Terms: the four losses; `visual`, `semantic`, unweighted; `visualSpread`, `posteriorSpread`.
  */
-export function pretrainProgram(config: StudentConfig, shape: PretrainingShape): LossProgram {
+export function pretrainProgram(
+  config: StudentConfig,
+  shape: PretrainingShape,
+  maps: DistilledMaps | null = null,
+): LossProgram {
   const { batch, height, width } = shape;
   if (batch < 2) throw new RangeError(`copy-paste needs two labelled slices a step or more, got ${batch}`);
   const slices = [batch, 1, height, width];
+  const distilled = maps && {
+    ...visualInputs('labelled', maps, shape),
+    ...semanticInput('labelled', maps, shape, config.classes),
+    distillation: [1, 1, 1, 1],
+  };
   return {
     inputs: {
       images: slices,
@@ -30,17 +56,52 @@ export function pretrainProgram(config: StudentConfig, shape: PretrainingShape):
       known: slices,
       mask: [1, 1, height, width],
       ...dropoutInputs(config, { mixes: batch - 1, height, width }),
+      ...distilled,
     },
     build(ops, parameters, inputs) {
       const mask = take(inputs, 'mask');
+      const first = (x: Tensors[string]) => ops.slice(x, 0, 0, 1);
+      const others = (x: Tensors[string]) => ops.slice(x, 0, 1, batch);
       const mixed = (name: string) => {
         const x = take(inputs, name);
-        return paste(ops, ops.slice(x, 0, 0, 1), ops.slice(x, 0, 1, batch), mask);
+        return paste(ops, first(x), others(x), mask);
       };
-      const student = probUnet2d(ops, parameters, config, mixed('images'), { dropout: dropoutTensors(config, inputs) });
+      const mixedMap = (x: Tensors[string]) => pasteMaps(ops, first(x), others(x), mask);
+      const posterior =
+        maps && maps.semantic !== null
+          ? posteriorOf(ops, parameters, config, mixedMap(takeSemantic(inputs, 'labelled')))
+          : undefined;
+      const student = probUnet2d(ops, parameters, config, mixed('images'), {
+        dropout: dropoutTensors(config, inputs),
+        ...(posterior ? { posterior } : {}),
+      });
       const truth = oneHot(ops, mixed('labels'), config.classes);
-      const { value, terms } = supervisedLoss(ops, student.heads, truth, mixed('known'));
-      return { loss: value, terms };
+      const supervised = supervisedLoss(ops, student.heads, truth, mixed('known'));
+      if (!maps) return { loss: supervised.value, terms: supervised.terms };
+
+      const terms: Record<string, Tensors[string]> = { ...supervised.terms };
+      const distillation: Tensors[string][] = [];
+      if (maps.visual.length > 0) {
+        const visual = distilVisual(
+          ops,
+          parameters,
+          config,
+          takeVisual(inputs, 'labelled', maps).map(mixedMap),
+          student,
+        );
+        distillation.push(visual.loss);
+        terms['visual'] = visual.loss;
+        terms['visualSpread'] = visual.spread;
+      }
+      if (posterior) {
+        const semantic = semanticLoss(ops, student.prior, posterior);
+        distillation.push(semantic);
+        terms['semantic'] = semantic;
+        terms['posteriorSpread'] = spread(ops, posterior);
+      }
+      const all = distillation.reduce((sum, one) => ops.add(sum, one), ops.scalar(0));
+      const weighted = ops.mul(all, ops.sum(take(inputs, 'distillation')));
+      return { loss: ops.add(supervised.value, weighted), terms };
     },
   };
 }

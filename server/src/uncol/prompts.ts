@@ -6,26 +6,48 @@ export interface Box {
   readonly right: number;
 }
 
+/** Sizes of a slice; classes with the background. */
+export interface SliceSize {
+  readonly classes: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** How boxes are drawn round what was found. */
+export interface PromptRule {
+  /** Growth on each side, share of the frame's side, of each foreground class. */
+  readonly margin: readonly number[];
+  /** Boxes of one class at most, largest component first; 1 in the paper. */
+  readonly components: number;
+}
+
+/** A component smaller than this share of the largest of its class is a speck, not a part. */
+const smallestPart = 0.2;
+/** Edges are moved outwards to multiples of this, so that a box that hardly moved is the same prompt as before. */
+const edgeStep = 2;
+
 /**
- * The prompts of one slice: for each foreground class the tight box round its largest 8-connected component, grown by
- * a margin and kept inside the frame; null where the class has no pixel.
+ * The prompts of one slice: boxes round the 8-connected components of each foreground class, grown by a margin and kept
+ * inside the frame. One box round two organs of a pair would hold neither.
  *
  * @param probabilities [C,H,W] float32; the decision is the largest entry (the first on ties).
- * @param margin as a share of the frame's side.
- * @returns `classes - 1` entries, class 1 first.
+ * @returns of each foreground class, class 1 first: its boxes, largest component first; none where it has no pixel.
  */
-export function promptBoxes(
-  probabilities: Float32Array,
-  size: { readonly classes: number; readonly height: number; readonly width: number },
-  margin: number,
-): (Box | null)[] {
-  const labels = decide(probabilities, size.classes, size.height * size.width);
-  const largest: (Component | null)[] = Array.from({ length: size.classes - 1 }, () => null);
-  for (const component of components(labels, size.height, size.width)) {
-    const known = largest[component.label - 1];
-    if (!known || component.pixels > known.pixels) largest[component.label - 1] = component;
-  }
-  return largest.map((component) => component && grow(component, size.height, size.width, margin));
+export function promptBoxes(probabilities: Float32Array, size: SliceSize, rule: PromptRule): Box[][] {
+  return boxesOf(decide(probabilities, size.classes, size.height * size.width), size, rule);
+}
+
+/** The same of class indices, [H,W]. */
+export function boxesOf(labels: Uint8Array, { classes, height, width }: SliceSize, rule: PromptRule): Box[][] {
+  const found = components(labels, height, width);
+  return Array.from({ length: classes - 1 }, (_, index) => {
+    const ofClass = found.filter(({ label }) => label === index + 1).sort((a, b) => b.pixels - a.pixels);
+    const least = smallestPart * (ofClass[0]?.pixels ?? 0);
+    return ofClass
+      .filter(({ pixels }) => pixels >= least)
+      .slice(0, rule.components)
+      .map((component) => grow(component, height, width, rule.margin[index] ?? 0));
+  });
 }
 
 interface Component extends Box {
@@ -33,7 +55,8 @@ interface Component extends Box {
   readonly pixels: number;
 }
 
-function decide(probabilities: Float32Array, classes: number, pixels: number): Uint8Array {
+/** The largest entry of each pixel (the first on ties), [H,W]; `probabilities` [C,H,W]. */
+export function decide(probabilities: Float32Array, classes: number, pixels: number): Uint8Array {
   const labels = new Uint8Array(pixels);
   for (let pixel = 0; pixel < pixels; pixel++) {
     let best = probabilities[pixel] ?? 0;
@@ -83,12 +106,14 @@ function flood(labels: Uint8Array, seen: Uint8Array, start: number, height: numb
 }
 
 function grow(box: Box, height: number, width: number, margin: number): Box {
-  const rows = Math.round(margin * height);
-  const columns = Math.round(margin * width);
+  const rows = margin * height;
+  const columns = margin * width;
+  const down = (edge: number) => Math.max(0, Math.floor(edge / edgeStep) * edgeStep);
+  const up = (edge: number, size: number) => Math.min(size, Math.ceil(edge / edgeStep) * edgeStep) - 1;
   return {
-    top: Math.max(box.top - rows, 0),
-    left: Math.max(box.left - columns, 0),
-    bottom: Math.min(box.bottom + rows, height - 1),
-    right: Math.min(box.right + columns, width - 1),
+    top: down(box.top - rows),
+    left: down(box.left - columns),
+    bottom: up(box.bottom + 1 + rows, height),
+    right: up(box.right + 1 + columns, width),
   };
 }

@@ -19,3 +19,12 @@ export function trustThreshold(step: number, totalSteps: number, range: { start:
 export function polynomialRate(base: number, step: number, totalSteps: number): number {
   return base * Math.max(1 - step / totalSteps, 0) ** 0.9;
 }
+
+/** w(t), weight of the distillation in stage 1 (eq. 18): ramps up to `weight` over a share of the run. */
+export function distillationWeight(
+  step: number,
+  totalSteps: number,
+  { weight, rampShare }: { readonly weight: number; readonly rampShare: number },
+): number {
+  return weight * ramp(step, rampShare * totalSteps);
+}

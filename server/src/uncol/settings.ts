@@ -37,6 +37,17 @@ export const pretrainingSettingsSchema = z.strictObject({
     .max(1)
     .default(1)
     .describe('Share of steps that paste slices into each other; 1 in the paper (1; eq. 10).'),
+  distillationWeight: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe('Weight of visual and semantic distillation at the end of the ramp, where there is a teacher (eq. 18).'),
+  distillationRampShare: z
+    .number()
+    .positive()
+    .max(1)
+    .default(0.5)
+    .describe('Share of the run over which that weight ramps up (eq. 13, 18).'),
 });
 
 /** Every number of stage 2, collaborative semi-supervised training. */
@@ -48,12 +59,32 @@ export const collaborationSettingsSchema = z.strictObject({
   trustEnd: z.number().min(0).max(1).default(1).describe('tau_1, threshold at the last step (1; eq. 7).'),
   groundTruthWeight: z.number().min(0).default(1).describe('Weight of the labelled side of a mix (1; eq. 11).'),
   pseudoWeight: z.number().min(0).default(0.5).describe('Weight of the pseudo-labelled side of a mix (1; eq. 11).'),
+  foundationProb: z
+    .enum(['softmax', 'renorm', 'calibrated'])
+    .default('calibrated')
+    .describe('How mask logits become p_G; `softmax` as published, `calibrated` by temperature (eq. 16).'),
   promptMargin: z
     .number()
     .min(0)
     .max(1)
     .default(20 / 1024)
-    .describe('Growth of a prompt box on each side, share of the frame (1; stage 2).'),
+    .describe('Growth of a prompt box on each side where it is not calibrated, share of the frame (1; stage 2).'),
+  promptComponents: z.int().min(1).default(3).describe('Boxes of one class on a slice; 1 in the paper (stage 2).'),
+  admission: z
+    .boolean()
+    .default(true)
+    .describe('Whether the generalized teacher must be better than the specialized one, class by class (stage 2).'),
+  sliceGate: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.7)
+    .describe('Least Dice between p_S of a slice and of its mirror image; 0: no gate. Not in the paper (stage 2).'),
+  visualWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('Weight of the visual distillation; 0.1 in the paper (eq. 17, 19).'),
 });
 
 export type PretrainingSettings = Readonly<z.infer<typeof pretrainingSettingsSchema>>;

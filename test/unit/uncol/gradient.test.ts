@@ -35,8 +35,10 @@ const inputs = (labelled: readonly LabelledSlice[], foreground: number): Arrays 
   specialized: Float32Array.from({ length: 4 * pixels }, (_, at) =>
     Math.floor(at / pixels) % 2 === 1 ? foreground : 1 - foreground,
   ),
-  generalized: new Float32Array(4 * pixels).fill(0.5),
-  generalizedUncertainty: new Float32Array(2 * pixels).fill(1),
+  maskLogits: new Float32Array(2 * pixels),
+  answered: new Float32Array(2 * pixels),
+  temperature: Float32Array.of(1),
+  kept: Float32Array.of(1, 1),
   threshold: Float32Array.of(0.75),
 });
 
@@ -90,7 +92,7 @@ test('two equal pairs cost what one pair costs, in every term', async () => {
     });
     const one = inputs(blobs(1, 2), 0.99);
     const twice = (name: string, array: Float32Array) => {
-      if (pairs === 1 || name === 'mask' || name === 'threshold') return array;
+      if (pairs === 1 || name === 'mask' || name === 'threshold' || name === 'temperature') return array;
       const half = array.length / 2;
       const [a, b] = [array.subarray(0, half), array.subarray(half)];
       return Float32Array.from([...a, ...a, ...b, ...b]);

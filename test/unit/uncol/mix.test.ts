@@ -58,7 +58,7 @@ function picture(rows: readonly string[]): Float32Array {
   return probabilities;
 }
 
-test('a prompt is the tight box of the largest 8-connected component of its class', () => {
+test('a prompt is the box of the largest 8-connected component of its class, its edges moved out to even pixels', () => {
   const boxes = promptBoxes(
     picture([
       '1.........',
@@ -71,15 +71,31 @@ test('a prompt is the tight box of the largest 8-connected component of its clas
       '..........',
     ]),
     size,
-    0,
+    { margin: [0, 0], components: 1 },
   );
-  assert.deepEqual(boxes, [
-    { top: 0, left: 0, bottom: 4, right: 4 },
-    { top: 5, left: 0, bottom: 5, right: 9 },
-  ]);
+  assert.deepEqual(boxes, [[{ top: 0, left: 0, bottom: 5, right: 5 }], [{ top: 4, left: 0, bottom: 5, right: 9 }]]);
 });
 
 test('a box grows by its margin but not out of the frame', () => {
   const rows = Array.from({ length: 8 }, (_, row) => (row === 0 ? '...11.....' : '..........'));
-  assert.deepEqual(promptBoxes(picture(rows), size, 0.2), [{ top: 0, left: 1, bottom: 2, right: 6 }, null]);
+  const boxes = promptBoxes(picture(rows), size, { margin: [0.2, 0], components: 1 });
+  assert.deepEqual(boxes, [[{ top: 0, left: 0, bottom: 3, right: 7 }], []]);
+});
+
+test('both organs of a pair get a box, a speck gets none', () => {
+  const rows = [
+    '11......11',
+    '11......11',
+    '11........',
+    '...1......',
+    '.........1',
+    '..........',
+    '..........',
+    '..........',
+  ];
+  const boxes = promptBoxes(picture(rows), size, { margin: [0, 0], components: 3 });
+  assert.deepEqual(boxes[0], [
+    { top: 0, left: 0, bottom: 3, right: 1 },
+    { top: 0, left: 8, bottom: 1, right: 9 },
+  ]);
 });

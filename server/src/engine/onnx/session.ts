@@ -64,6 +64,11 @@ export class Session {
     }
   }
 
+  get names(): { readonly inputNames: readonly string[]; readonly outputNames: readonly string[] } {
+    const { inputNames, outputNames } = this.#session;
+    return { inputNames, outputNames };
+  }
+
   /** `fetches`: outputs by name, written into the given array, or into a new one where null. */
   async run(
     feeds: Readonly<Record<string, BoundArray>>,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
 import { errorTable } from '../../errors/table.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
-import { generalizedTeacherNow, openRound, type RoundVerdict } from '../../jobs/rounds.ts';
+import { generalizedTeacherUnknown, openRound, type RoundVerdict } from '../../jobs/rounds.ts';
 import { rollBack, serveVersion } from '../../promotion/promote.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { countPool } from '../../store/corrections.ts';
@@ -168,7 +168,7 @@ export function presentRound(row: RoundRow): Round {
     labelledSlices: row.labelledSlices,
     replaySlices: row.replaySlices,
     unlabelledSlices: row.unlabelledSlices,
-    generalizedTeacher: row.generalizedTeacher || generalizedTeacherNow,
+    generalizedTeacher: row.generalizedTeacher || generalizedTeacherUnknown,
     verdict: verdict && presentVerdict(verdict),
     error: row.error && { code: row.error.code, message: row.error.message, hint: errorTable[row.error.code].hint },
     startedAt: row.startedAt?.toISOString() ?? null,

@@ -1,51 +1,102 @@
 import type { Arrays } from '../../engine/ops.ts';
 import { stack } from '../inputs.ts';
-import { promptBoxes } from '../prompts.ts';
-import { askWithPrompts, type GeneralizedTeacher, type Opinion } from './generalized.ts';
+import { decide, type PromptRule, promptBoxes, type SliceSize } from '../prompts.ts';
+import type { Calibration } from './calibration.ts';
+import { absentLogit, type GeneralizedTeacher } from './generalized.ts';
 import type { SpecializedTeacher } from './specialized.ts';
 
-/** Sizes of a slice; classes with the background. */
-export interface SliceSize {
-  readonly classes: number;
-  readonly height: number;
-  readonly width: number;
+export type { SliceSize } from '../prompts.ts';
+
+/** Both teachers of stage 2, and how the generalized one is asked. */
+export interface Teachers {
+  readonly specialized: SpecializedTeacher;
+  readonly generalized: GeneralizedTeacher;
+  readonly calibration: Calibration;
+}
+
+/** Of the settings of stage 2. */
+export interface ConsultRule {
+  readonly promptComponents: number;
+  readonly sliceGate: number;
 }
 
 /**
  * Asks both teachers about unlabelled slices: the specialized one first, the generalized one with boxes round what the
- * first found.
+ * first found of the classes that it is admitted for. It has no word on pixels of the other classes.
  *
  * @param ema weights of the specialized teacher.
  * @param unlabelled slices [H,W] float32, as many as the specialized teacher was created for.
- * @param margin growth of the boxes, share of the frame's side.
- * @returns the inputs `unlabelled`, `specialized`, `generalized` and `generalizedUncertainty` of stage 2.
+ * @returns the inputs `unlabelled`, `specialized`, `maskLogits`, `answered` and `kept` of stage 2.
  */
 export async function consultTeachers(
-  specializedTeacher: SpecializedTeacher,
-  generalizedTeacher: GeneralizedTeacher,
+  { specialized: specializedTeacher, generalized, calibration }: Teachers,
   ema: Float32Array,
   unlabelled: readonly Float32Array[],
   size: SliceSize,
-  margin: number,
+  rule: ConsultRule,
 ): Promise<Arrays> {
   const pixels = size.height * size.width;
   const perSlice = size.classes * pixels;
   const specialized = await specializedTeacher.ask(ema, unlabelled);
-  const opinions: Opinion[] = [];
+  const maskLogits = new Float32Array(unlabelled.length * (size.classes - 1) * pixels).fill(absentLogit);
+  const answered = new Float32Array(unlabelled.length * pixels);
+  const prompts: PromptRule = { margin: calibration.margin, components: rule.promptComponents };
   for (const [index, image] of unlabelled.entries()) {
-    const boxes = promptBoxes(specialized.subarray(index * perSlice, (index + 1) * perSlice), size, margin);
-    opinions.push(await askWithPrompts(generalizedTeacher, { ...size, image, boxes }));
+    const seen = specialized.subarray(index * perSlice, (index + 1) * perSlice);
+    const boxes = promptBoxes(seen, size, prompts).map((found, c) => (calibration.admitted[c] ? found : []));
+    const logits = await generalized.ask({ image, height: size.height, width: size.width, boxes });
+    if (!logits) continue;
+    if (logits.length !== (size.classes - 1) * pixels)
+      throw new RangeError(`the generalized teacher answered ${logits.length} logits for ${size.classes} classes`);
+    maskLogits.set(logits, index * (size.classes - 1) * pixels);
+    const labels = decide(seen, size.classes, pixels);
+    for (let at = 0; at < pixels; at++) {
+      const label = labels[at] ?? 0;
+      answered[index * pixels + at] = label === 0 || calibration.admitted[label - 1] ? 1 : 0;
+    }
   }
-  return {
-    unlabelled: stack(unlabelled, pixels),
-    specialized,
-    generalized: stack(
-      opinions.map((opinion) => opinion.probabilities),
-      perSlice,
-    ),
-    generalizedUncertainty: stack(
-      opinions.map((opinion) => opinion.uncertainty),
-      pixels,
-    ),
-  };
+  const kept = await keptSlices(specializedTeacher, ema, unlabelled, specialized, size, rule.sliceGate);
+  return { unlabelled: stack(unlabelled, pixels), specialized, maskLogits, answered, kept };
+}
+
+/**
+ * The slice gate: 0 for a slice on which the specialized teacher contradicts itself when left and right are exchanged.
+ * What it says of both is then wrong far more often. [N,1,1,1].
+ */
+async function keptSlices(
+  teacher: SpecializedTeacher,
+  ema: Float32Array,
+  slices: readonly Float32Array[],
+  answer: Float32Array,
+  { classes, height, width }: SliceSize,
+  leastDice: number,
+): Promise<Float32Array> {
+  const kept = new Float32Array(slices.length).fill(1);
+  if (leastDice === 0) return kept;
+  const mirrored = await teacher.ask(
+    ema,
+    slices.map((slice) => mirror(slice, width)),
+  );
+  const perSlice = classes * height * width;
+  return kept.map((_, n) => {
+    const of = (all: Float32Array) => decide(all.subarray(n * perSlice, (n + 1) * perSlice), classes, height * width);
+    return agreement(of(answer), mirror(of(mirrored), width)) >= leastDice ? 1 : 0;
+  });
+}
+
+function mirror<T extends Float32Array | Uint8Array>(slice: T, width: number): T {
+  const turned = slice.slice() as T;
+  for (let start = 0; start < turned.length; start += width) turned.subarray(start, start + width).reverse();
+  return turned;
+}
+
+/** Dice over all foreground pixels, a pixel agreeing when its class does; 1 where both are empty. */
+function agreement(a: Uint8Array, b: Uint8Array): number {
+  let both = 0;
+  let sum = 0;
+  for (const [at, label] of a.entries()) {
+    sum += Number(label > 0) + Number((b[at] ?? 0) > 0);
+    if (label > 0 && label === b[at]) both += 1;
+  }
+  return sum === 0 ? 1 : (2 * both) / sum;
 }

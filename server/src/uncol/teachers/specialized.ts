@@ -9,10 +9,12 @@ import { stack } from '../inputs.ts';
 export class SpecializedTeacher {
   readonly #predictor: Predictor;
   readonly #pixels: number;
+  readonly #batch: number;
 
-  private constructor(predictor: Predictor, pixels: number) {
+  private constructor(predictor: Predictor, pixels: number, batch: number) {
     this.#predictor = predictor;
     this.#pixels = pixels;
+    this.#batch = batch;
   }
 
   static async create(
@@ -21,20 +23,33 @@ export class SpecializedTeacher {
     shape: { readonly batch: number; readonly height: number; readonly width: number },
   ): Promise<SpecializedTeacher> {
     const predictor = await engine.predictor(inferenceProgram(config, shape.batch, shape.height, shape.width));
-    return new SpecializedTeacher(predictor, shape.height * shape.width);
+    return new SpecializedTeacher(predictor, shape.height * shape.width, shape.batch);
   }
 
   /**
    * p_S of every slice.
    *
-   * @param weights the EMA vector.
-   * @param slices as many [H,W] float32 as the batch it was created for.
+   * @param weights the EMA vector, by the table of the inference program.
+   * @param slices [H,W] float32, any number.
    * @returns [N,C,H,W] float32.
    */
   async ask(weights: Float32Array, slices: readonly Float32Array[]): Promise<Float32Array> {
-    const { probabilities } = await this.#predictor.run(weights, { image: stack(slices, this.#pixels) });
-    if (!probabilities) throw new RangeError('the inference program has no output "probabilities"');
-    return probabilities;
+    const answers: Float32Array[] = [];
+    for (let first = 0; first < slices.length; first += this.#batch) {
+      const part = stack(slices.slice(first, first + this.#batch), this.#pixels);
+      const { probabilities } = await this.#predictor.run(weights, { image: part });
+      if (!probabilities) throw new RangeError('the inference program has no output "probabilities"');
+      answers.push(probabilities);
+    }
+    const [first] = answers;
+    if (first && answers.length === 1) return first;
+    const all = new Float32Array(answers.reduce((sum, answer) => sum + answer.length, 0));
+    let at = 0;
+    for (const answer of answers) {
+      all.set(answer, at);
+      at += answer.length;
+    }
+    return all;
   }
 
   dispose(): Promise<void> {

@@ -5,8 +5,10 @@ import { initialise, initialState } from '../../../server/src/engine/vectors.ts'
 import { AppError } from '../../../server/src/errors/app-error.ts';
 import { inferenceProgram, studentConfig } from '../../../server/src/student/architecture.ts';
 import { collaborationSettingsSchema, pretrainingSettingsSchema } from '../../../server/src/uncol/settings.ts';
-import { Collaboration, Pretraining } from '../../../server/src/uncol/step.ts';
-import { abstaining, type GeneralizedTeacher } from '../../../server/src/uncol/teachers/generalized.ts';
+import { Pretraining } from '../../../server/src/uncol/stage-one.ts';
+import { Collaboration } from '../../../server/src/uncol/stage-two.ts';
+import { uncalibrated } from '../../../server/src/uncol/teachers/calibration.ts';
+import { abstainingTeacher, type GeneralizedTeacher } from '../../../server/src/uncol/teachers/generalized.ts';
 import { SpecializedTeacher } from '../../../server/src/uncol/teachers/specialized.ts';
 import { blobs, constantSlice, foregroundDice, size } from './blobs.ts';
 import { engine } from './on-engine.ts';
@@ -31,9 +33,12 @@ const diceOf = async (weights: Float32Array) =>
   );
 
 const pretraining = (state: TrainingState) =>
-  Pretraining.create(engine, config, pretrainingSettings, { batch: 4, ...frame }, state);
-const collaboration = (state: TrainingState, teacher: GeneralizedTeacher | null = abstaining) =>
-  Collaboration.create(engine, config, settings, { pairs: 1, ...frame }, state, teacher);
+  Pretraining.create(engine, config, pretrainingSettings, { batch: 4, maps: null, ...frame }, state);
+const calibration = uncalibrated(config.classes, settings);
+const collaboration = (state: TrainingState, teacher: GeneralizedTeacher | null = abstainingTeacher('')) => {
+  const guidance = teacher && { teacher, calibration };
+  return Collaboration.create(engine, config, settings, { pairs: 1, guidance, ...frame }, state);
+};
 const images = (first: number, count: number) => blobs(first, count).map((slice) => slice.image);
 
 let pretrained: TrainingState | undefined;
@@ -130,18 +135,15 @@ test('the generalized teacher gets a box round what was found, and is believed w
   const asked: number[] = [];
   const certain: GeneralizedTeacher = {
     description: 'Foreground in its box, certain.',
+    features: null,
     ask: async ({ boxes, height, width }) => {
-      const [box] = boxes;
-      assert.ok(box);
+      const [box] = boxes[0] ?? [];
+      if (!box) return null;
       asked.push((box.bottom - box.top + 1) * (box.right - box.left + 1));
-      const foreground = Float32Array.from({ length: height * width }, (_, pixel) => {
+      return Float32Array.from({ length: height * width }, (_, pixel) => {
         const [row, column] = [Math.floor(pixel / width), pixel % width];
-        return row >= box.top && row <= box.bottom && column >= box.left && column <= box.right ? 1 : 0;
+        return row >= box.top && row <= box.bottom && column >= box.left && column <= box.right ? 30 : -30;
       });
-      const probabilities = new Float32Array(2 * height * width);
-      probabilities.set(foreground.map((p) => 1 - p));
-      probabilities.set(foreground, height * width);
-      return { probabilities, uncertainty: new Float32Array(height * width) };
     },
   };
   const stage = await collaboration(warm(), certain);
@@ -158,10 +160,14 @@ test('the generalized teacher gets a box round what was found, and is believed w
   }
 });
 
-test('where the specialized teacher finds nothing, the generalized one is not asked and abstains', async () => {
+test('where the specialized teacher finds nothing, the generalized one has no box and abstains', async () => {
   const never: GeneralizedTeacher = {
-    description: 'Must not be asked.',
-    ask: () => Promise.reject(new Error('asked')),
+    description: 'Must not be given a box.',
+    features: null,
+    ask: async ({ boxes }) => {
+      assert.deepEqual(boxes, [[]]);
+      return null;
+    },
   };
   const blind = warm().ema.slice();
   // Every head votes for background, whatever it sees.
