@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sampleTaskNames } from '../sample/task.ts';
 
 const code = z.strictObject({ value: z.string(), scheme: z.string(), meaning: z.string().max(64) });
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -52,7 +53,7 @@ export const cardSchema = z.strictObject({
   }),
   segments: z.array(segmentRow).min(1),
   /** Subjects that decide every gate; never trained on. */
-  baseSet: z.strictObject({ task: z.enum(['brain', 'lesion']), seeds: z.array(z.int()).min(1) }),
+  baseSet: z.strictObject({ task: z.enum(sampleTaskNames), seeds: z.array(z.int()).min(1) }),
   gate: z.strictObject({ epsilon: z.number().min(0) }),
   weights: z.strictObject({ file: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/), tableHash: z.string() }),
   parent: z.strictObject({ version: z.int(), sha256: z.string() }).nullable(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
 import { cardSchema } from '../registry/card.ts';
+import { sampleTaskNames } from '../sample/task.ts';
 
 /** An inclusive range of generator seeds. */
 const seedRange = z
@@ -28,7 +29,7 @@ const phase = {
  */
 export const recipeSchema = z.strictObject({
   schema: z.literal(1),
-  task: z.enum(['brain', 'lesion']),
+  task: z.enum(sampleTaskNames),
   seed: z.int(),
   labelled: subjects,
   validation: subjects,

@@ -1,14 +1,13 @@
 import { Random } from '../engine/random.ts';
 import type { Labelmap } from '../labelmap/labelmap.ts';
+import { drawAcquisition } from '../sample/acquisition.ts';
 import type { Colin27 } from '../sample/colin27.ts';
 import { generateSubject } from '../sample/generator.ts';
-import { drawAcquisition } from '../sample/slices.ts';
+import type { SampleTask } from '../sample/task.ts';
 import { labelSlices, type PlaneInput, prepareSlices } from '../student/prepare.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import type { Geometry } from '../volume/geometry.ts';
 import { type SubjectChoice, seedsOf } from './recipe.ts';
-
-export type Task = 'brain' | 'lesion';
 
 /** A generated subject on the network's own slices, all of them vouched for. */
 export interface Subject {
@@ -22,7 +21,7 @@ export interface Subject {
  */
 export function prepareSubject(
   colin: Colin27,
-  task: Task,
+  task: SampleTask,
   variation: 'sample' | 'wide',
   seed: number,
   input: PlaneInput,
@@ -42,7 +41,7 @@ export function prepareSubject(
 /** A recipe's subjects with `slicesPerSubject` slices each, drawn by seed. */
 export function chooseSubjects(
   colin: Colin27,
-  task: Task,
+  task: SampleTask,
   choice: SubjectChoice,
   input: PlaneInput,
   onSubject: (done: number, all: number) => void = () => {},

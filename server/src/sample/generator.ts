@@ -15,7 +15,7 @@ export interface GenerateOptions extends SubjectOptions {
 export interface GeneratedSubject {
   /** uint16 for `sample`, float32 for `wide` (any scale and offset). */
   readonly volume: Volume;
-  /** 1 in the brain or lesion, `[slice, row, column]` uint8 on the grid of `volume`. */
+  /** Segment numbers of the task, `[slice, row, column]` uint8 on the grid of `volume`. */
   readonly truth: Uint8Array;
 }
 

@@ -2,6 +2,7 @@ import { Random } from '../engine/random.ts';
 import { type Geometry, type Plane, planeGrid, type Vec3 } from '../volume/geometry.ts';
 import { createRowSampler } from './row-sampler.ts';
 import type { Subject, SubjectOptions } from './subject.ts';
+import { sampleTasks } from './task.ts';
 import { variations } from './variation.ts';
 
 /** How a subject is scanned: what lies in the field of view, and what happens to the signal. */
@@ -135,7 +136,7 @@ function spreadOf(geometry: Geometry, blurMm: number): readonly Vec3[] {
 export interface AcquiredRow {
   /** float32, stored values before rounding. */
   readonly signal: Float32Array;
-  /** uint8, 1 where at least half of the voxel is brain (or lesion). */
+  /** uint8 segment number where at least half of the voxel is segment: that which has most of it, the first on ties. */
   readonly truth: Uint8Array;
 }
 
@@ -151,13 +152,14 @@ export function createAcquisition(subject: Subject, scan: Scan, seed: number): (
   return (y, z) => {
     const signal = new Float32Array(columns);
     const truth = new Uint8Array(columns);
+    const hits = Array.from({ length: sampleTasks[subject.task] }, () => new Uint8Array(columns));
     for (const [dx, dy, dz] of spread) {
       const [x0, y0, z0] = [grid.start[0] + dx, grid.start[1] + y * grid.step[1], grid.start[2] + z * grid.step[2]];
-      sample({ x: x0, stepX: grid.step[0], y: y0 + dy, z: z0 + dz }, signal, truth);
+      sample({ x: x0, stepX: grid.step[0], y: y0 + dy, z: z0 + dz }, signal, hits);
     }
     const isEmptyRow = isBorder(y, 1) || isBorder(z, 2);
     for (let x = 0; x < columns; x++) {
-      truth[x] = 2 * truth[x]! >= spread.length ? 1 : 0;
+      truth[x] = segmentOf(hits, x, spread.length);
       const mean = signal[x]! / spread.length;
       const isEmpty = isEmptyRow || isBorder(x, 0);
       let level = 0;
@@ -173,6 +175,17 @@ export function createAcquisition(subject: Subject, scan: Scan, seed: number): (
     }
     return { signal, truth };
   };
+}
+
+/** The segment that a voxel is counted to, of `places` looked at. */
+function segmentOf(hits: readonly Uint8Array[], x: number, places: number): number {
+  let all = 0;
+  let most = 0;
+  for (let segment = 0; segment < hits.length; segment++) {
+    all += hits[segment]![x]!;
+    if (hits[segment]![x]! > hits[most]![x]!) most = segment;
+  }
+  return 2 * all >= places ? most + 1 : 0;
 }
 
 /** Scrambles 32 bits. */

@@ -10,7 +10,7 @@ import { flipToPatient } from './flip.ts';
 import { generateSubject } from './generator.ts';
 import { loadHeadCt } from './head-ct.ts';
 import { drawScan } from './scanner.ts';
-import type { SampleTask } from './subject.ts';
+import type { SampleTask } from './task.ts';
 
 /** Where the real data lie. */
 export interface SampleSources {

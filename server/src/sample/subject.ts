@@ -1,15 +1,13 @@
 import { type Appearance, drawAppearance } from './appearance.ts';
 import type { Colin27 } from './colin27.ts';
 import { drawLesion, type Lesion } from './lesion.ts';
+import type { SampleTask } from './task.ts';
 import { type VariationName, variations } from './variation.ts';
 import { drawWarp, type Warp } from './warp.ts';
-
-export type SampleTask = 'brain' | 'lesion';
 
 /** Which subject: everything about it follows from these four. */
 export interface SubjectOptions {
   readonly seed: number;
-  /** `brain`: truth is the brain. `lesion`: a lesion is added and is the truth. */
   readonly task: SampleTask;
   readonly variation: VariationName;
   /** `G`: a mild shift as from another scanner, with gamma 2, twice the bias field and more noise. */
@@ -19,6 +17,7 @@ export interface SubjectOptions {
 /** A head before it is scanned: a continuous image of positions (LPS, mm from its head centre). */
 export interface Subject {
   readonly colin: Colin27;
+  readonly task: SampleTask;
   readonly warp: Warp;
   readonly appearance: Appearance;
   readonly lesion: Lesion | undefined;
@@ -32,5 +31,5 @@ export function drawSubject(colin: Colin27, options: SubjectOptions): Subject {
   const warp = drawWarp(seed, variation, colin.t1.geometry, factor);
   const appearance = drawAppearance(seed, options.variation, variation, task === 'lesion', factor);
   const lesion = task === 'lesion' ? drawLesion(seed, colin, appearance.brightTissue) : undefined;
-  return { colin, warp, appearance, lesion };
+  return { colin, task, warp, appearance, lesion };
 }
