@@ -46,6 +46,17 @@ export function createProgram(): Command {
     );
 
   program
+    .command('ablate')
+    .description('train with parts of the method left out and compare; a stopped run goes on where it was')
+    .argument('<recipe>', 'ablation recipe, JSON')
+    .requiredOption('--out <folder>', 'folder of rows and table')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol ablate models/ablation.json --out ./ablation'))
+    .action((recipe: string, { out, json }: { out: string; json?: boolean }) =>
+      runCommand(json, async () => (await import('./ablate.ts')).runAblate(recipe, out)),
+    );
+
+  program
     .command('rounds')
     .description('list fine-tuning rounds and their verdicts, newest first')
     .option('--model <name>', 'only rounds of this model')

@@ -1,7 +1,30 @@
 import type { Random } from '../engine/random.ts';
+import { patchSize } from '../student/architecture.ts';
+import type { SliceMaps } from '../uncol/distill.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
+import { mapTokens, type PixelOrigin } from '../uncol/teachers/feature-maps.ts';
 
 const largestShiftPx = 6;
+
+/** A labelled slice with the teacher's maps as they are kept, [channels,16,16]. */
+export interface TaughtSlice extends LabelledSlice {
+  readonly kept?: SliceMaps;
+}
+
+/**
+ * An image [H,W] float32 in 0..1 with another contrast, a brightness that changes across it, and noise; nothing moves.
+ * For a network that has learnt the slice by heart it is a slice of another scanner.
+ */
+export function varyContrast(image: Float32Array, width: number, random: Random): Float32Array {
+  const height = image.length / width;
+  const gamma = Math.exp(random.normal(0.35));
+  const [down, right] = [random.normal(0.25), random.normal(0.25)];
+  const noise = random.uniform(0.01, 0.05);
+  return image.map((value, at) => {
+    const field = Math.exp(down * (Math.floor(at / width) / height - 0.5) + right * ((at % width) / width - 0.5));
+    return Math.min(1, Math.max(0, field * value ** gamma + (value > 0 ? noise * random.normal() : 0)));
+  });
+}
 
 /** How far a slice may be turned and scaled; 0 leaves its pixels where they are. */
 export interface Warping {
@@ -19,7 +42,7 @@ export const noWarping: Warping = { rotationDegrees: 0, scaleSd: 0 };
  * move along (nearest), and pixels that come in from outside are not known.
  */
 export function augment(
-  slice: LabelledSlice,
+  slice: TaughtSlice,
   width: number,
   random: Random,
   warping: Warping = noWarping,
@@ -41,6 +64,7 @@ export function augment(
   const image = new Float32Array(slice.image.length);
   const label = new Uint8Array(slice.label.length);
   const known = new Uint8Array(slice.known.length);
+  const origin = new Int32Array(slice.known.length).fill(-1);
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       const y = row - down - centre;
@@ -57,9 +81,10 @@ export function augment(
       image[to] = Math.min(1, Math.max(0, varied));
       label[to] = slice.label[from] ?? 0;
       known[to] = slice.known[from] ?? 0;
+      origin[to] = from;
     }
   }
-  return { image, label, known };
+  return { image, label, known, ...tokenMaps(slice, { height, width, from: origin }) };
 }
 
 /** Bilinear; the position lies inside the image or at most half a pixel outside it. */
@@ -72,4 +97,11 @@ function interpolate(image: Float32Array, width: number, height: number, row: nu
   const upper = (image[at] ?? 0) * (1 - u) + (image[at + 1] ?? 0) * u;
   const lower = (image[at + width] ?? 0) * (1 - u) + (image[at + width + 1] ?? 0) * u;
   return upper * (1 - v) + lower * v;
+}
+
+/** The kept maps of a slice on the student's tokens, after its pixels moved. */
+export function tokenMaps({ kept }: TaughtSlice, origin: PixelOrigin): { readonly maps?: SliceMaps } {
+  if (!kept) return {};
+  const onTokens = (map: Float32Array) => mapTokens(map, origin, patchSize);
+  return { maps: { visual: kept.visual.map(onTokens), semantic: onTokens(kept.semantic) } };
 }

@@ -10,7 +10,7 @@ import type { SourceSeries } from '../study/source-series.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { type PlannedCorrection, type RoundPlan, roundSettings } from './plan.ts';
 import type { Recipe } from './recipe.ts';
-import { hasForeground, prepareSubject, type Subject, shuffle } from './subjects.ts';
+import { evenly, hasForeground, prepareSubject, type Subject, shuffle } from './subjects.ts';
 
 /** Reads one series of the PACS, checked and decoded. */
 export type ReadSeries = (series: {
@@ -211,9 +211,4 @@ function spread(slices: readonly LabelledSlice[], count: number): readonly Label
   const empty = slices.filter((slice) => !hasForeground(slice));
   const some = evenly(filled, Math.ceil(count * roundSettings.foregroundShare));
   return [...some, ...evenly(empty, count - some.length)];
-}
-
-function evenly<T>(items: readonly T[], count: number): readonly T[] {
-  if (items.length <= count) return items;
-  return Array.from({ length: count }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / count)] as T);
 }

@@ -33,6 +33,11 @@ export class Measure {
    * only. Both empty counts 1, one empty counts 0.
    */
   async dice(weights: Float32Array, slices: readonly LabelledSlice[]): Promise<number> {
+    return meanOf(await this.diceByClass(weights, slices));
+  }
+
+  /** The same of each foreground class, class 1 first. */
+  async diceByClass(weights: Float32Array, slices: readonly LabelledSlice[]): Promise<readonly number[]> {
     return this.#overlap(await this.#decide(weights, slices), slices);
   }
 
@@ -56,7 +61,7 @@ export class Measure {
       ],
     };
     applySegmentRules(labels, geometry, this.#card.segments);
-    return this.#overlap(labels, slices);
+    return meanOf(this.#overlap(labels, slices));
   }
 
   /** Which slices hold anything but background in the student's eyes. */
@@ -116,7 +121,7 @@ export class Measure {
     }
   }
 
-  #overlap(labels: Uint8Array, slices: readonly LabelledSlice[]): number {
+  #overlap(labels: Uint8Array, slices: readonly LabelledSlice[]): readonly number[] {
     const { classes } = this.#card.architecture;
     const counts = Array.from({ length: classes }, () => ({ both: 0, sum: 0 }));
     for (const [n, { label, known }] of slices.entries()) {
@@ -131,11 +136,14 @@ export class Measure {
         if (found === wanted) ofFound.both += 1;
       }
     }
-    const scores = counts.slice(1).map(({ both, sum }) => (sum === 0 ? 1 : (2 * both) / sum));
-    return scores.reduce((total, score) => total + score, 0) / scores.length;
+    return counts.slice(1).map(({ both, sum }) => (sum === 0 ? 1 : (2 * both) / sum));
   }
 
   dispose(): Promise<void> {
     return this.#predictor.dispose();
   }
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

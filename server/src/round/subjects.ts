@@ -75,6 +75,12 @@ export function hasForeground(slice: LabelledSlice): boolean {
   return slice.label.some((label, i) => label > 0 && slice.known[i] === 1);
 }
 
+/** At most `count` items, spread evenly over all. */
+export function evenly<T>(items: readonly T[], count: number): readonly T[] {
+  if (items.length <= count) return items;
+  return Array.from({ length: count }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / count)] as T);
+}
+
 /** Fisher-Yates by the given stream. */
 export function shuffle<T>(items: readonly T[], random: Random): T[] {
   const shuffled = [...items];

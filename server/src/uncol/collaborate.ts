@@ -1,4 +1,4 @@
-import type { InputShapes, LossProgram, Ops, Tensor, Tensors } from '../engine/ops.ts';
+import type { ForwardProgram, InputShapes, LossProgram, Ops, Tensor, Tensors } from '../engine/ops.ts';
 import { probUnet2d, type StudentConfig } from '../student/architecture.ts';
 import { type DistilledMaps, distilVisual, pasteMaps, takeVisual, visualInputs } from './distill.ts';
 import { dropoutInputs, dropoutTensors } from './dropout.ts';
@@ -106,6 +106,21 @@ export function labelledOnlyProgram(config: StudentConfig, shape: CollaborationS
         loss: sides.reduce((sum, value) => ops.add(sum, value)),
         terms: { ...sideTerms(ops, 'image', ...image), ...sideTerms(ops, 'patch', ...pasted) },
       };
+    },
+  };
+}
+
+/**
+ * What stage 2 would learn from unlabelled slices, for its own sake. Inputs as in {@link collaborateProgram}, the
+ * teachers' alone. Outputs: `label`, one-hot [2n,C,H,W]; `trusted` [2n,1,H,W], 0 where nothing would be learnt.
+ */
+export function gateProgram(config: StudentConfig, shape: CollaborationShape, weights: Rule): ForwardProgram {
+  const { unlabelled: _, ...inputs } = teacherInputs(config, shape);
+  return {
+    inputs,
+    build(ops, _parameters, given) {
+      const { label, trusted } = gateTeachers(ops, given, weights.foundationProb);
+      return { label, trusted };
     },
   };
 }

@@ -4,7 +4,7 @@ import { type DistilledMaps, mapArrays } from './distill.ts';
 import { warmingEmaDecay } from './ema.ts';
 import { type LabelledSlice, labelledArrays, mapsOf, randomArrays } from './feed.ts';
 import { type PretrainingShape, pretrainProgram } from './pretrain.ts';
-import { assertSound, type Progress } from './progress.ts';
+import { type Progress, Watch } from './progress.ts';
 import { distillationWeight, polynomialRate } from './schedule.ts';
 import { optimiserOf, type PretrainingSettings } from './settings.ts';
 
@@ -24,6 +24,7 @@ export function pretrainingTable(engine: Engine, config: StudentConfig, plan: Pr
  */
 export class Pretraining {
   readonly #trainer: Trainer;
+  readonly #watch = new Watch();
   readonly #draw: (step: number) => Arrays;
   readonly #settings: PretrainingSettings;
   readonly #plan: PretrainingPlan;
@@ -76,7 +77,7 @@ export class Pretraining {
     });
     this.#step += 1;
     const progress = { step: this.#step, loss, terms };
-    assertSound(progress);
+    this.#watch.check(progress);
     return progress;
   }
 

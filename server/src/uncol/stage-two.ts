@@ -4,7 +4,7 @@ import { inferenceProgram, patchSize, type StudentConfig } from '../student/arch
 import { type CollaborationShape, collaborateProgram, labelledOnlyProgram } from './collaborate.ts';
 import { type DistilledMaps, mapArrays } from './distill.ts';
 import { type LabelledSlice, labelledArrays, mapsOf, randomArrays } from './feed.ts';
-import { assertSound, type Progress } from './progress.ts';
+import { type Progress, Watch } from './progress.ts';
 import { polynomialRate, trustThreshold } from './schedule.ts';
 import { type CollaborationSettings, optimiserOf } from './settings.ts';
 import type { Calibration } from './teachers/calibration.ts';
@@ -45,6 +45,7 @@ export function collaborationTable(
 /** Stage 2, step by step; goes on from {@link Collaboration.state} bit by bit, as stage 1 does. */
 export class Collaboration {
   readonly #trainer: Trainer;
+  readonly #watch = new Watch();
   readonly #specialized: SpecializedTeacher | null;
   readonly #servedTable: ParameterTable;
   readonly #draw: (step: number) => Arrays;
@@ -114,7 +115,7 @@ export class Collaboration {
     });
     this.#step += 1;
     const progress = { step: this.#step, loss, terms };
-    assertSound(progress);
+    this.#watch.check(progress);
     return { ...progress, trust: trustOf(terms) };
   }
 

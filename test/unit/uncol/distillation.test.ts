@@ -138,16 +138,19 @@ test('stage 1 with a teacher learns blobs, draws prior and posterior together, a
   assert.throws(() => pickParameters(student, served, table), RangeError);
 });
 
-test('a distillation that has collapsed stops the run', async () => {
-  const state = initialState(initialise(table, 11));
-  for (const { name, offset, shape } of table.rows) {
-    const length = shape.reduce((product, side) => product * side, 1);
-    if (name.startsWith('projections.')) state.student.fill(0, offset, offset + length);
-  }
-  const stage = await Pretraining.create(engine, config, settings, plan, state);
+test('a distillation of nothing but constants stops the run, one batch of them does not', async () => {
+  const stage = await Pretraining.create(engine, config, settings, plan, initialState(initialise(table, 11)));
+  const flat = slices(1, 3).map((slice) => ({
+    ...slice,
+    maps: { visual: slice.maps.visual, semantic: new Float32Array(4 * tokens) },
+  }));
+  await stage.step(flat);
+  await stage.step(slices(4, 3));
+  for (let step = 0; step < 24; step++) await stage.step(flat);
   await assert.rejects(
-    stage.step(slices(1, 3)),
-    (error) => error instanceof AppError && error.code === 'training-collapsed' && /Spread/.test(error.message),
+    stage.step(flat),
+    (error) =>
+      error instanceof AppError && error.code === 'training-collapsed' && /posteriorSpread/.test(error.message),
   );
   await stage.dispose();
 });

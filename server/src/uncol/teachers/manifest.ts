@@ -45,8 +45,13 @@ export const teacherManifestSchema = z.strictObject({
     sd: z.array(z.number().positive()),
     /** Prompt-free embedding that the decoder wants. */
     embedding: featureMap,
-    /** h, maps after inner blocks, shallow first; empty: no visual distillation. */
-    hidden: z.array(featureMap),
+    /** h, maps after inner blocks, shallow first; empty: no visual distillation. One projection serves them all. */
+    hidden: z
+      .array(featureMap)
+      .refine(
+        (maps) => new Set(maps.map((map) => map.channels)).size < 2,
+        'hidden maps must have equally many channels',
+      ),
   }),
   decoder: z.strictObject({
     ...graphFile,

