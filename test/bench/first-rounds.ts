@@ -13,7 +13,7 @@ import { runRound } from '../../server/src/round/run.ts';
 import { hasForeground } from '../../server/src/round/subjects.ts';
 import { train } from '../../server/src/round/train.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
-import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
+import { studentOf } from '../../server/src/student/architecture.ts';
 import type { LabelledSlice } from '../../server/src/uncol/feed.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 import {
@@ -28,7 +28,7 @@ import { type Bench, numbersOf, type Row, table } from './record.ts';
 import { servedDice } from './served-dice.ts';
 import { interval95, mean } from './statistics.ts';
 
-const config = studentConfig('lite', 2);
+const student = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
 const sizePx = [128, 128] as const;
 const approvedSlices = { lesion: 3, rest: 2 };
 
@@ -151,7 +151,7 @@ function round(value = Number.NaN, digits = 4): number {
 async function recipeOf(seed: number, seeds: Recipe['labelled']['seeds'], steps: number, engine: Engine) {
   const file = new URL('../../models/lesion-mr/1/recipe.json', import.meta.url);
   const published = parseRecipe(await readFile(file, 'utf8'));
-  const inferenceParameters = engine.table(inferenceProgram(config, 1, sizePx[1], sizePx[0])).size;
+  const inferenceParameters = engine.table(student.inferenceProgram(1, [sizePx[1], sizePx[0]])).size;
   return parseRecipe(
     JSON.stringify({
       ...published,

@@ -7,7 +7,7 @@ import { voxelsToMl } from '../labelmap/metrics.ts';
 import type { Card } from '../registry/card.ts';
 import { type ModelVersion, readWeights, requireFit } from '../registry/registry.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
-import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import { studentOf } from '../student/architecture.ts';
 import { segmentVolume } from '../student/segment.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 
@@ -54,9 +54,9 @@ export function createSegmenter(options: { readonly threads: number }): Segmente
     await loaded?.predictor.dispose();
     loaded = undefined;
     const weights = fromHalf(await readWeights(model));
-    const config = studentConfig(card.architecture.variant, card.architecture.classes);
     const [width, height] = card.input.sizePx;
-    const predictor = await engine.predictor(inferenceProgram(config, batch, height, width), { frozen: true });
+    const program = studentOf(card.architecture).inferenceProgram(batch, [height, width]);
+    const predictor = await engine.predictor(program, { frozen: true });
     if (predictor.table.hash !== card.weights.tableHash || predictor.table.size !== weights.length) {
       await predictor.dispose();
       throw new AppError('model-invalid', `The weights of ${card.name}@${card.version} are for another network.`);

@@ -1,7 +1,7 @@
 import type { Engine, Predictor } from '../engine/ops.ts';
 import { applySegmentRules, decideLabels } from '../labelmap/decide.ts';
 import type { Card } from '../registry/card.ts';
-import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import { studentOf } from '../student/architecture.ts';
 import { holdsContent } from '../student/prepare.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { stack } from '../uncol/inputs.ts';
@@ -24,8 +24,8 @@ export class Measure {
 
   static async create(engine: Engine, card: MeasuredCard): Promise<Measure> {
     const [width, height] = card.input.sizePx;
-    const config = studentConfig(card.architecture.variant, card.architecture.classes);
-    return new Measure(await engine.predictor(inferenceProgram(config, batch, height, width)), card);
+    const program = studentOf(card.architecture).inferenceProgram(batch, [height, width]);
+    return new Measure(await engine.predictor(program), card);
   }
 
   /**

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialState, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
-import { studentConfig } from '../student/architecture.ts';
+import { type Student, studentOf } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { collaborationSettingsSchema } from '../uncol/settings.ts';
 import { Collaboration, type CollaborationProgress } from '../uncol/step.ts';
@@ -68,7 +68,7 @@ export async function runRound(
   options: RunOptions,
 ): Promise<{ readonly outcome: RoundOutcome; readonly weights: Float32Array; readonly tableHash: string }> {
   const { architecture, input } = sources.card;
-  const config = studentConfig(architecture.variant, architecture.classes);
+  const student = studentOf(architecture);
   const [width, height] = input.sizePx;
   const measure = await Measure.create(engine, sources.card);
   try {
@@ -83,7 +83,7 @@ export async function runRound(
       inService,
       options,
       measure,
-      config,
+      student,
       height,
       width,
       report,
@@ -101,7 +101,7 @@ interface Running {
   readonly inService: Float32Array;
   readonly options: RunOptions;
   readonly measure: Measure;
-  readonly config: ReturnType<typeof studentConfig>;
+  readonly student: Student;
   readonly height: number;
   readonly width: number;
   readonly report: ReturnType<typeof progressOf>;
@@ -110,7 +110,7 @@ interface Running {
 }
 
 async function trainRound(running: Running) {
-  const { plan, data, engine, inService, options, measure, config, height, width, report, epsilon } = running;
+  const { plan, data, engine, inService, options, measure, student, height, width, report, epsilon } = running;
   const settings = collaborationSettingsSchema.parse({
     totalSteps: plan.steps,
     learningRate: roundSettings.learningRate,
@@ -126,7 +126,7 @@ async function trainRound(running: Running) {
   const shape = { pairs: roundSettings.pairs, height, width };
   const stage = await Collaboration.create(
     engine,
-    config,
+    student,
     settings,
     shape,
     kept?.state ?? initialState(inService),

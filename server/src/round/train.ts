@@ -7,7 +7,7 @@ import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts
 import { AppError } from '../errors/app-error.ts';
 import type { Card } from '../registry/card.ts';
 import type { Colin27 } from '../sample/colin27.ts';
-import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import { studentOf } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { pretrainingSettingsSchema } from '../uncol/settings.ts';
 import { Pretraining } from '../uncol/step.ts';
@@ -68,9 +68,8 @@ export async function train(recipe: Recipe, options: TrainOptions): Promise<Card
   const { folder, engine, colin } = options;
   await mkdir(folder, { recursive: true });
   const { architecture, input } = recipe.card;
-  const config = studentConfig(architecture.variant, architecture.classes);
   const [width, height] = input.sizePx;
-  const table = engine.table(inferenceProgram(config, 1, height, width));
+  const table = engine.table(studentOf(architecture).inferenceProgram(1, [height, width]));
   if (table.size !== architecture.inferenceParameters) {
     throw new AppError(
       'recipe-invalid',
@@ -147,10 +146,10 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
   const { card, stage1 } = recipe;
   const { steps, learningRate, copyPasteShare, offset, seed } = phase;
   const [width, height] = card.input.sizePx;
-  const config = studentConfig(card.architecture.variant, card.architecture.classes);
+  const student = studentOf(card.architecture);
   const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, copyPasteShare, seed });
   const shape = { batch: stage1.batch, height, width };
-  const stage = await Pretraining.create(options.engine, config, settings, shape, from.state);
+  const stage = await Pretraining.create(options.engine, student, settings, shape, from.state);
   let { best, curve } = from;
   try {
     for (let step = from.state.step; step < steps; ) {

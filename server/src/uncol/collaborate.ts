@@ -1,5 +1,5 @@
 import type { InputShapes, LossProgram, Ops, Tensor, Tensors } from '../engine/ops.ts';
-import { probUnet2d, type StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import { dropoutInputs, dropoutTensors } from './dropout.ts';
 import { gate } from './gating.ts';
 import { take } from './inputs.ts';
@@ -31,20 +31,20 @@ type Weights = Pick<CollaborationSettings, 'groundTruthWeight' | 'pseudoWeight'>
  * Terms: Dice and cross-entropy of both sides, unweighted, summed over both mixes; `groundTruth` and `pseudo`, whose
  * sum is the loss; `generalizedTrust`, `specializedTrust` and `ignored`, shares of the unlabelled pixels.
  */
-export function collaborateProgram(config: StudentConfig, shape: CollaborationShape, weights: Weights): LossProgram {
+export function collaborateProgram(student: Student, shape: CollaborationShape, weights: Weights): LossProgram {
   return {
-    inputs: { ...labelledInputs(config, shape), ...teacherInputs(config, shape) },
+    inputs: { ...labelledInputs(student, shape), ...teacherInputs(student, shape) },
     build(ops, parameters, inputs) {
       const mask = take(inputs, 'mask');
-      const [a, b] = labelledHalves(ops, inputs, config.classes);
+      const [a, b] = labelledHalves(ops, inputs, student.classes);
       const gated = gateTeachers(ops, inputs);
       const [imageA, imageB] = halves(ops, take(inputs, 'unlabelled'));
       const [pseudoA, pseudoB] = halves(ops, gated.label);
       const [trustedA, trustedB] = halves(ops, gated.trusted);
 
       const mixes = ops.concat([paste(ops, a.image, imageA, mask), paste(ops, imageB, b.image, mask)], 0);
-      const student = probUnet2d(ops, parameters, config, mixes, { dropout: dropoutTensors(config, inputs) });
-      const [logits1, logits2] = halves(ops, student.logits);
+      const { logits } = student.forward(ops, parameters, mixes, { dropout: dropoutTensors(student, inputs) });
+      const [logits1, logits2] = halves(ops, logits);
       const truth = (of: Labelled, part: Tensor) => side(ops, of.truth, part, of.known, weights.groundTruthWeight);
       const guess = (label: Tensor, part: Tensor, trusted: Tensor) =>
         side(ops, label, part, trusted, weights.pseudoWeight);
@@ -69,16 +69,16 @@ export function collaborateProgram(config: StudentConfig, shape: CollaborationSh
  * Stage 2 where no unlabelled slice is at hand: the same two mixes out of labelled slices only, A on B and B on A, every
  * side ground truth. Inputs are those of {@link collaborateProgram} without the teachers' and `unlabelled`.
  */
-export function labelledOnlyProgram(config: StudentConfig, shape: CollaborationShape, weights: Weights): LossProgram {
+export function labelledOnlyProgram(student: Student, shape: CollaborationShape, weights: Weights): LossProgram {
   return {
-    inputs: labelledInputs(config, shape),
+    inputs: labelledInputs(student, shape),
     build(ops, parameters, inputs) {
       const mask = take(inputs, 'mask');
       const patch = outside(ops, mask);
-      const [a, b] = labelledHalves(ops, inputs, config.classes);
+      const [a, b] = labelledHalves(ops, inputs, student.classes);
       const mixes = ops.concat([paste(ops, a.image, b.image, mask), paste(ops, b.image, a.image, mask)], 0);
-      const student = probUnet2d(ops, parameters, config, mixes, { dropout: dropoutTensors(config, inputs) });
-      const [logits1, logits2] = halves(ops, student.logits);
+      const { logits } = student.forward(ops, parameters, mixes, { dropout: dropoutTensors(student, inputs) });
+      const [logits1, logits2] = halves(ops, logits);
       const truth = (of: Labelled, part: Tensor) => side(ops, of.truth, part, of.known, weights.groundTruthWeight);
       const image = [sideLoss(ops, logits1, truth(a, mask)), sideLoss(ops, logits2, truth(b, mask))] as const;
       const pasted = [sideLoss(ops, logits1, truth(b, patch)), sideLoss(ops, logits2, truth(a, patch))] as const;
@@ -98,7 +98,7 @@ interface Labelled {
   readonly known: Tensor;
 }
 
-function labelledInputs(config: StudentConfig, shape: CollaborationShape): InputShapes {
+function labelledInputs(student: Student, shape: CollaborationShape): InputShapes {
   const { pairs, height, width } = shape;
   const slices = [2 * pairs, 1, height, width];
   return {
@@ -106,13 +106,13 @@ function labelledInputs(config: StudentConfig, shape: CollaborationShape): Input
     labels: slices,
     known: slices,
     mask: [1, 1, height, width],
-    ...dropoutInputs(config, { mixes: 2 * pairs, height, width }),
+    ...dropoutInputs(student, { mixes: 2 * pairs, height, width }),
   };
 }
 
-function teacherInputs(config: StudentConfig, { pairs, height, width }: CollaborationShape): InputShapes {
+function teacherInputs(student: Student, { pairs, height, width }: CollaborationShape): InputShapes {
   const slices = [2 * pairs, 1, height, width];
-  const perClass = [2 * pairs, config.classes, height, width];
+  const perClass = [2 * pairs, student.classes, height, width];
   return {
     unlabelled: slices,
     generalized: perClass,

@@ -1,5 +1,5 @@
 import type { LossProgram } from '../engine/ops.ts';
-import { probUnet2d, type StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import { dropoutInputs, dropoutTensors } from './dropout.ts';
 import { take } from './inputs.ts';
 import { supervisedLoss } from './losses/supervised.ts';
@@ -19,7 +19,7 @@ export interface PretrainingShape {
  * Inputs, float32, N = batch: `images` [N,1,H,W]; `labels` [N,1,H,W] class indices; `known` [N,1,H,W], 1 where the
  * label is vouched for; `mask` [1,1,H,W], M; and the dropout masks. Slice 0 is A, pasted with each of the others.
  */
-export function pretrainProgram(config: StudentConfig, shape: PretrainingShape): LossProgram {
+export function pretrainProgram(student: Student, shape: PretrainingShape): LossProgram {
   const { batch, height, width } = shape;
   if (batch < 2) throw new RangeError(`copy-paste needs two labelled slices a step or more, got ${batch}`);
   const slices = [batch, 1, height, width];
@@ -29,7 +29,7 @@ export function pretrainProgram(config: StudentConfig, shape: PretrainingShape):
       labels: slices,
       known: slices,
       mask: [1, 1, height, width],
-      ...dropoutInputs(config, { mixes: batch - 1, height, width }),
+      ...dropoutInputs(student, { mixes: batch - 1, height, width }),
     },
     build(ops, parameters, inputs) {
       const mask = take(inputs, 'mask');
@@ -37,9 +37,9 @@ export function pretrainProgram(config: StudentConfig, shape: PretrainingShape):
         const x = take(inputs, name);
         return paste(ops, ops.slice(x, 0, 0, 1), ops.slice(x, 0, 1, batch), mask);
       };
-      const student = probUnet2d(ops, parameters, config, mixed('images'), { dropout: dropoutTensors(config, inputs) });
-      const truth = oneHot(ops, mixed('labels'), config.classes);
-      const { value, terms } = supervisedLoss(ops, student.heads, truth, mixed('known'));
+      const { heads } = student.forward(ops, parameters, mixed('images'), { dropout: dropoutTensors(student, inputs) });
+      const truth = oneHot(ops, mixed('labels'), student.classes);
+      const { value, terms } = supervisedLoss(ops, heads, truth, mixed('known'));
       return { loss: value, terms };
     },
   };

@@ -1,6 +1,6 @@
 import type { Arrays, Engine, Trainer, TrainingState } from '../engine/ops.ts';
 import { AppError } from '../errors/app-error.ts';
-import type { StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import { type CollaborationShape, collaborateProgram, labelledOnlyProgram } from './collaborate.ts';
 import { warmingEmaDecay } from './ema.ts';
 import { type LabelledSlice, labelledArrays, randomArrays } from './feed.ts';
@@ -39,14 +39,14 @@ export class Pretraining {
 
   private constructor(
     trainer: Trainer,
-    config: StudentConfig,
+    student: Student,
     settings: PretrainingSettings,
     shape: PretrainingShape,
     step: number,
   ) {
     const size = { mixes: shape.batch - 1, height: shape.height, width: shape.width };
     this.#trainer = trainer;
-    this.#draw = (at) => randomArrays(settings, 'pretraining', at, config, size);
+    this.#draw = (at) => randomArrays(settings, 'pretraining', at, student, size);
     this.#settings = settings;
     this.#shape = shape;
     this.#step = step;
@@ -54,13 +54,13 @@ export class Pretraining {
 
   static async create(
     engine: Engine,
-    config: StudentConfig,
+    student: Student,
     settings: PretrainingSettings,
     shape: PretrainingShape,
     state: TrainingState,
   ): Promise<Pretraining> {
-    const trainer = await engine.trainer(pretrainProgram(config, shape), optimiserOf(settings), state);
-    return new Pretraining(trainer, config, settings, shape, state.step);
+    const trainer = await engine.trainer(pretrainProgram(student, shape), optimiserOf(settings), state);
+    return new Pretraining(trainer, student, settings, shape, state.step);
   }
 
   /**
@@ -112,7 +112,7 @@ export class Collaboration {
   private constructor(
     trainer: Trainer,
     teachers: Teachers | null,
-    config: StudentConfig,
+    student: Student,
     settings: CollaborationSettings,
     shape: CollaborationShape,
     step: number,
@@ -120,9 +120,9 @@ export class Collaboration {
     const size = { mixes: 2 * shape.pairs, height: shape.height, width: shape.width };
     this.#trainer = trainer;
     this.#teachers = teachers;
-    this.#draw = (at) => randomArrays(settings, 'collaboration', at, config, size);
+    this.#draw = (at) => randomArrays(settings, 'collaboration', at, student, size);
     this.#settings = settings;
-    this.#size = { classes: config.classes, height: shape.height, width: shape.width };
+    this.#size = { classes: student.classes, height: shape.height, width: shape.width };
     this.#step = step;
   }
 
@@ -132,19 +132,19 @@ export class Collaboration {
    */
   static async create(
     engine: Engine,
-    config: StudentConfig,
+    student: Student,
     settings: CollaborationSettings,
     shape: CollaborationShape,
     state: TrainingState,
     generalizedTeacher: GeneralizedTeacher | null,
   ): Promise<Collaboration> {
-    const program = (generalizedTeacher ? collaborateProgram : labelledOnlyProgram)(config, shape, settings);
+    const program = (generalizedTeacher ? collaborateProgram : labelledOnlyProgram)(student, shape, settings);
     const trainer = await engine.trainer(program, optimiserOf(settings), state);
     const teachers = generalizedTeacher && {
-      specialized: await SpecializedTeacher.create(engine, config, { ...shape, batch: 2 * shape.pairs }),
+      specialized: await SpecializedTeacher.create(engine, student, { ...shape, batch: 2 * shape.pairs }),
       generalized: generalizedTeacher,
     };
-    return new Collaboration(trainer, teachers, config, settings, shape, state.step);
+    return new Collaboration(trainer, teachers, student, settings, shape, state.step);
   }
 
   /**
