@@ -1,7 +1,8 @@
 import type { Engine } from '../../server/src/engine/ops.ts';
 import type { Card } from '../../server/src/registry/card.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
-import { type Predict, segmentVolume } from '../../server/src/student/segment.ts';
+import type { Predict } from '../../server/src/student/predict.ts';
+import { segmentVolume } from '../../server/src/student/segment.ts';
 import type { Volume } from '../../server/src/volume/volume.ts';
 
 const batch = 8;

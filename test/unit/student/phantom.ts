@@ -1,6 +1,7 @@
 import { Random } from '../../../server/src/engine/random.ts';
 import type { Segment } from '../../../server/src/labelmap/labelmap.ts';
-import type { Predict, SegmentCard } from '../../../server/src/student/segment.ts';
+import type { Predict } from '../../../server/src/student/predict.ts';
+import type { SegmentCard } from '../../../server/src/student/segment.ts';
 import { type Geometry, indexToPatient, type Vec3 } from '../../../server/src/volume/geometry.ts';
 import { createVolume, type Volume } from '../../../server/src/volume/volume.ts';
 
