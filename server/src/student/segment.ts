@@ -4,13 +4,12 @@ import { meanUncertainty } from '../labelmap/uncertainty.ts';
 import { resampleLabels } from '../volume/resample.ts';
 import type { Volume } from '../volume/volume.ts';
 import { decideVolume } from './decide-volume.ts';
+import { prepareInput, type StudentInput } from './input.ts';
 import { type Predict, type PredictOptions, throwIfCancelled } from './predict.ts';
-import { predictSlices } from './predict-slices.ts';
-import { type PlaneInput, prepareSlices } from './prepare.ts';
 
 /** What segmenting needs of a model card. */
 export interface SegmentCard {
-  readonly input: PlaneInput;
+  readonly input: StudentInput;
   readonly segments: readonly (Segment & SegmentRule)[];
 }
 
@@ -31,9 +30,9 @@ export interface SegmentedVolume {
 const RIM_MM = 4;
 
 /**
- * Segments a volume slice by slice and decides on the volume's own grid: class probabilities are mapped back, not
- * labels, so outlines are as smooth as the source allows. Slices that show nothing but air are background and never
- * reach the network.
+ * Segments a volume slice by slice or window by window, as the card says, and decides on the volume's own grid: class
+ * probabilities are mapped back, not labels, so outlines are as smooth as the source allows. Slices and windows that
+ * show nothing but air are background and never reach the network.
  *
  * Throws `series-no-contrast`, `job-cancelled` (at the next batch after `signal`), and `engine-failed` when the network
  * answers with a value that is not a number.
@@ -55,9 +54,9 @@ export async function segmentVolume(
   };
   throwIfCancelled(options.signal);
   onProgress('resample', 0);
-  const prepared = prepareSlices(volume, card.input);
+  const prepared = prepareInput(volume, card.input);
   finish('resample');
-  const answer = await predictSlices(prepared, card.segments.length, predict, {
+  const answer = await prepared.ask(card.segments.length, predict, {
     ...options,
     onProgress: (percent) => onProgress('segment', percent),
   });
