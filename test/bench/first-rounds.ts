@@ -6,7 +6,7 @@ import type { Engine } from '../../server/src/engine/ops.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { fromHalf } from '../../server/src/engine/vectors.ts';
 import { judge, leastGateCases } from '../../server/src/promotion/gate.ts';
-import type { Card } from '../../server/src/registry/card.ts';
+import type { SliceCard } from '../../server/src/registry/card.ts';
 import { Measure } from '../../server/src/round/measure.ts';
 import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
 import { runRound } from '../../server/src/round/run.ts';
@@ -82,7 +82,7 @@ interface Place {
 interface FirstVersion {
   readonly seed: number;
   readonly recipe: Recipe;
-  readonly card: Card;
+  readonly card: SliceCard;
   readonly weights: Float32Array;
 }
 
@@ -173,7 +173,7 @@ async function recipeOf(seed: number, seeds: Recipe['labelled']['seeds'], steps:
 /** Dice of the network's own answer under each of some weights. */
 async function networkDice(
   engine: Engine,
-  card: Card,
+  card: SliceCard,
   versions: readonly Float32Array[],
   slices: readonly LabelledSlice[],
 ): Promise<readonly number[]> {

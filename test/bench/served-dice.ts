@@ -1,6 +1,7 @@
 import type { Engine } from '../../server/src/engine/ops.ts';
 import type { Card } from '../../server/src/registry/card.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
+import { sampleSpace } from '../../server/src/student/input.ts';
 import type { Predict } from '../../server/src/student/predict.ts';
 import { segmentVolume } from '../../server/src/student/segment.ts';
 import type { Volume } from '../../server/src/volume/volume.ts';
@@ -21,9 +22,7 @@ export async function servedDice(
   weights: Float32Array,
   subjects: readonly Judged[],
 ): Promise<number> {
-  const { architecture, input } = card;
-  const [width, height] = input.sizePx;
-  const program = studentOf(architecture).inferenceProgram(batch, [height, width]);
+  const program = studentOf(card.architecture).inferenceProgram(batch, sampleSpace(card.input));
   const predictor = await engine.predictor(program);
   const predict: Predict = async (images) => {
     const { probabilities, entropy } = await predictor.run(weights, { image: images });

@@ -5,7 +5,7 @@ import type { Engine, TrainingState } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
-import type { Card } from '../registry/card.ts';
+import type { SliceCard } from '../registry/card.ts';
 import type { Colin27 } from '../sample/colin27.ts';
 import { studentOf } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
@@ -64,7 +64,7 @@ const emptyCurve: Curve = { phase: 0, bestScore: -1, bestStep: 0, bestSource: 'n
  * @throws AppError `training-not-finite`: the checkpoint before it stays; `job-cancelled`: the signal was aborted;
  *   `recipe-invalid`: the folder holds the checkpoint of another recipe.
  */
-export async function train(recipe: Recipe, options: TrainOptions): Promise<Card> {
+export async function train(recipe: Recipe, options: TrainOptions): Promise<SliceCard> {
   const { folder, engine, colin } = options;
   await mkdir(folder, { recursive: true });
   const { architecture, input } = recipe.card;
@@ -220,7 +220,7 @@ async function publish(
   recipe: Recipe,
   { folder, colin, engine, onEvent }: TrainOptions,
   trained: Trained,
-): Promise<Card> {
+): Promise<SliceCard> {
   const served = fromHalf(toHalf(trained.best));
   const test: { subject: string; dice: number }[] = [];
   for (const variation of ['sample', 'wide'] as const) {
