@@ -7,8 +7,8 @@ import { addWindow, type Blend, cutWindow, finishBlend, placeWindows, startBlend
 
 /**
  * Asks a 3D network about windows that slide over the whole grid, each overlapping the next, and blends what it says of
- * a voxel in all of them. Windows that show nothing but air are background and never reach the network. The entropy is
- * that of the blended probabilities.
+ * a voxel in all of them. Windows that show nothing but air never reach the network: they have no say where another
+ * window looked, and what lies in them alone is background. The entropy is that of the blended probabilities.
  *
  * Memory beside the volume itself: for S segments S + 1 float32 arrays and a byte array as large as the grid, and what
  * the network takes for one batch of windows.
@@ -42,11 +42,11 @@ export async function predictWindows(
   finishBlend(blend);
   const seen = new Uint8Array(blend.weight.length);
   for (let n = 0; n < seen.length; n++) seen[n] = blend.weight[n]! > 0 ? 1 : 0;
-  return { foreground: blend.fields, entropy: blendedEntropy(blend, grid, seen), seen };
+  return { foreground: blend.fields, entropy: blendedEntropy(blend, grid), seen };
 }
 
 /** A slice at a time, written over the weights, which nobody needs any more: a grid of a body takes hundreds of MB. */
-function blendedEntropy({ fields, weight }: Blend, grid: Geometry, seen: Uint8Array): Float32Array {
+function blendedEntropy({ fields, weight }: Blend, grid: Geometry): Float32Array {
   const pixels = grid.size[0] * grid.size[1];
   const background = new Float32Array(pixels);
   for (let from = 0; from < voxelCount(grid); from += pixels) {
@@ -57,8 +57,7 @@ function blendedEntropy({ fields, weight }: Blend, grid: Geometry, seen: Uint8Ar
         0,
         foreground.reduce((rest, field) => rest - field[n]!, 1),
       );
-    const entropy = normalisedEntropy([background, ...foreground]);
-    for (let n = 0; n < pixels; n++) weight[from + n] = seen[from + n] === 1 ? entropy[n]! : 0;
+    weight.set(normalisedEntropy([background, ...foreground]), from);
   }
   return weight;
 }
