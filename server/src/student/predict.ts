@@ -85,11 +85,16 @@ function checkPrediction(
     throw new RangeError(
       `network answered ${probabilities.length} and ${entropy.length} values for ${n} samples of ${voxels}`,
     );
-  const areNumbers = probabilities.every(Number.isFinite) && entropy.every(Number.isFinite);
-  if (!areNumbers)
+  if (!areFinite(probabilities) || !areFinite(entropy))
     throw new AppError('engine-failed', 'The network answered with a value that is not a number.', {
       firstSample: first,
       lastSample: first + n - 1,
       samples: count,
     });
+}
+
+/** A loop, because `every` takes five times as long, and a window has millions of values. */
+function areFinite(values: Float32Array): boolean {
+  for (let n = 0; n < values.length; n++) if (!Number.isFinite(values[n]!)) return false;
+  return true;
 }
