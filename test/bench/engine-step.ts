@@ -5,14 +5,16 @@ import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import type { Engine } from '../../server/src/engine/ops.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { initialise, initialState } from '../../server/src/engine/vectors.ts';
-import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
+import { studentOf } from '../../server/src/student/architecture.ts';
+import { unetConfig } from '../../server/src/student/prob-unet.ts';
 import { drawBatch, stageOneProgram } from '../parity/stage-one.ts';
 import { findTorch, python, script, type Task, withTaskFolder } from '../parity/torch.ts';
 import { type Bench, numbersOf, type Row, table } from './record.ts';
 import { shorten } from './spread.ts';
 import { median } from './statistics.ts';
 
-const config = studentConfig('full', 2);
+const architecture = { network: 'prob-unet-2d', variant: 'full', classes: 2 } as const;
+const config = unetConfig(architecture.variant, architecture.classes);
 const size = { batch: 4, height: 128, width: 128 };
 const warmUps = 3;
 const pairs = 9;
@@ -63,7 +65,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
 async function openOurs(engine: Engine, { weights, inputs }: Task) {
   const optimiser = { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-4 } as const;
   const trainer = await engine.trainer(stageOneProgram(config, size), optimiser, initialState(weights));
-  const served = inferenceProgram(config, size.batch, size.height, size.width);
+  const served = studentOf(architecture).inferenceProgram(size.batch, [size.height, size.width]);
   const predictor = await engine.predictor(served, { frozen: true });
   const image = inputs['image'] ?? new Float32Array(0);
   const timed = async (work: () => Promise<unknown>) => {

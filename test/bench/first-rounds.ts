@@ -6,14 +6,14 @@ import type { Engine } from '../../server/src/engine/ops.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { fromHalf } from '../../server/src/engine/vectors.ts';
 import { judge, leastGateCases } from '../../server/src/promotion/gate.ts';
-import type { Card } from '../../server/src/registry/card.ts';
+import type { SliceCard } from '../../server/src/registry/card.ts';
 import { Measure } from '../../server/src/round/measure.ts';
 import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
 import { runRound } from '../../server/src/round/run.ts';
 import { hasForeground } from '../../server/src/round/subjects.ts';
 import { train } from '../../server/src/round/train.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
-import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
+import { studentOf } from '../../server/src/student/architecture.ts';
 import type { LabelledSlice } from '../../server/src/uncol/feed.ts';
 import { abstainingTeacher } from '../../server/src/uncol/teachers/generalized.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
@@ -29,7 +29,7 @@ import { type Bench, numbersOf, type Row, table } from './record.ts';
 import { servedDice } from './served-dice.ts';
 import { interval95, mean } from './statistics.ts';
 
-const config = studentConfig('lite', 2);
+const student = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
 const sizePx = [128, 128] as const;
 const approvedSlices = { lesion: 3, rest: 2 };
 
@@ -83,7 +83,7 @@ interface Place {
 interface FirstVersion {
   readonly seed: number;
   readonly recipe: Recipe;
-  readonly card: Card;
+  readonly card: SliceCard;
   readonly weights: Float32Array;
 }
 
@@ -152,7 +152,7 @@ function round(value = Number.NaN, digits = 4): number {
 async function recipeOf(seed: number, seeds: Recipe['labelled']['seeds'], steps: number, engine: Engine) {
   const file = new URL('../../models/lesion-mr/1/recipe.json', import.meta.url);
   const published = parseRecipe(await readFile(file, 'utf8'));
-  const inferenceParameters = engine.table(inferenceProgram(config, 1, sizePx[1], sizePx[0])).size;
+  const inferenceParameters = engine.table(student.inferenceProgram(1, [sizePx[1], sizePx[0]])).size;
   return parseRecipe(
     JSON.stringify({
       ...published,
@@ -174,7 +174,7 @@ async function recipeOf(seed: number, seeds: Recipe['labelled']['seeds'], steps:
 /** Dice of the network's own answer under each of some weights. */
 async function networkDice(
   engine: Engine,
-  card: Card,
+  card: SliceCard,
   versions: readonly Float32Array[],
   slices: readonly LabelledSlice[],
 ): Promise<readonly number[]> {

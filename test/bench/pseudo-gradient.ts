@@ -2,7 +2,7 @@ import type { Engine, LossProgram } from '../../server/src/engine/ops.ts';
 import { gatherRound, type RoundSources } from '../../server/src/round/gather.ts';
 import { Measure } from '../../server/src/round/measure.ts';
 import { type RoundPlan, roundSettings } from '../../server/src/round/plan.ts';
-import { studentConfig } from '../../server/src/student/architecture.ts';
+import { studentOf } from '../../server/src/student/architecture.ts';
 import { collaborateProgram } from '../../server/src/uncol/collaborate.ts';
 import { labelledArrays, randomArrays } from '../../server/src/uncol/feed.ts';
 import { trustThreshold } from '../../server/src/uncol/schedule.ts';
@@ -23,19 +23,19 @@ export async function pseudoGradientNorm(
   inService: Float32Array,
 ): Promise<number> {
   const { architecture, input } = sources.card;
-  const config = studentConfig(architecture.variant, architecture.classes);
+  const student = studentOf(architecture);
   const [width, height] = input.sizePx;
   const { pairs } = roundSettings;
   const settings = collaborationSettingsSchema.parse({ totalSteps: plan.steps, seed: plan.seed });
   const measure = await Measure.create(engine, sources.card);
-  const teacher = await SpecializedTeacher.create(engine, config, { batch: 2 * pairs, height, width });
+  const teacher = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, height, width });
   try {
     const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
     const { corrected, replay, unlabelled } = await gatherRound(plan, sources, find, () => undefined);
     const labelled = [...corrected.slice(0, pairs), ...replay.slice(0, pairs)];
-    const size = { classes: config.classes, height, width };
+    const size = { classes: student.classes, height, width };
     const { trustStart: start, trustEnd: end } = settings;
-    const calibration = uncalibrated(config.classes, settings);
+    const calibration = uncalibrated(student.classes, settings);
     const asked = unlabelled.slice(0, 2 * pairs);
     const inputs = {
       ...labelledArrays(labelled, height * width),
@@ -47,10 +47,10 @@ export async function pseudoGradientNorm(
         settings,
       )),
       temperature: Float32Array.from(calibration.temperature),
-      ...randomArrays(settings, 'collaboration', 0, config, { mixes: 2 * pairs, height, width }),
+      ...randomArrays(settings, 'collaboration', 0, student, { mixes: 2 * pairs, height, width }),
       threshold: Float32Array.of(trustThreshold(0, plan.steps, { start, end })),
     };
-    const program = onlyPseudo(collaborateProgram(config, { pairs, height, width }, settings));
+    const program = onlyPseudo(collaborateProgram(student, { pairs, height, width }, settings));
     const { gradient } = await engine.gradients(program, inService, inputs);
     return Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
   } finally {

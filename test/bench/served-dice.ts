@@ -1,7 +1,9 @@
 import type { Engine } from '../../server/src/engine/ops.ts';
 import type { Card } from '../../server/src/registry/card.ts';
-import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
-import { type Predict, segmentVolume } from '../../server/src/student/segment.ts';
+import { studentOf } from '../../server/src/student/architecture.ts';
+import { sampleSpace } from '../../server/src/student/input.ts';
+import type { Predict } from '../../server/src/student/predict.ts';
+import { segmentVolume } from '../../server/src/student/segment.ts';
 import type { Volume } from '../../server/src/volume/volume.ts';
 
 const batch = 8;
@@ -20,10 +22,8 @@ export async function servedDice(
   weights: Float32Array,
   subjects: readonly Judged[],
 ): Promise<number> {
-  const { architecture, input } = card;
-  const [width, height] = input.sizePx;
-  const config = studentConfig(architecture.variant, architecture.classes);
-  const predictor = await engine.predictor(inferenceProgram(config, batch, height, width));
+  const program = studentOf(card.architecture).inferenceProgram(batch, sampleSpace(card.input));
+  const predictor = await engine.predictor(program);
   const predict: Predict = async (images) => {
     const { probabilities, entropy } = await predictor.run(weights, { image: images });
     if (!probabilities || !entropy) throw new RangeError('the student gave no answer');

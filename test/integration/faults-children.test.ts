@@ -6,6 +6,7 @@ import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import { fromHalf } from '../../server/src/engine/vectors.ts';
 import type { Job, ModelList, Round } from '../../server/src/http/contract.ts';
 import type { RoundVerdict } from '../../server/src/jobs/rounds.ts';
+import { seesSlices } from '../../server/src/registry/card.ts';
 import { readVersion } from '../../server/src/registry/registry.ts';
 import { roundPlanSchema } from '../../server/src/round/plan.ts';
 import { parseRecipe } from '../../server/src/round/recipe.ts';
@@ -118,7 +119,7 @@ describe('killed and cancelled children', { skip }, () => {
 
     const plan = roundPlanSchema.parse((await readRound(server.database, roundId))?.plan);
     const model = await readVersion(join(world.seeds, tinyName, '1'), 'seed');
-    assert.ok(model);
+    assert.ok(model && seesSlices(model.card));
     const again = join(world.home, 'undisturbed');
     const { outcome } = await runRound(
       plan,

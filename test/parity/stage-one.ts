@@ -1,6 +1,6 @@
 import type { Arrays, LossProgram, Shape } from '../../server/src/engine/ops.ts';
 import { Random } from '../../server/src/engine/random.ts';
-import { dropoutShapes, probUnet2d, type StudentConfig } from '../../server/src/student/architecture.ts';
+import { dropoutShapes, probUnet2d, type UnetConfig } from '../../server/src/student/prob-unet.ts';
 import { supervisedLoss } from '../../server/src/uncol/losses/supervised.ts';
 
 /** Sizes of a batch, [N,1,H,W]. */
@@ -14,9 +14,9 @@ export interface BatchSize {
  * Student and supervised loss of stage 1 without the pasting before them, as `engine_step.py` has them. Inputs: `image`
  * and `region` [N,1,H,W], one-hot `truth` [N,C,H,W], and the dropout masks.
  */
-export function stageOneProgram(config: StudentConfig, size: BatchSize): LossProgram {
+export function stageOneProgram(config: UnetConfig, size: BatchSize): LossProgram {
   const { batch, height, width } = size;
-  const dropout = dropoutShapes(config, batch, height, width);
+  const dropout = dropoutShapes(config, batch, [height, width]);
   return {
     inputs: {
       image: [batch, 1, height, width],
@@ -33,7 +33,7 @@ export function stageOneProgram(config: StudentConfig, size: BatchSize): LossPro
 }
 
 /** A batch for {@link stageOneProgram}: bright discs in noise, a quarter of the pixels unknown. */
-export function drawBatch(config: StudentConfig, size: BatchSize, seed: number): Arrays {
+export function drawBatch(config: UnetConfig, size: BatchSize, seed: number): Arrays {
   const { batch, height, width } = size;
   const random = Random.for(seed, 'batch');
   const pixels = height * width;

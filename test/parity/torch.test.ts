@@ -4,7 +4,8 @@ import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import type { ParameterTable } from '../../server/src/engine/ops.ts';
 import { Random } from '../../server/src/engine/random.ts';
 import { initialise } from '../../server/src/engine/vectors.ts';
-import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
+import { studentOf } from '../../server/src/student/architecture.ts';
+import { unetConfig } from '../../server/src/student/prob-unet.ts';
 import { drawBatch, stageOneProgram } from './stage-one.ts';
 import { askTorch, findTorch } from './torch.ts';
 
@@ -18,7 +19,7 @@ describe('student against PyTorch', { skip: 'missing' in torch && torch.missing 
     ['full', 2],
   ] as const) {
     it(`has its loss, gradient and probabilities as ${variant} with ${classes} classes`, async (test) => {
-      const config = studentConfig(variant, classes);
+      const config = unetConfig(variant, classes);
       const program = stageOneProgram(config, size);
       const table = engine.table(program);
       const weights = initialise(table, 7);
@@ -33,9 +34,9 @@ describe('student against PyTorch', { skip: 'missing' in torch && torch.missing 
       assert.ok(apart < 1e-4, `gradients are ${apart} of their length apart`);
       test.diagnostic(`loss ${ours.loss}, PyTorch ${theirs.loss}; gradients ${apart} of their length apart`);
       for (const frozen of [false, true]) {
-        const predictor = await engine.predictor(inferenceProgram(config, size.batch, size.height, size.width), {
-          frozen,
-        });
+        const student = studentOf({ network: 'prob-unet-2d', variant, classes });
+        const served = student.inferenceProgram(size.batch, [size.height, size.width]);
+        const predictor = await engine.predictor(served, { frozen });
         const { probabilities } = await predictor.run(weights, { image: inputs['image']! });
         await predictor.dispose();
         assert.equal(probabilities!.length, theirs.probabilities.length);

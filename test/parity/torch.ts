@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Arrays, ParameterTable } from '../../server/src/engine/ops.ts';
-import type { StudentConfig } from '../../server/src/student/architecture.ts';
+import type { UnetConfig } from '../../server/src/student/prob-unet.ts';
 import { type BatchSize, stageOneProgram } from './stage-one.ts';
 
 /** Debian's own interpreter: only it sees Debian's python3-torch. */
@@ -21,7 +21,7 @@ export function findTorch(): { readonly version: string } | { readonly missing: 
 
 /** What both sides compute. */
 export interface Task {
-  readonly config: StudentConfig;
+  readonly config: UnetConfig;
   readonly size: BatchSize;
   readonly table: ParameterTable;
   readonly weights: Float32Array;

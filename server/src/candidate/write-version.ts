@@ -4,9 +4,13 @@ import { dirname, join } from 'node:path';
 import { toHalf } from '../engine/vectors.ts';
 import type { Card } from '../registry/card.ts';
 
+/** A card before its weights are known, and after. */
+type Draft = Omit<Card, 'weights'>;
+type Complete<Rows> = Rows & Pick<Card, 'weights'>;
+
 /** What a model version folder is made of. */
-export interface VersionFiles {
-  readonly card: Omit<Card, 'weights'>;
+export interface VersionFiles<Rows extends Draft = Draft> {
+  readonly card: Rows;
   /** Canonical float32 vector; served as fp16. */
   readonly weights: Float32Array;
   /** Hash of the parameter table the vector is read by. */
@@ -18,7 +22,7 @@ export interface VersionFiles {
 const weightsFile = 'student.weights.bin';
 
 /** The card of a version, completed with what its weights are. */
-function completeCard({ card, weights, tableHash }: Pick<VersionFiles, 'card' | 'weights' | 'tableHash'>): Card {
+function completeCard<Rows extends Draft>({ card, weights, tableHash }: VersionFiles<Rows>): Complete<Rows> {
   const wanted = card.architecture.inferenceParameters;
   if (weights.length !== wanted)
     throw new RangeError(`${weights.length} weights for a network of ${wanted} parameters`);
@@ -27,7 +31,10 @@ function completeCard({ card, weights, tableHash }: Pick<VersionFiles, 'card' | 
 }
 
 /** Writes the four files of a version into an existing folder; the card comes last, so a folder with a card is whole. */
-export async function writeVersionFiles(folder: string, files: VersionFiles): Promise<Card> {
+export async function writeVersionFiles<Rows extends Draft>(
+  folder: string,
+  files: VersionFiles<Rows>,
+): Promise<Complete<Rows>> {
   const card = completeCard(files);
   const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
   await writeFile(join(folder, weightsFile), toHalf(files.weights), { flush: true });
@@ -38,7 +45,10 @@ export async function writeVersionFiles(folder: string, files: VersionFiles): Pr
 }
 
 /** A new, immutable version folder: there whole or not at all. A folder that is there already is left as it is. */
-export async function createVersion(folder: string, files: VersionFiles): Promise<Card> {
+export async function createVersion<Rows extends Draft>(
+  folder: string,
+  files: VersionFiles<Rows>,
+): Promise<Complete<Rows>> {
   const draft = `${folder}.draft-${process.pid}`;
   await mkdir(dirname(folder), { recursive: true });
   await rm(draft, { recursive: true, force: true });

@@ -133,7 +133,7 @@ export const model = z
     trainedFor: z.string(),
     modality: z.array(z.string()),
     segments: z.array(z.object({ number: z.int(), label: z.string(), colour: z.array(z.number()) })),
-    dimension: z.literal('2d'),
+    dimension: z.enum(['2d', '3d']),
     parameters: z.object({ inference: z.int() }),
     parent: z.int().nullable(),
     notes: z.array(z.string()),

@@ -1,5 +1,5 @@
 import { createOnnxEngine } from '../engine/onnx/engine.ts';
-import type { Predictor } from '../engine/ops.ts';
+import type { Predictor, Shape } from '../engine/ops.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap } from '../labelmap/labelmap.ts';
@@ -7,7 +7,8 @@ import { voxelsToMl } from '../labelmap/metrics.ts';
 import type { Card } from '../registry/card.ts';
 import { type ModelVersion, readWeights, requireFit } from '../registry/registry.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
-import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import { studentOf } from '../student/architecture.ts';
+import { sampleSpace } from '../student/input.ts';
 import { segmentVolume } from '../student/segment.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 
@@ -36,13 +37,12 @@ export interface Segmenter {
   close(): Promise<void>;
 }
 
-/** Slices of one run: more does not run faster on a CPU and needs more memory. */
-const batch = 8;
-
 interface Loaded {
   readonly sha256: string;
   readonly weights: Float32Array;
   readonly predictor: Predictor;
+  /** Samples of one run. */
+  readonly batch: number;
 }
 
 export function createSegmenter(options: { readonly threads: number }): Segmenter {
@@ -54,21 +54,22 @@ export function createSegmenter(options: { readonly threads: number }): Segmente
     await loaded?.predictor.dispose();
     loaded = undefined;
     const weights = fromHalf(await readWeights(model));
-    const config = studentConfig(card.architecture.variant, card.architecture.classes);
-    const [width, height] = card.input.sizePx;
-    const predictor = await engine.predictor(inferenceProgram(config, batch, height, width), { frozen: true });
+    const space = sampleSpace(card.input);
+    const batch = batchOf(space);
+    const program = studentOf(card.architecture).inferenceProgram(batch, space);
+    const predictor = await engine.predictor(program, { frozen: true });
     if (predictor.table.hash !== card.weights.tableHash || predictor.table.size !== weights.length) {
       await predictor.dispose();
       throw new AppError('model-invalid', `The weights of ${card.name}@${card.version} are for another network.`);
     }
-    loaded = { sha256: card.weights.sha256, weights, predictor };
+    loaded = { sha256: card.weights.sha256, weights, predictor, batch };
     return loaded;
   };
   return {
     async segment(series, model, { onProgress = () => {}, signal } = {}) {
       requireFit(model.card, series);
       const started = performance.now();
-      const { weights, predictor } = await load(model);
+      const { weights, predictor, batch } = await load(model);
       const loadMs = performance.now() - started;
       const predict = (images: Float32Array) => runNetwork(predictor, weights, images);
       const segmented = await segmentVolume(series.volume, model.card, predict, {
@@ -86,6 +87,11 @@ export function createSegmenter(options: { readonly threads: number }): Segmente
       loaded = undefined;
     },
   };
+}
+
+/** Eight slices, or one window: more does not run faster on a CPU and needs more memory. */
+function batchOf(space: Shape): number {
+  return space.length === 2 ? 8 : 1;
 }
 
 async function runNetwork(predictor: Predictor, weights: Float32Array, images: Float32Array) {

@@ -6,7 +6,7 @@ import { createOnnxEngine } from '../engine/onnx/engine.ts';
 import { foreignGraphOpener } from '../engine/onnx/foreign.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
-import { cardSchema } from '../registry/card.ts';
+import { cardSchema, seesSlices } from '../registry/card.ts';
 import { openTeacher } from '../registry/teachers.ts';
 import { writeDurably } from '../round/checkpoint.ts';
 import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
@@ -53,6 +53,9 @@ export interface TrainResult {
 serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (task, report, whenFree) => {
   const plan = roundPlanSchema.parse(task.plan);
   const card = cardSchema.parse(JSON.parse(await readFile(join(task.modelFolder, 'card.json'), 'utf8')));
+  if (!seesSlices(card)) {
+    throw new AppError('recipe-invalid', `${card.name}@${card.version} is a 3D model: rounds train 2D models only.`);
+  }
   const recipe = parseRecipe(await readFile(join(task.modelFolder, 'recipe.json'), 'utf8'));
   const bytes = await readFile(join(task.modelFolder, card.weights.file));
   if (createHash('sha256').update(bytes).digest('hex') !== card.weights.sha256) {

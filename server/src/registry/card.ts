@@ -17,8 +17,52 @@ const segmentRow = z.strictObject({
   minVolumeMl: z.number().min(0),
 });
 
-/** The model card, `models/<name>/<version>/card.json`: what a version is, what it fits, how its output is decided. */
-export const cardSchema = z.strictObject({
+/** Percentiles of the non-constant voxels that map to 0 and 1, then clipped. */
+const intensity = z.strictObject({ lowPercentile: z.number(), highPercentile: z.number() });
+
+/** What a 2D network sees: slices of one plane. */
+const sliceInput = z.strictObject({
+  plane: z.enum(['axial', 'coronal', 'sagittal']),
+  /** Grid on which the network works: [column, row, slice] mm in the plane's own axes. */
+  spacingMm: triple,
+  /** Network input, pixels [columns, rows]; multiples of 16. */
+  sizePx: z.tuple([z.int(), z.int()]),
+  intensity,
+});
+
+const windowSide = z.int().min(16).multipleOf(16);
+
+/** What a 3D network sees: windows that slide over a grid along the patient's axes (columns to L, rows to P, slices to S). */
+const windowInput = z.strictObject({
+  /** [column, row, slice] mm. */
+  spacingMm: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]),
+  /** Network input, voxels [columns, rows, slices]; multiples of 16. */
+  windowVoxels: z.tuple([windowSide, windowSide, windowSide]),
+  intensity,
+});
+
+const size = {
+  /** Background included. */
+  classes: z.int().min(2),
+  inferenceParameters: z.int(),
+};
+
+/** Prob_UNet on slices. */
+const sliceNetwork = z.strictObject({
+  network: z.literal('prob-unet-2d'),
+  variant: z.enum(['full', 'lite']),
+  ...size,
+});
+
+/** Prob_VNet on windows. */
+const windowNetwork = z.strictObject({
+  network: z.literal('prob-vnet-3d'),
+  variant: z.enum(['full', 'lite', 'tiny']),
+  ...size,
+});
+
+/** The rows of a card, whatever the network sees. */
+const rows = <Input extends z.ZodType, Architecture extends z.ZodType>(input: Input, architecture: Architecture) => ({
   schema: z.literal(1),
   name: z.string().regex(/^[a-z0-9-]{1,40}$/),
   version: z.int().min(1),
@@ -35,22 +79,8 @@ export const cardSchema = z.strictObject({
     /** Uncorrected series of other body parts (defined terms of PS3.16 annex L) teach nothing; when empty, all may. */
     bodyPart: z.array(z.string()).default([]),
   }),
-  input: z.strictObject({
-    plane: z.enum(['axial', 'coronal', 'sagittal']),
-    /** Grid on which the network works: [column, row, slice] mm in the plane's own axes. */
-    spacingMm: triple,
-    /** Network input, pixels [columns, rows]; multiples of 16. */
-    sizePx: z.tuple([z.int(), z.int()]),
-    /** Percentiles of the non-constant voxels that map to 0 and 1, then clipped. */
-    intensity: z.strictObject({ lowPercentile: z.number(), highPercentile: z.number() }),
-  }),
-  architecture: z.strictObject({
-    network: z.literal('prob-unet-2d'),
-    variant: z.enum(['full', 'lite']),
-    /** Background included. */
-    classes: z.int().min(2),
-    inferenceParameters: z.int(),
-  }),
+  input,
+  architecture,
   segments: z.array(segmentRow).min(1),
   /** Subjects that decide every gate; never trained on. */
   baseSet: z.strictObject({ task: z.enum(sampleTaskNames), seeds: z.array(z.int()).min(1) }),
@@ -62,4 +92,23 @@ export const cardSchema = z.strictObject({
   engine: z.string(),
 });
 
+/** The card of a 2D model. */
+export const sliceCardSchema = z.strictObject(rows(sliceInput, sliceNetwork));
+
+/** The model card, `models/<name>/<version>/card.json`: what a version is, what it fits, how its output is decided. */
+export const cardSchema = z
+  .strictObject(
+    rows(z.union([sliceInput, windowInput]), z.discriminatedUnion('network', [sliceNetwork, windowNetwork])),
+  )
+  .refine(({ input, architecture }) => 'windowVoxels' in input === (architecture.network === 'prob-vnet-3d'), {
+    path: ['input'],
+    error: 'a 2D network sees slices (plane, sizePx), a 3D network windows (windowVoxels)',
+  });
+
 export type Card = z.infer<typeof cardSchema>;
+export type SliceCard = z.infer<typeof sliceCardSchema>;
+
+/** Whether a model is 2D. */
+export function seesSlices(card: Card): card is SliceCard {
+  return card.architecture.network === 'prob-unet-2d';
+}

@@ -1,5 +1,5 @@
 import type { Random } from '../engine/random.ts';
-import { patchSize } from '../student/architecture.ts';
+import { patchSize } from '../student/prior-encoder.ts';
 import type { SliceMaps } from '../uncol/distill.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { mapTokens, type PixelOrigin } from '../uncol/teachers/feature-maps.ts';

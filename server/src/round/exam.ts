@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/ops.ts';
-import type { StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import type { CollaborationSettings } from '../uncol/settings.ts';
 import type { Guidance } from '../uncol/stage-two.ts';
 import { calibrate } from '../uncol/teachers/calibration.ts';
@@ -13,7 +13,7 @@ const examSlices = 12;
 
 interface Surroundings {
   readonly engine: Engine;
-  readonly config: StudentConfig;
+  readonly student: Student;
   readonly height: number;
   readonly width: number;
 }
@@ -28,7 +28,7 @@ export async function examine(
   teacher: GeneralizedTeacher,
   { unlabelled, fresh, corrected }: Pick<RoundData, 'unlabelled' | 'fresh' | 'corrected'>,
   settings: CollaborationSettings,
-  { engine, config, height, width }: Surroundings,
+  { engine, student, height, width }: Surroundings,
   inService: Float32Array,
 ): Promise<Guidance | null> {
   if (unlabelled.length === 0) return null;
@@ -37,10 +37,10 @@ export async function examine(
   const exam = Array.from({ length: Math.min(examSlices, shown.length) }, (_, n) => shown[Math.floor(n * every)])
     .filter((slice) => slice !== undefined)
     .map((slice) => ({ ...slice, seen: slice.image }));
-  const specialized = await SpecializedTeacher.create(engine, config, { batch: 8, height, width });
+  const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, height, width });
   try {
     const ask = (slices: readonly Float32Array[]) => specialized.ask(inService, slices);
-    const size = { classes: config.classes, height, width };
+    const size = { classes: student.classes, height, width };
     return { teacher, calibration: await calibrate(teacher, ask, exam, size, settings) };
   } finally {
     await specialized.dispose();

@@ -2,7 +2,7 @@ import { orderLabels } from '../correction/store-seg.ts';
 import { Random } from '../engine/random.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { ErrorCode } from '../errors/table.ts';
-import type { Card } from '../registry/card.ts';
+import type { SliceCard } from '../registry/card.ts';
 import type { Colin27 } from '../sample/colin27.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import { holdsContent, labelSlices, prepareSlices } from '../student/prepare.ts';
@@ -22,7 +22,7 @@ export interface RoundSources {
   readonly readSeries: ReadSeries;
   readonly blobs: BlobStore;
   readonly colin: Colin27;
-  readonly card: Card;
+  readonly card: SliceCard;
   readonly recipe: Recipe;
 }
 
@@ -193,7 +193,7 @@ function replaySlices(plan: RoundPlan, { colin, recipe }: RoundSources): readonl
 }
 
 /** Air is never shown to a network, so it need not be learnt. */
-function isWorthLearning(slice: LabelledSlice, { sizePx }: Card['input']): boolean {
+function isWorthLearning(slice: LabelledSlice, { sizePx }: SliceCard['input']): boolean {
   return hasForeground(slice) || holdsContent(slice.image, sizePx[0]);
 }
 

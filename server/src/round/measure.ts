@@ -1,7 +1,7 @@
 import type { Engine, Predictor } from '../engine/ops.ts';
 import { applySegmentRules, decideLabels } from '../labelmap/decide.ts';
-import type { Card } from '../registry/card.ts';
-import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import type { SliceCard } from '../registry/card.ts';
+import { studentOf } from '../student/architecture.ts';
 import { holdsContent } from '../student/prepare.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { stack } from '../uncol/inputs.ts';
@@ -10,7 +10,7 @@ import type { Geometry } from '../volume/geometry.ts';
 const batch = 8;
 
 /** What measuring needs of a model card. */
-export type MeasuredCard = Pick<Card, 'input' | 'architecture' | 'segments'>;
+export type MeasuredCard = Pick<SliceCard, 'input' | 'architecture' | 'segments'>;
 
 /** Runs the student of a card over labelled slices and counts overlap. Weights change from call to call; the graph is built once. */
 export class Measure {
@@ -24,8 +24,8 @@ export class Measure {
 
   static async create(engine: Engine, card: MeasuredCard): Promise<Measure> {
     const [width, height] = card.input.sizePx;
-    const config = studentConfig(card.architecture.variant, card.architecture.classes);
-    return new Measure(await engine.predictor(inferenceProgram(config, batch, height, width)), card);
+    const program = studentOf(card.architecture).inferenceProgram(batch, [height, width]);
+    return new Measure(await engine.predictor(program), card);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
-import { cardSchema } from '../registry/card.ts';
+import { sliceCardSchema } from '../registry/card.ts';
 import { sampleTaskNames } from '../sample/task.ts';
 
 /** An inclusive range of generator seeds. */
@@ -45,7 +45,7 @@ export const recipeSchema = z.strictObject({
     /** A second phase with a schedule of its own, from the best weights of the first, as they would be served (fp16). */
     refine: z.strictObject(phase).optional(),
   }),
-  card: cardSchema.omit({ weights: true, parent: true, engine: true, notes: true }),
+  card: sliceCardSchema.omit({ weights: true, parent: true, engine: true, notes: true }),
 });
 
 export type Recipe = Readonly<z.infer<typeof recipeSchema>>;

@@ -4,8 +4,8 @@ import type { Engine } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialState, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
-import type { Card } from '../registry/card.ts';
-import { studentConfig } from '../student/architecture.ts';
+import type { SliceCard } from '../registry/card.ts';
+import { type Student, studentOf } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { collaborationSettingsSchema } from '../uncol/settings.ts';
 import { Collaboration, type CollaborationProgress, type Guidance } from '../uncol/stage-two.ts';
@@ -77,7 +77,7 @@ export async function runRound(
   options: RunOptions,
 ): Promise<{ readonly outcome: RoundOutcome; readonly weights: Float32Array; readonly tableHash: string }> {
   const { architecture, input } = sources.card;
-  const config = studentConfig(architecture.variant, architecture.classes);
+  const student = studentOf(architecture);
   const [width, height] = input.sizePx;
   const measure = await Measure.create(engine, sources.card);
   try {
@@ -92,13 +92,13 @@ export async function runRound(
       inService,
       options,
       measure,
-      config,
+      student,
       height,
       width,
       report,
       epsilon,
       card: sources.card,
-      guidance: await examine(sources.teacher, data, settingsOf(plan), { engine, config, height, width }, inService),
+      guidance: await examine(sources.teacher, data, settingsOf(plan), { engine, student, height, width }, inService),
     });
   } finally {
     await measure.dispose();
@@ -112,14 +112,14 @@ interface Running {
   readonly inService: Float32Array;
   readonly options: RunOptions;
   readonly measure: Measure;
-  readonly config: ReturnType<typeof studentConfig>;
+  readonly student: Student;
   readonly height: number;
   readonly width: number;
   readonly report: ReturnType<typeof progressOf>;
   /** Of the gate. */
   readonly epsilon: number;
   readonly guidance: Guidance | null;
-  readonly card: Card;
+  readonly card: SliceCard;
 }
 
 function settingsOf(plan: RoundPlan) {
@@ -131,7 +131,8 @@ function settingsOf(plan: RoundPlan) {
 }
 
 async function trainRound(running: Running) {
-  const { plan, data, engine, inService, options, measure, config, height, width, report, epsilon, guidance } = running;
+  const { plan, data, engine, inService, options, measure, student, height, width, report, epsilon, guidance } =
+    running;
   const settings = settingsOf(plan);
   await mkdir(options.folder, { recursive: true });
   const file = join(options.folder, 'checkpoint.bin');
@@ -140,7 +141,7 @@ async function trainRound(running: Running) {
   const found = await loadCheckpoint<Extra>(file, tableHash);
   const kept = found?.workSha256 === workSha256 ? found : undefined;
   const shape = { pairs: roundSettings.pairs, height, width, guidance };
-  const stage = await Collaboration.create(engine, config, settings, shape, kept?.state ?? initialState(inService));
+  const stage = await Collaboration.create(engine, student, settings, shape, kept?.state ?? initialState(inService));
   try {
     let extra = kept?.extra ?? (await startOf(running));
     let best = kept?.best ?? inService;

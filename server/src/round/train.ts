@@ -5,9 +5,9 @@ import type { Engine, TrainingState } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
-import type { Card } from '../registry/card.ts';
+import type { SliceCard } from '../registry/card.ts';
 import type { Colin27 } from '../sample/colin27.ts';
-import { inferenceProgram, studentConfig } from '../student/architecture.ts';
+import { studentOf } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { pretrainingSettingsSchema } from '../uncol/settings.ts';
 import { Pretraining } from '../uncol/stage-one.ts';
@@ -64,13 +64,12 @@ const emptyCurve: Curve = { phase: 0, bestScore: -1, bestStep: 0, bestSource: 'n
  * @throws AppError `training-not-finite`: the checkpoint before it stays; `job-cancelled`: the signal was aborted;
  *   `recipe-invalid`: the folder holds the checkpoint of another recipe.
  */
-export async function train(recipe: Recipe, options: TrainOptions): Promise<Card> {
+export async function train(recipe: Recipe, options: TrainOptions): Promise<SliceCard> {
   const { folder, engine, colin } = options;
   await mkdir(folder, { recursive: true });
   const { architecture, input } = recipe.card;
-  const config = studentConfig(architecture.variant, architecture.classes);
   const [width, height] = input.sizePx;
-  const table = engine.table(inferenceProgram(config, 1, height, width));
+  const table = engine.table(studentOf(architecture).inferenceProgram(1, [height, width]));
   if (table.size !== architecture.inferenceParameters) {
     throw new AppError(
       'recipe-invalid',
@@ -147,10 +146,10 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
   const { card, stage1 } = recipe;
   const { steps, learningRate, copyPasteShare, offset, seed } = phase;
   const [width, height] = card.input.sizePx;
-  const config = studentConfig(card.architecture.variant, card.architecture.classes);
+  const student = studentOf(card.architecture);
   const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, copyPasteShare, seed });
   const shape = { batch: stage1.batch, height, width, maps: null };
-  const stage = await Pretraining.create(options.engine, config, settings, shape, from.state);
+  const stage = await Pretraining.create(options.engine, student, settings, shape, from.state);
   let { best, curve } = from;
   try {
     for (let step = from.state.step; step < steps; ) {
@@ -221,7 +220,7 @@ async function publish(
   recipe: Recipe,
   { folder, colin, engine, onEvent }: TrainOptions,
   trained: Trained,
-): Promise<Card> {
+): Promise<SliceCard> {
   const served = fromHalf(toHalf(trained.best));
   const test: { subject: string; dice: number }[] = [];
   for (const variation of ['sample', 'wide'] as const) {

@@ -65,29 +65,41 @@ export function prepareSlices(volume: Volume, input: PlaneInput): PreparedSlices
   return { grid, images };
 }
 
-/** Side of the blocks that are looked at for content, pixels. */
+/** Side of the blocks that are looked at for content, voxels along every axis that the image has. */
 const contentBlock = 8;
 /** Mean of a block, share of the intensity window, above which it is more than noise. */
 const contentLevel = 0.2;
 
 /**
- * Whether a prepared slice shows anything but air. What does not is background by definition and is never given to a
- * network: instance norms would blow its noise up to the contrast of a head.
+ * Whether a prepared slice or window shows anything but air. What does not is background by definition and is never
+ * given to a network: instance norms would blow its noise up to the contrast of a head.
  *
- * @param image `[row, column]` float32 in [0, 1]; its sides are multiples of 8.
+ * @param image `[row, column]` or `[slice, row, column]` float32 in [0, 1]; its sides are multiples of 8.
+ * @param rows of a window; those of a slice follow from its length.
  */
-export function holdsContent(image: Float32Array, columns: number): boolean {
-  const rows = image.length / columns;
-  for (let top = 0; top < rows; top += contentBlock) {
-    for (let left = 0; left < columns; left += contentBlock) {
-      let sum = 0;
-      for (let j = top; j < top + contentBlock; j++) {
-        for (let i = left; i < left + contentBlock; i++) sum += image[j * columns + i] ?? 0;
+export function holdsContent(image: Float32Array, columns: number, rows = image.length / columns): boolean {
+  const plane = columns * rows;
+  const depth = Math.min(contentBlock, image.length / plane);
+  const least = contentLevel * contentBlock ** 2 * depth;
+  for (let front = 0; front < image.length; front += depth * plane) {
+    for (let top = front; top < front + plane; top += contentBlock * columns) {
+      for (let left = top; left < top + columns; left += contentBlock) {
+        if (sumBlock(image, left, columns, plane, depth) > least) return true;
       }
-      if (sum > contentLevel * contentBlock ** 2) return true;
     }
   }
   return false;
+}
+
+function sumBlock(image: Float32Array, first: number, columns: number, plane: number, depth: number): number {
+  let sum = 0;
+  for (let k = 0; k < depth; k++) {
+    for (let j = 0; j < contentBlock; j++) {
+      const row = first + k * plane + j * columns;
+      for (let i = row; i < row + contentBlock; i++) sum += image[i] ?? 0;
+    }
+  }
+  return sum;
 }
 
 /**

@@ -1,5 +1,8 @@
-import type { Tensor } from '../engine/ops.ts';
+import type { Shape, Tensor } from '../engine/ops.ts';
 import { type Layers, linear, product, tokenMap, tokenNorm, tokens } from './layers.ts';
+
+/** Side of a patch, and the factor between image and bottleneck: every size of the space must be a multiple of it. */
+export const patchSize = 16;
 
 /** Sizes of the transformer encoder. */
 export interface PriorSettings {
@@ -18,21 +21,20 @@ export interface PriorSettings {
 
 /**
  * SimpleViT over patches (method section 1.1, 2 and 1.2): image [N,1,space...] to the token maps after each block
- * [N,F,space/p...] and the prior features [N,P,space/p...]. 2D or 3D by the image.
+ * [N,F,space/16...] and the prior features [N,P,space/16...]. 2D or 3D by the image.
  */
 export function priorEncoder(
   layers: Layers,
   settings: PriorSettings,
-  patch: number,
   image: Tensor,
 ): { readonly hidden: readonly Tensor[]; readonly prior: Tensor } {
   const { ops } = layers;
   const [batch, , ...space] = image.shape;
-  const grid = space.map((size) => size / patch);
+  const grid = space.map((size) => size / patchSize);
   const count = product(grid);
-  const cells = ops.reshape(image, [batch!, ...grid.flatMap((size) => [size, patch])]);
+  const cells = ops.reshape(image, [batch!, ...grid.flatMap((size) => [size, patchSize])]);
   const gridAxesFirst = [0, ...grid.map((_, axis) => 1 + 2 * axis), ...grid.map((_, axis) => 2 + 2 * axis)];
-  const patches = ops.reshape(ops.transpose(cells, gridAxesFirst), [batch!, count, patch ** grid.length]);
+  const patches = ops.reshape(ops.transpose(cells, gridAxesFirst), [batch!, count, patchSize ** grid.length]);
   const embedded = linear(layers, 'prior.embed', tokenNorm(layers, 'prior.patch-norm', patches), settings.features);
   const positions = ops.constant(sinCosPositions(grid, settings.features), [1, count, settings.features]);
   let x = ops.add(tokenNorm(layers, 'prior.embed-norm', embedded), positions);
@@ -44,6 +46,14 @@ export function priorEncoder(
   }
   const last = tokenNorm(layers, 'prior.norm', x);
   return { hidden, prior: settings.neck ? neck(layers, settings, last, grid) : tokenMap(ops, last, grid) };
+}
+
+/** Throws a `RangeError` unless an image has one channel, `axes` axes of space, and falls into whole patches. */
+export function requirePatches(shape: Shape, axes: 2 | 3): void {
+  const [, channels, ...space] = shape;
+  if (space.length === axes && channels === 1 && space.every((size) => size > 0 && size % patchSize === 0)) return;
+  const letters = axes === 2 ? 'H,W' : 'D,H,W';
+  throw new RangeError(`student: image [${shape.join(',')}] is not [N,1,${letters}] in multiples of ${patchSize}`);
 }
 
 /**

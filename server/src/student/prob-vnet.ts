@@ -1,12 +1,14 @@
-import type { Ops, Parameters, Shape, Tensor } from '../engine/ops.ts';
-import type { StudentOutputs } from './architecture.ts';
+import type { Ops, Parameters, Tensor } from '../engine/ops.ts';
 import { crossAttention } from './fusion.ts';
 import { convolution, type Layers } from './layers.ts';
-import { type PriorSettings, priorEncoder } from './prior-encoder.ts';
+import type { ForwardOptions, StudentOutputs } from './outputs.ts';
+import { type PriorSettings, priorEncoder, requirePatches } from './prior-encoder.ts';
+
+export type VnetVariant = 'full' | 'lite' | 'tiny';
 
 /** Sizes of a 3D Prob_VNet (method section 1.2). */
 export interface VnetConfig {
-  readonly variant: 'full' | 'lite' | 'tiny';
+  readonly variant: VnetVariant;
   /** Class 0 is the background. */
   readonly classes: number;
   /** Channels at full resolution; every level below has twice as many. */
@@ -14,16 +16,13 @@ export interface VnetConfig {
   readonly prior: PriorSettings;
 }
 
-/** Side of a patch, and the factor between volume and bottleneck: D, H and W must be multiples of it. */
-export const vnetPatchSize = 16;
-
 /** Convolutions of each level, full resolution first, on the way down and on the way up. */
 const downDepths = [1, 2, 3, 3, 3] as const;
 const upDepths = [2, 3, 3] as const;
 const headCount = 4;
 
 /** The sizes in use: `full` as published, `lite` for machines without a GPU, `tiny` for tests. */
-export function vnetConfig(variant: VnetConfig['variant'], classes: number): VnetConfig {
+export function vnetConfig(variant: VnetVariant, classes: number): VnetConfig {
   if (!Number.isInteger(classes) || classes < 2) throw new RangeError(`vnetConfig: ${classes} classes`);
   const [filters, heads, headSize, hiddenFeatures] = (
     { full: [16, 4, 64, 1024], lite: [8, 2, 64, 256], tiny: [4, 2, 32, 128] } as const
@@ -38,31 +37,21 @@ export function vnetConfig(variant: VnetConfig['variant'], classes: number): Vne
  * decoder with additive skips, four heads. Instance norms have no scale and bias, as published.
  *
  * @param image [N,1,D,H,W] float32, standardised intensities; D, H and W multiples of 16.
- * @param options.posterior [N,P,D/16,H/16,W/16], attended instead of the student's own prior (stage 1).
  */
 export function probVnet3d(
   ops: Ops,
   parameters: Parameters,
   config: VnetConfig,
   image: Tensor,
-  options: { readonly posterior?: Tensor } = {},
+  options: Pick<ForwardOptions, 'posterior'> = {},
 ): StudentOutputs {
-  requireVolume(image.shape);
+  requirePatches(image.shape, 3);
   const layers: Layers = { ops, parameters };
   const levels = encoder(layers, config, image);
-  const { hidden, prior } = priorEncoder(layers, config.prior, vnetPatchSize, image);
+  const { hidden, prior } = priorEncoder(layers, config.prior, image);
   const bottleneck = crossAttention(layers, config.prior, levels.at(-1)!, options.posterior ?? prior);
   const features = decoder(layers, levels.slice(0, -1), bottleneck);
   return { ...headOutputs(layers, config, features), hidden, prior };
-}
-
-function requireVolume(shape: Shape): void {
-  const [, channels, ...space] = shape;
-  if (space.length !== 3 || channels !== 1 || space.some((size) => size % vnetPatchSize !== 0)) {
-    throw new RangeError(
-      `student: image [${shape.join(',')}] is not [N,1,D,H,W] with D, H and W multiples of ${vnetPatchSize}`,
-    );
-  }
 }
 
 function encoder(layers: Layers, { filters }: VnetConfig, image: Tensor): Tensor[] {

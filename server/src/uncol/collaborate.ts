@@ -1,5 +1,5 @@
 import type { ForwardProgram, InputShapes, LossProgram, Ops, Tensor, Tensors } from '../engine/ops.ts';
-import { probUnet2d, type StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import { type DistilledMaps, distilVisual, pasteMaps, takeVisual, visualInputs } from './distill.ts';
 import { dropoutInputs, dropoutTensors } from './dropout.ts';
 import { foundationOutput } from './foundation.ts';
@@ -37,7 +37,7 @@ type Rule = Pick<CollaborationSettings, 'groundTruthWeight' | 'pseudoWeight' | '
  * `ignored`, shares of the unlabelled pixels.
  */
 export function collaborateProgram(
-  config: StudentConfig,
+  student: Student,
   shape: CollaborationShape,
   weights: Rule,
   maps: DistilledMaps | null = null,
@@ -48,25 +48,25 @@ export function collaborateProgram(
     ...visualInputs('unlabelled', maps, frame),
   };
   return {
-    inputs: { ...labelledInputs(config, shape), ...teacherInputs(config, shape), ...distilled },
+    inputs: { ...labelledInputs(student, shape), ...teacherInputs(student, shape), ...distilled },
     build(ops, parameters, inputs) {
       const mask = take(inputs, 'mask');
-      const [a, b] = labelledHalves(ops, inputs, config.classes);
+      const [a, b] = labelledHalves(ops, inputs, student.classes);
       const gated = gateTeachers(ops, inputs, weights.foundationProb);
       const [imageA, imageB] = halves(ops, take(inputs, 'unlabelled'));
       const [pseudoA, pseudoB] = halves(ops, gated.label);
       const [trustedA, trustedB] = halves(ops, gated.trusted);
 
       const mixes = ops.concat([paste(ops, a.image, imageA, mask), paste(ops, imageB, b.image, mask)], 0);
-      const student = probUnet2d(ops, parameters, config, mixes, { dropout: dropoutTensors(config, inputs) });
-      const [logits1, logits2] = halves(ops, student.logits);
+      const outputs = student.forward(ops, parameters, mixes, { dropout: dropoutTensors(student, inputs) });
+      const [logits1, logits2] = halves(ops, outputs.logits);
       const truth = (of: Labelled, part: Tensor) => side(ops, of.truth, part, of.known, weights.groundTruthWeight);
       const guess = (label: Tensor, part: Tensor, trusted: Tensor) =>
         side(ops, label, part, trusted, weights.pseudoWeight);
       const patch = outside(ops, mask);
       const mix1 = mixLoss(ops, logits1, truth(a, mask), guess(pseudoA, patch, trustedA));
       const mix2 = mixLoss(ops, logits2, truth(b, patch), guess(pseudoB, mask, trustedB));
-      const visual = maps && distilVisual(ops, parameters, config, mixedMaps(ops, inputs, maps, mask), student);
+      const visual = maps && distilVisual(ops, parameters, student, mixedMaps(ops, inputs, maps, mask), outputs);
       const segmentation = ops.add(mix1.value, mix2.value);
       return {
         // The mean over both mixes, so twice the weight makes the sum of eq. 19.
@@ -88,16 +88,16 @@ export function collaborateProgram(
  * Stage 2 where no unlabelled slice is at hand: the same two mixes out of labelled slices only, A on B and B on A, every
  * side ground truth. Inputs are those of {@link collaborateProgram} without the teachers' and `unlabelled`.
  */
-export function labelledOnlyProgram(config: StudentConfig, shape: CollaborationShape, weights: Rule): LossProgram {
+export function labelledOnlyProgram(student: Student, shape: CollaborationShape, weights: Rule): LossProgram {
   return {
-    inputs: labelledInputs(config, shape),
+    inputs: labelledInputs(student, shape),
     build(ops, parameters, inputs) {
       const mask = take(inputs, 'mask');
       const patch = outside(ops, mask);
-      const [a, b] = labelledHalves(ops, inputs, config.classes);
+      const [a, b] = labelledHalves(ops, inputs, student.classes);
       const mixes = ops.concat([paste(ops, a.image, b.image, mask), paste(ops, b.image, a.image, mask)], 0);
-      const student = probUnet2d(ops, parameters, config, mixes, { dropout: dropoutTensors(config, inputs) });
-      const [logits1, logits2] = halves(ops, student.logits);
+      const { logits } = student.forward(ops, parameters, mixes, { dropout: dropoutTensors(student, inputs) });
+      const [logits1, logits2] = halves(ops, logits);
       const truth = (of: Labelled, part: Tensor) => side(ops, of.truth, part, of.known, weights.groundTruthWeight);
       const image = [sideLoss(ops, logits1, truth(a, mask)), sideLoss(ops, logits2, truth(b, mask))] as const;
       const pasted = [sideLoss(ops, logits1, truth(b, patch)), sideLoss(ops, logits2, truth(a, patch))] as const;
@@ -114,8 +114,8 @@ export function labelledOnlyProgram(config: StudentConfig, shape: CollaborationS
  * What stage 2 would learn from unlabelled slices, for its own sake. Inputs as in {@link collaborateProgram}, the
  * teachers' alone. Outputs: `label`, one-hot [2n,C,H,W]; `trusted` [2n,1,H,W], 0 where nothing would be learnt.
  */
-export function gateProgram(config: StudentConfig, shape: CollaborationShape, weights: Rule): ForwardProgram {
-  const { unlabelled: _, ...inputs } = teacherInputs(config, shape);
+export function gateProgram(student: Student, shape: CollaborationShape, weights: Rule): ForwardProgram {
+  const { unlabelled: _, ...inputs } = teacherInputs(student, shape);
   return {
     inputs,
     build(ops, _parameters, given) {
@@ -132,7 +132,7 @@ interface Labelled {
   readonly known: Tensor;
 }
 
-function labelledInputs(config: StudentConfig, shape: CollaborationShape): InputShapes {
+function labelledInputs(student: Student, shape: CollaborationShape): InputShapes {
   const { pairs, height, width } = shape;
   const slices = [2 * pairs, 1, height, width];
   return {
@@ -140,18 +140,18 @@ function labelledInputs(config: StudentConfig, shape: CollaborationShape): Input
     labels: slices,
     known: slices,
     mask: [1, 1, height, width],
-    ...dropoutInputs(config, { mixes: 2 * pairs, height, width }),
+    ...dropoutInputs(student, { mixes: 2 * pairs, height, width }),
   };
 }
 
-function teacherInputs(config: StudentConfig, { pairs, height, width }: CollaborationShape): InputShapes {
+function teacherInputs(student: Student, { pairs, height, width }: CollaborationShape): InputShapes {
   const slices = [2 * pairs, 1, height, width];
   return {
     unlabelled: slices,
-    specialized: [2 * pairs, config.classes, height, width],
-    maskLogits: [2 * pairs, config.classes - 1, height, width],
+    specialized: [2 * pairs, student.classes, height, width],
+    maskLogits: [2 * pairs, student.classes - 1, height, width],
     answered: slices,
-    temperature: [1, config.classes - 1, 1, 1],
+    temperature: [1, student.classes - 1, 1, 1],
     kept: [2 * pairs, 1, 1, 1],
     threshold: [1, 1, 1, 1],
   };

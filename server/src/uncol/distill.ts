@@ -1,6 +1,8 @@
 import type { InputShapes, Ops, Parameters, Tensor, Tensors } from '../engine/ops.ts';
-import { patchSize, type StudentConfig, type StudentOutputs } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import type { Layers } from '../student/layers.ts';
+import type { StudentOutputs } from '../student/outputs.ts';
+import { patchSize } from '../student/prior-encoder.ts';
 import { alignSemantic, projectHidden } from '../student/projections.ts';
 import { take } from './inputs.ts';
 import { spread, visualLoss } from './losses/distillation.ts';
@@ -100,13 +102,13 @@ export function pasteMaps(ops: Ops, image: Tensor, patch: Tensor, mask: Tensor):
 export function distilVisual(
   ops: Ops,
   parameters: Parameters,
-  config: StudentConfig,
+  student: Student,
   maps: readonly Tensor[],
-  student: StudentOutputs,
+  outputs: StudentOutputs,
 ): { readonly loss: Tensor; readonly spread: Tensor } {
   const layers: Layers = { ops, parameters };
-  const blocks = student.hidden.slice(config.prior.depth - 1 - maps.length, config.prior.depth - 1);
-  const projected = maps.map((map) => projectHidden(layers, map, config.prior.features));
+  const blocks = outputs.hidden.slice(student.prior.depth - 1 - maps.length, student.prior.depth - 1);
+  const projected = maps.map((map) => projectHidden(layers, map, student.prior.features));
   const spreads = projected.map((map) => spread(ops, map));
   const mean = ops.mul(
     spreads.reduce((all, one) => ops.add(all, one)),
@@ -116,6 +118,6 @@ export function distilVisual(
 }
 
 /** F_post (eq. 18). */
-export function posteriorOf(ops: Ops, parameters: Parameters, config: StudentConfig, semantic: Tensor): Tensor {
-  return alignSemantic({ ops, parameters }, semantic, config.prior.channels);
+export function posteriorOf(ops: Ops, parameters: Parameters, student: Student, semantic: Tensor): Tensor {
+  return alignSemantic({ ops, parameters }, semantic, student.prior.channels);
 }

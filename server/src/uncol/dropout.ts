@@ -1,6 +1,6 @@
 import type { Arrays, InputShapes, Tensor, Tensors } from '../engine/ops.ts';
 import type { Random } from '../engine/random.ts';
-import { dropoutShapes, type StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import { take } from './inputs.ts';
 
 /** Sizes of the batch that the student reads. */
@@ -13,20 +13,20 @@ export interface StudentBatch {
 const nameOf = (level: number) => `dropout${level}`;
 
 /** The dropout masks as inputs of a program, `dropout0`, `dropout1`, ... from the first encoder level down. */
-export function dropoutInputs(config: StudentConfig, { mixes, height, width }: StudentBatch): InputShapes {
-  const shapes = dropoutShapes(config, mixes, height, width);
+export function dropoutInputs(student: Student, { mixes, height, width }: StudentBatch): InputShapes {
+  const shapes = student.dropoutShapes(mixes, [height, width]);
   return Object.fromEntries(shapes.map((shape, level) => [nameOf(level), shape]));
 }
 
 /** The inputs of {@link dropoutInputs} as the student wants them. */
-export function dropoutTensors(config: StudentConfig, inputs: Tensors): Tensor[] {
-  return config.dropout.map((_, level) => take(inputs, nameOf(level)));
+export function dropoutTensors(student: Student, inputs: Tensors): Tensor[] {
+  return student.dropout.map((_, level) => take(inputs, nameOf(level)));
 }
 
 /** Draws the masks: 0 with the level's probability p, else 1 / (1 - p), so that the mean stays. */
-export function drawDropout(random: Random, config: StudentConfig, batch: StudentBatch): Arrays {
-  const masks = Object.entries(dropoutInputs(config, batch)).map(([name, shape], level) => {
-    const drop = config.dropout[level] ?? 0;
+export function drawDropout(random: Random, student: Student, batch: StudentBatch): Arrays {
+  const masks = Object.entries(dropoutInputs(student, batch)).map(([name, shape], level) => {
+    const drop = student.dropout[level] ?? 0;
     const kept = 1 / (1 - drop);
     const mask = new Float32Array(shape.reduce((product, size) => product * size, 1));
     for (let index = 0; index < mask.length; index++) mask[index] = random.next() < drop ? 0 : kept;

@@ -1,6 +1,6 @@
 import type { Arrays } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
-import type { StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import type { SliceMaps } from './distill.ts';
 import { drawDropout, type StudentBatch } from './dropout.ts';
 import { stack } from './inputs.ts';
@@ -51,7 +51,7 @@ export function randomArrays(
   settings: { readonly seed: number; readonly boxSide: number; readonly copyPasteShare?: number },
   stage: 'pretraining' | 'collaboration',
   step: number,
-  config: StudentConfig,
+  student: Student,
   batch: StudentBatch,
 ): Arrays {
   const random = Random.for(settings.seed, stage, step);
@@ -59,6 +59,6 @@ export function randomArrays(
   const mask = drawMixMask(random, batch.height, batch.width, settings.boxSide);
   return {
     mask: isPasted ? mask : mask.fill(0),
-    ...drawDropout(random, config, batch),
+    ...drawDropout(random, student, batch),
   };
 }

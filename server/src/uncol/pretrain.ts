@@ -1,5 +1,5 @@
 import type { LossProgram, Tensors } from '../engine/ops.ts';
-import { probUnet2d, type StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import {
   type DistilledMaps,
   distilVisual,
@@ -37,7 +37,7 @@ export interface PretrainingShape {
  * Terms: the four losses; `visual`, `semantic`, unweighted; `visualSpread`, `posteriorSpread`.
  */
 export function pretrainProgram(
-  config: StudentConfig,
+  student: Student,
   shape: PretrainingShape,
   maps: DistilledMaps | null = null,
 ): LossProgram {
@@ -46,7 +46,7 @@ export function pretrainProgram(
   const slices = [batch, 1, height, width];
   const distilled = maps && {
     ...visualInputs('labelled', maps, shape),
-    ...semanticInput('labelled', maps, shape, config.classes),
+    ...semanticInput('labelled', maps, shape, student.classes),
     distillation: [1, 1, 1, 1],
   };
   return {
@@ -55,7 +55,7 @@ export function pretrainProgram(
       labels: slices,
       known: slices,
       mask: [1, 1, height, width],
-      ...dropoutInputs(config, { mixes: batch - 1, height, width }),
+      ...dropoutInputs(student, { mixes: batch - 1, height, width }),
       ...distilled,
     },
     build(ops, parameters, inputs) {
@@ -69,14 +69,14 @@ export function pretrainProgram(
       const mixedMap = (x: Tensors[string]) => pasteMaps(ops, first(x), others(x), mask);
       const posterior =
         maps && maps.semantic !== null
-          ? posteriorOf(ops, parameters, config, mixedMap(takeSemantic(inputs, 'labelled')))
+          ? posteriorOf(ops, parameters, student, mixedMap(takeSemantic(inputs, 'labelled')))
           : undefined;
-      const student = probUnet2d(ops, parameters, config, mixed('images'), {
-        dropout: dropoutTensors(config, inputs),
+      const outputs = student.forward(ops, parameters, mixed('images'), {
+        dropout: dropoutTensors(student, inputs),
         ...(posterior ? { posterior } : {}),
       });
-      const truth = oneHot(ops, mixed('labels'), config.classes);
-      const supervised = supervisedLoss(ops, student.heads, truth, mixed('known'));
+      const truth = oneHot(ops, mixed('labels'), student.classes);
+      const supervised = supervisedLoss(ops, outputs.heads, truth, mixed('known'));
       if (!maps) return { loss: supervised.value, terms: supervised.terms };
 
       const terms: Record<string, Tensors[string]> = { ...supervised.terms };
@@ -85,16 +85,16 @@ export function pretrainProgram(
         const visual = distilVisual(
           ops,
           parameters,
-          config,
-          takeVisual(inputs, 'labelled', maps).map(mixedMap),
           student,
+          takeVisual(inputs, 'labelled', maps).map(mixedMap),
+          outputs,
         );
         distillation.push(visual.loss);
         terms['visual'] = visual.loss;
         terms['visualSpread'] = visual.spread;
       }
       if (posterior) {
-        const semantic = semanticLoss(ops, student.prior, posterior);
+        const semantic = semanticLoss(ops, outputs.prior, posterior);
         distillation.push(semantic);
         terms['semantic'] = semantic;
         terms['posteriorSpread'] = spread(ops, posterior);

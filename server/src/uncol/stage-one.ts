@@ -1,5 +1,5 @@
 import type { Arrays, Engine, ParameterTable, Trainer, TrainingState } from '../engine/ops.ts';
-import type { StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
 import { type DistilledMaps, mapArrays } from './distill.ts';
 import { warmingEmaDecay } from './ema.ts';
 import { type LabelledSlice, labelledArrays, mapsOf, randomArrays } from './feed.ts';
@@ -14,8 +14,8 @@ export interface PretrainingPlan extends PretrainingShape {
 }
 
 /** The parameters that stage 1 trains: the student's, and with a teacher the projections of its maps. */
-export function pretrainingTable(engine: Engine, config: StudentConfig, plan: PretrainingPlan): ParameterTable {
-  return engine.table(pretrainProgram(config, plan, plan.maps));
+export function pretrainingTable(engine: Engine, student: Student, plan: PretrainingPlan): ParameterTable {
+  return engine.table(pretrainProgram(student, plan, plan.maps));
 }
 
 /**
@@ -32,14 +32,14 @@ export class Pretraining {
 
   private constructor(
     trainer: Trainer,
-    config: StudentConfig,
+    student: Student,
     settings: PretrainingSettings,
     plan: PretrainingPlan,
     step: number,
   ) {
     const size = { mixes: plan.batch - 1, height: plan.height, width: plan.width };
     this.#trainer = trainer;
-    this.#draw = (at) => randomArrays(settings, 'pretraining', at, config, size);
+    this.#draw = (at) => randomArrays(settings, 'pretraining', at, student, size);
     this.#settings = settings;
     this.#plan = plan;
     this.#step = step;
@@ -48,13 +48,13 @@ export class Pretraining {
   /** @param state by {@link pretrainingTable}. */
   static async create(
     engine: Engine,
-    config: StudentConfig,
+    student: Student,
     settings: PretrainingSettings,
     plan: PretrainingPlan,
     state: TrainingState,
   ): Promise<Pretraining> {
-    const trainer = await engine.trainer(pretrainProgram(config, plan, plan.maps), optimiserOf(settings), state);
-    return new Pretraining(trainer, config, settings, plan, state.step);
+    const trainer = await engine.trainer(pretrainProgram(student, plan, plan.maps), optimiserOf(settings), state);
+    return new Pretraining(trainer, student, settings, plan, state.step);
   }
 
   /**

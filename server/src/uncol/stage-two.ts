@@ -1,6 +1,7 @@
 import type { Arrays, Engine, ParameterTable, Trainer, TrainingState } from '../engine/ops.ts';
 import { pickParameters } from '../engine/vectors.ts';
-import { inferenceProgram, patchSize, type StudentConfig } from '../student/architecture.ts';
+import type { Student } from '../student/architecture.ts';
+import { patchSize } from '../student/prior-encoder.ts';
 import { type CollaborationShape, collaborateProgram, labelledOnlyProgram } from './collaborate.ts';
 import { type DistilledMaps, mapArrays } from './distill.ts';
 import { type LabelledSlice, labelledArrays, mapsOf, randomArrays } from './feed.ts';
@@ -35,11 +36,11 @@ export interface CollaborationPlan extends CollaborationShape {
 /** The parameters that stage 2 trains: the student's, and with visual distillation the projection of the maps. */
 export function collaborationTable(
   engine: Engine,
-  config: StudentConfig,
+  student: Student,
   settings: CollaborationSettings,
   plan: CollaborationPlan,
 ): ParameterTable {
-  return engine.table(programOf(config, settings, plan));
+  return engine.table(programOf(student, settings, plan));
 }
 
 /** Stage 2, step by step; goes on from {@link Collaboration.state} bit by bit, as stage 1 does. */
@@ -58,7 +59,7 @@ export class Collaboration {
     trainer: Trainer,
     specialized: SpecializedTeacher | null,
     servedTable: ParameterTable,
-    config: StudentConfig,
+    student: Student,
     settings: CollaborationSettings,
     plan: CollaborationPlan,
     step: number,
@@ -67,28 +68,28 @@ export class Collaboration {
     this.#trainer = trainer;
     this.#specialized = specialized;
     this.#servedTable = servedTable;
-    this.#draw = (at) => randomArrays(settings, 'collaboration', at, config, size);
+    this.#draw = (at) => randomArrays(settings, 'collaboration', at, student, size);
     this.#settings = settings;
     this.#plan = plan;
-    this.#size = { classes: config.classes, height: plan.height, width: plan.width };
+    this.#size = { classes: student.classes, height: plan.height, width: plan.width };
     this.#step = step;
   }
 
   /** @param state by {@link collaborationTable}. */
   static async create(
     engine: Engine,
-    config: StudentConfig,
+    student: Student,
     settings: CollaborationSettings,
     plan: CollaborationPlan,
     state: TrainingState,
   ): Promise<Collaboration> {
     const { pairs, height, width, guidance } = plan;
-    const trainer = await engine.trainer(programOf(config, settings, plan), optimiserOf(settings), state);
+    const trainer = await engine.trainer(programOf(student, settings, plan), optimiserOf(settings), state);
     const specialized = guidance
-      ? await SpecializedTeacher.create(engine, config, { batch: 2 * pairs, height, width })
+      ? await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, height, width })
       : null;
-    const served = engine.table(inferenceProgram(config, 1, height, width));
-    return new Collaboration(trainer, specialized, served, config, settings, plan, state.step);
+    const served = engine.table(student.inferenceProgram(1, [height, width]));
+    return new Collaboration(trainer, specialized, served, student, settings, plan, state.step);
   }
 
   /**
@@ -165,10 +166,10 @@ export class Collaboration {
   }
 }
 
-function programOf(config: StudentConfig, settings: CollaborationSettings, plan: CollaborationPlan) {
+function programOf(student: Student, settings: CollaborationSettings, plan: CollaborationPlan) {
   return plan.guidance
-    ? collaborateProgram(config, plan, settings, visualMapsOf(settings, plan))
-    : labelledOnlyProgram(config, plan, settings);
+    ? collaborateProgram(student, plan, settings, visualMapsOf(settings, plan))
+    : labelledOnlyProgram(student, plan, settings);
 }
 
 /** What stage 2 distils: hidden maps only, and only where they have a weight. */

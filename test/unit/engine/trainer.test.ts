@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Arrays, LossProgram, Optimiser, TrainingState } from '../../../server/src/engine/ops.ts';
 import { initialise, initialState } from '../../../server/src/engine/vectors.ts';
-import { dropoutShapes, probUnet2d, studentConfig } from '../../../server/src/student/architecture.ts';
+import { studentOf } from '../../../server/src/student/architecture.ts';
 import { engine, normals } from './finite-differences.ts';
 
 /** loss = a0 x0 + a1 x1, whose gradient is the input `a`. */
@@ -111,8 +111,8 @@ describe('trainer', () => {
 });
 
 describe('training', () => {
-  const config = studentConfig('lite', 2);
-  const dropout = dropoutShapes(config, 2, 32, 32);
+  const student = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
+  const dropout = student.dropoutShapes(2, [32, 32]);
   const program: LossProgram = {
     inputs: {
       image: [2, 1, 32, 32],
@@ -121,7 +121,7 @@ describe('training', () => {
     },
     build(ops, parameters, inputs) {
       const masks = dropout.map((_, level) => inputs[`d${level}`]!);
-      const { logits } = probUnet2d(ops, parameters, config, inputs['image']!, { dropout: masks });
+      const { logits } = student.forward(ops, parameters, inputs['image']!, { dropout: masks });
       const loss = ops.neg(ops.mean(ops.mul(ops.logSoftmax(logits, 1), inputs['target']!)));
       return { loss, terms: {} };
     },

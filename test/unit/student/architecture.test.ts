@@ -1,24 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { createOnnxEngine } from '../../../server/src/engine/onnx/engine.ts';
 import type { LossProgram, Tensor } from '../../../server/src/engine/ops.ts';
 import { Random } from '../../../server/src/engine/random.ts';
 import { initialise } from '../../../server/src/engine/vectors.ts';
-import {
-  dropoutShapes,
-  inferenceProgram,
-  probUnet2d,
-  studentConfig,
-} from '../../../server/src/student/architecture.ts';
+import { readVersion, seedFolder } from '../../../server/src/registry/registry.ts';
+import { type Student, studentOf } from '../../../server/src/student/architecture.ts';
 import { sinCosPositions } from '../../../server/src/student/prior-encoder.ts';
 import { assertGradient, normals } from '../engine/finite-differences.ts';
 
 const engine = createOnnxEngine({ threads: 2 });
+const unet = (variant: 'full' | 'lite', classes: number): Student =>
+  studentOf({ network: 'prob-unet-2d', variant, classes });
 
 /** Sum of each of the outputs under a fixed random weighting, so that all of them are differentiated. */
-function studentLoss(classes: number, batch: number, side: number): LossProgram {
-  const config = studentConfig('lite', classes);
-  const dropout = dropoutShapes(config, batch, side, side);
+function studentLoss(batch: number, side: number): LossProgram {
+  const student = unet('lite', 2);
+  const dropout = student.dropoutShapes(batch, [side, side]);
   return {
     inputs: {
       image: [batch, 1, side, side],
@@ -26,7 +25,7 @@ function studentLoss(classes: number, batch: number, side: number): LossProgram 
     },
     build(ops, parameters, inputs) {
       const masks = dropout.map((_, level) => inputs[`dropout${level}`]!);
-      const outputs = probUnet2d(ops, parameters, config, inputs['image']!, { dropout: masks });
+      const outputs = student.forward(ops, parameters, inputs['image']!, { dropout: masks });
       const weighted = (tensor: Tensor, seed: number): Tensor => {
         const count = tensor.shape.reduce((product, size) => product * size, 1);
         return ops.mean(ops.mul(ops.square(tensor), ops.constant(normals(seed, count), tensor.shape)));
@@ -44,22 +43,24 @@ describe('student', () => {
     ['lite', 2, 827_368],
   ] as const) {
     it(`has ${count} parameters as ${variant} with ${classes} classes`, () => {
-      assert.equal(engine.table(inferenceProgram(studentConfig(variant, classes), 1, 64, 64)).size, count);
+      assert.equal(engine.table(unet(variant, classes).inferenceProgram(1, [64, 64])).size, count);
     });
   }
 
   it('has the same parameters in training and at serving', () => {
-    const serving = engine.table(inferenceProgram(studentConfig('lite', 2), 1, 128, 128));
-    assert.equal(engine.table(studentLoss(2, 2, 32)).hash, serving.hash);
+    const serving = engine.table(unet('lite', 2).inferenceProgram(1, [128, 128]));
+    assert.equal(engine.table(studentLoss(2, 32)).hash, serving.hash);
   });
 
   it('has the gradient that finite differences find', async () => {
-    const program = studentLoss(2, 2, 32);
+    const program = studentLoss(2, 32);
     const random = new Random(11);
-    const masks = dropoutShapes(studentConfig('lite', 2), 2, 32, 32).map((shape, level) => {
-      const count = shape.reduce((product, size) => product * size, 1);
-      return [`dropout${level}`, Float32Array.from({ length: count }, () => (random.next() < 0.3 ? 0 : 1 / 0.7))];
-    });
+    const masks = unet('lite', 2)
+      .dropoutShapes(2, [32, 32])
+      .map((shape, level) => {
+        const count = shape.reduce((product, size) => product * size, 1);
+        return [`dropout${level}`, Float32Array.from({ length: count }, () => (random.next() < 0.3 ? 0 : 1 / 0.7))];
+      });
     const inputs = { image: normals(3, 2 * 32 * 32), ...Object.fromEntries(masks) };
     // Leaky ReLU and max pooling bend within a step, hence more than the 5e-3 of single operators.
     const check = { inputs, directions: 3, step: 2e-3, tolerance: 2e-2 };
@@ -69,11 +70,11 @@ describe('student', () => {
 
 describe('served student', () => {
   it('gives the logits of the training graph', async () => {
-    const config = studentConfig('full', 2);
+    const student = unet('full', 2);
     const program: LossProgram = {
       inputs: { image: [2, 1, 48, 32] },
       build(ops, parameters, { image }) {
-        const { logits } = probUnet2d(ops, parameters, config, image!);
+        const { logits } = student.forward(ops, parameters, image!);
         return { loss: ops.mean(logits), terms: {}, outputs: { logits, probabilities: ops.softmax(logits, 1) } };
       },
     };
@@ -86,14 +87,14 @@ describe('served student', () => {
     const { outputs: trained } = await trainer.step({ image }, { learningRate: 0, emaDecay: 1 });
     await trainer.dispose();
     for (const frozen of [false, true]) {
-      const predictor = await engine.predictor(inferenceProgram(config, 2, 48, 32), { frozen });
+      const predictor = await engine.predictor(student.inferenceProgram(2, [48, 32]), { frozen });
       const served = await predictor.run(weights, { image });
       await predictor.dispose();
       assertClose(served['probabilities']!, trained['probabilities']!, 1e-5);
       const raw = await engine.predictor(
         {
           inputs: program.inputs,
-          build: (ops, parameters, { image: x }) => ({ logits: probUnet2d(ops, parameters, config, x!).logits }),
+          build: (ops, parameters, { image: x }) => ({ logits: student.forward(ops, parameters, x!).logits }),
         },
         { frozen },
       );
@@ -103,34 +104,49 @@ describe('served student', () => {
     }
   });
 
-  it('gives probabilities that sum to 1 and their normalised entropy', async () => {
-    const program = inferenceProgram(studentConfig('lite', 3), 1, 32, 48);
-    const predictor = await engine.predictor(program);
-    const weights = initialise(predictor.table, 2);
-    const { probabilities, entropy } = await predictor.run(weights, { image: normals(8, 32 * 48) });
-    await predictor.dispose();
-    const pixels = 32 * 48;
-    assert.equal(entropy!.length, pixels);
-    for (let pixel = 0; pixel < pixels; pixel += 1) {
-      const p = [0, 1, 2].map((label) => probabilities![label * pixels + pixel]!);
-      assert.ok(Math.abs(p[0]! + p[1]! + p[2]! - 1) < 1e-5);
-      const expected = -p.reduce((sum, value) => sum + value * Math.log(value), 0) / Math.log(3);
-      assert.ok(Math.abs(entropy![pixel]! - expected) < 1e-5);
-    }
-  });
+  for (const [name, student, space] of [
+    ['2D', unet('lite', 3), [32, 48]],
+    ['3D', studentOf({ network: 'prob-vnet-3d', variant: 'tiny', classes: 3 }), [32, 16, 32]],
+  ] as const) {
+    it(`gives probabilities that sum to 1 and their normalised entropy, in ${name}`, async () => {
+      const predictor = await engine.predictor(student.inferenceProgram(1, space));
+      const weights = initialise(predictor.table, 2);
+      const pixels = space.reduce<number>((product, size) => product * size, 1);
+      const { probabilities, entropy } = await predictor.run(weights, { image: normals(8, pixels) });
+      await predictor.dispose();
+      assert.equal(entropy!.length, pixels);
+      assert.equal(probabilities!.length, 3 * pixels);
+      for (let pixel = 0; pixel < pixels; pixel += 1) {
+        const p = [0, 1, 2].map((label) => probabilities![label * pixels + pixel]!);
+        assert.ok(Math.abs(p[0]! + p[1]! + p[2]! - 1) < 1e-5);
+        const expected = -p.reduce((sum, value) => sum + value * Math.log(value), 0) / Math.log(3);
+        assert.ok(Math.abs(entropy![pixel]! - expected) < 1e-5);
+      }
+    });
+  }
+
+  for (const name of ['brain-mr', 'lesion-mr']) {
+    it(`reads the weights of ${name} by the table of its card`, async () => {
+      const { card } = (await readVersion(`${fileURLToPath(seedFolder)}${name}/1`, 'seed'))!;
+      const table = engine.table(studentOf(card.architecture).inferenceProgram(1, [64, 64]));
+      assert.equal(table.hash, card.weights.tableHash);
+      assert.equal(table.size, card.architecture.inferenceParameters);
+    });
+  }
 
   it('refuses an image whose sides are no multiples of 16', () => {
-    assert.throws(() => engine.table(inferenceProgram(studentConfig('full', 2), 1, 40, 32)), /\[1,1,40,32\]/);
+    assert.throws(() => engine.table(unet('full', 2).inferenceProgram(1, [40, 32])), /\[1,1,40,32\]/);
+    assert.throws(() => unet('full', 2).dropoutShapes(1, [32, 32, 32]), RangeError);
   });
 });
 
 describe('student with a posterior', () => {
   it('decodes from the posterior and not from its own prior', async () => {
-    const config = studentConfig('lite', 2);
+    const student = unet('lite', 2);
     const predictor = await engine.predictor({
       inputs: { image: [1, 1, 32, 32], posterior: [1, 128, 2, 2] },
       build(ops, parameters, { image, posterior }) {
-        const { logits, prior } = probUnet2d(ops, parameters, config, image!, { posterior: posterior! });
+        const { logits, prior } = student.forward(ops, parameters, image!, { posterior: posterior! });
         return { logits, prior };
       },
     });
@@ -144,7 +160,7 @@ describe('student with a posterior', () => {
     assert.deepEqual(first['prior'], second['prior']);
     const plain = await engine.predictor({
       inputs: { image: [1, 1, 32, 32] },
-      build: (ops, parameters, { image: x }) => ({ logits: probUnet2d(ops, parameters, config, x!).logits }),
+      build: (ops, parameters, { image: x }) => ({ logits: student.forward(ops, parameters, x!).logits }),
     });
     const { logits } = await plain.run(weights, { image });
     await plain.dispose();

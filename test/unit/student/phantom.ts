@@ -1,6 +1,9 @@
 import { Random } from '../../../server/src/engine/random.ts';
 import type { Segment } from '../../../server/src/labelmap/labelmap.ts';
-import type { Predict, SegmentCard } from '../../../server/src/student/segment.ts';
+import type { Predict } from '../../../server/src/student/predict.ts';
+import type { PlaneInput } from '../../../server/src/student/prepare.ts';
+import type { VolumeInput } from '../../../server/src/student/prepare-volume.ts';
+import type { SegmentCard } from '../../../server/src/student/segment.ts';
 import { type Geometry, indexToPatient, type Vec3 } from '../../../server/src/volume/geometry.ts';
 import { createVolume, type Volume } from '../../../server/src/volume/volume.ts';
 
@@ -12,7 +15,7 @@ export const organ: Segment = {
   colour: [255, 0, 0],
 };
 
-export const card: SegmentCard = {
+export const card: SegmentCard & { readonly input: PlaneInput } = {
   input: {
     plane: 'axial',
     spacingMm: [2, 2, 2],
@@ -20,6 +23,16 @@ export const card: SegmentCard = {
     intensity: { lowPercentile: 1, highPercentile: 99 },
   },
   segments: [{ ...organ, largestComponent: true, minVolumeMl: 0 }],
+};
+
+/** The same ball for a network that sees 32 x 32 x 32 voxels of 2 mm at once. */
+export const volumeCard: SegmentCard & { readonly input: VolumeInput } = {
+  input: {
+    spacingMm: [2, 2, 2],
+    windowVoxels: [32, 32, 32],
+    intensity: { lowPercentile: 1, highPercentile: 99 },
+  },
+  segments: card.segments,
 };
 
 /** Values of a scene over a grid; `value` sees the patient position. */

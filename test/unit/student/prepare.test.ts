@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AppError } from '../../../server/src/errors/app-error.ts';
-import { labelSlices, prepareSlices } from '../../../server/src/student/prepare.ts';
+import { holdsContent, labelSlices, prepareSlices } from '../../../server/src/student/prepare.ts';
 import { indexToPatient, patientToIndex, sameGrid } from '../../../server/src/volume/geometry.ts';
 import { createVolume } from '../../../server/src/volume/volume.ts';
 import { axialDirection, centredGrid, coronalDirection, sagittalDirection, turnedDirection } from '../volume/grids.ts';
@@ -116,4 +116,24 @@ test('only pixels within half a slice of an approved slice are known', () => {
   }
   const none = labelSlices({ data: truth, geometry, segments: [organ] }, new Set(), prepared);
   assert.ok(none.every(({ known }) => !known.includes(1)));
+});
+
+test('a slice is content when a block of 8 x 8 pixels is, a window when one of 8 x 8 x 8 voxels is', () => {
+  const blockIn = (count: number, at: number, size: readonly number[], value: number): Float32Array => {
+    const image = new Float32Array(count);
+    const [columns = 1, rows = 1, slices = 1] = size;
+    for (let k = 0; k < slices; k++)
+      for (let j = 0; j < rows; j++) image.fill(value, at + (k * 16 + j) * 16, at + (k * 16 + j) * 16 + columns);
+    return image;
+  };
+  const slice = (size: readonly number[], value: number) => holdsContent(blockIn(256, 8 * 16 + 8, size, value), 16);
+  assert.deepEqual(
+    [slice([8, 8], 0.21), slice([8, 8], 0.19), slice([2, 8], 1), slice([1, 8], 1)],
+    [true, false, true, false],
+  );
+  const window = (size: readonly number[], value: number, at = (8 * 16 + 8) * 16 + 8) =>
+    holdsContent(blockIn(4096, at, size, value), 16, 16);
+  assert.deepEqual([window([8, 8, 8], 0.21), window([8, 8, 8], 0.19), window([8, 8, 2], 1)], [true, false, true]);
+  // Two bright slices that lie in two blocks are an eighth of each.
+  assert.equal(window([8, 8, 2], 1, 7 * 256), false);
 });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../server/src/engine/random.ts';
+import { initialise } from '../../../server/src/engine/vectors.ts';
+import { studentOf } from '../../../server/src/student/architecture.ts';
 import { foundationOutput } from '../../../server/src/uncol/foundation.ts';
 import { collaborationSettingsSchema } from '../../../server/src/uncol/settings.ts';
 import { calibrate, uncalibrated } from '../../../server/src/uncol/teachers/calibration.ts';
@@ -181,10 +183,8 @@ test('a teacher that is not admitted for a class has no word where the specializ
 });
 
 test('the specialized teacher answers any number of slices as it answers one', async () => {
-  const { inferenceProgram, studentConfig } = await import('../../../server/src/student/architecture.ts');
-  const { initialise } = await import('../../../server/src/engine/vectors.ts');
-  const config = studentConfig('lite', 2);
-  const weights = initialise(engine.table(inferenceProgram(config, 1, size, size)), 3);
+  const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
+  const weights = initialise(engine.table(config.inferenceProgram(1, [size, size])), 3);
   const teacher = await SpecializedTeacher.create(engine, config, { batch: 2, height: size, width: size });
   const images = blobs(60, 5).map(({ image }) => image);
   const all = await teacher.ask(weights, images);

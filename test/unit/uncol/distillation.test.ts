@@ -4,7 +4,7 @@ import type { LossProgram, TrainingState } from '../../../server/src/engine/ops.
 import { Random } from '../../../server/src/engine/random.ts';
 import { initialise, initialState, pickParameters, placeParameters } from '../../../server/src/engine/vectors.ts';
 import { AppError } from '../../../server/src/errors/app-error.ts';
-import { inferenceProgram, studentConfig } from '../../../server/src/student/architecture.ts';
+import { studentOf } from '../../../server/src/student/architecture.ts';
 import { collaborateProgram } from '../../../server/src/uncol/collaborate.ts';
 import type { DistilledMaps, SliceMaps } from '../../../server/src/uncol/distill.ts';
 import { labelledArrays, randomArrays } from '../../../server/src/uncol/feed.ts';
@@ -24,14 +24,14 @@ test('with the maps of MedSAM the student has the published number of parameters
     [2, 3_525_064, 3_689_288],
     [5, 3_526_804, 3_887_636],
   ] as const) {
-    const config = studentConfig('full', classes);
-    assert.equal(engine.table(inferenceProgram(config, 1, 32, 32)).size, inference);
+    const config = studentOf({ network: 'prob-unet-2d', variant: 'full', classes: classes });
+    assert.equal(engine.table(config.inferenceProgram(1, [32, 32])).size, inference);
     assert.equal(engine.table(pretrainProgram(config, { batch: 2, ...frame }, medsam)).size, training);
   }
-  const three = studentConfig('full', 3);
+  const three = studentOf({ network: 'prob-unet-2d', variant: 'full', classes: 3 });
   const difference =
     engine.table(pretrainProgram(three, { batch: 2, ...frame }, medsam)).size -
-    engine.table(inferenceProgram(three, 1, 32, 32)).size;
+    engine.table(three.inferenceProgram(1, [32, 32])).size;
   assert.equal(difference, 768 * 128 + 128 + 512 * 256 + 256);
 });
 
@@ -50,11 +50,11 @@ test('w(t) has its golden values', () => {
 });
 
 const maps: DistilledMaps = { visual: [6, 6], semantic: 4 };
-const config = studentConfig('lite', 2);
+const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
 const plan = { batch: 3, ...frame, maps };
 const tokens = (size / 16) ** 2;
 const table = pretrainingTable(engine, config, plan);
-const served = engine.table(inferenceProgram(config, 1, size, size));
+const served = engine.table(config.inferenceProgram(1, [size, size]));
 
 /** Maps that say something of the slice: noise by seed, and where it is bright. */
 const mapsFor = (seed: number): SliceMaps => {
@@ -111,7 +111,7 @@ test('stage 1 decodes from the posterior, the served network from its prior: no 
     (await engine.gradients(onlyTerm(program, 'crossEntropy'), weights, { ...inputs, labelledSemantic: semantic }))
       .loss;
   assert.notEqual(await lossWith(inputs.labelledSemantic), await lossWith(inputs.labelledSemantic.map((x) => -3 * x)));
-  assert.deepEqual(Object.keys(inferenceProgram(config, 1, size, size).inputs), ['image']);
+  assert.deepEqual(Object.keys(config.inferenceProgram(1, [size, size]).inputs), ['image']);
   assert.ok(!served.rows.some(({ name }) => name.startsWith('projections.')));
 });
 

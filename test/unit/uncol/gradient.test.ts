@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Arrays, LossProgram } from '../../../server/src/engine/ops.ts';
 import { initialise } from '../../../server/src/engine/vectors.ts';
-import { inferenceProgram, studentConfig } from '../../../server/src/student/architecture.ts';
+import { studentOf } from '../../../server/src/student/architecture.ts';
 import { collaborateProgram, labelledOnlyProgram } from '../../../server/src/uncol/collaborate.ts';
 import { type LabelledSlice, labelledArrays, randomArrays } from '../../../server/src/uncol/feed.ts';
 import { pretrainProgram } from '../../../server/src/uncol/pretrain.ts';
@@ -10,10 +10,10 @@ import { collaborationSettingsSchema } from '../../../server/src/uncol/settings.
 import { blobs, size } from './blobs.ts';
 import { engine } from './on-engine.ts';
 
-const config = studentConfig('lite', 2);
+const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
 const shape = { pairs: 1, height: size, width: size };
 const settings = collaborationSettingsSchema.parse({});
-const weights = initialise(engine.table(inferenceProgram(config, 1, size, size)), 5);
+const weights = initialise(engine.table(config.inferenceProgram(1, [size, size])), 5);
 const draws = randomArrays(settings, 'collaboration', 0, config, { mixes: 2, height: size, width: size });
 const pixels = size * size;
 
@@ -46,7 +46,7 @@ const unknown = (slice: LabelledSlice): LabelledSlice => ({ ...slice, known: new
 const flipped = (slice: LabelledSlice): LabelledSlice => ({ ...slice, label: slice.label.map((label) => 1 - label) });
 
 test('both stages and the inference text read their weights by the same table', () => {
-  const { hash } = engine.table(inferenceProgram(config, 1, size, size));
+  const { hash } = engine.table(config.inferenceProgram(1, [size, size]));
   assert.equal(engine.table(pretrainProgram(config, { batch: 2, height: size, width: size })).hash, hash);
   assert.equal(engine.table(collaborateProgram(config, shape, settings)).hash, hash);
   assert.equal(engine.table(labelledOnlyProgram(config, shape, settings)).hash, hash);

@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import type { TrainingState } from '../../../server/src/engine/ops.ts';
 import { initialise, initialState } from '../../../server/src/engine/vectors.ts';
 import { AppError } from '../../../server/src/errors/app-error.ts';
-import { inferenceProgram, studentConfig } from '../../../server/src/student/architecture.ts';
+import { studentOf } from '../../../server/src/student/architecture.ts';
 import { collaborationSettingsSchema, pretrainingSettingsSchema } from '../../../server/src/uncol/settings.ts';
 import { Pretraining } from '../../../server/src/uncol/stage-one.ts';
 import { Collaboration } from '../../../server/src/uncol/stage-two.ts';
@@ -13,9 +13,9 @@ import { SpecializedTeacher } from '../../../server/src/uncol/teachers/specializ
 import { blobs, constantSlice, foregroundDice, size } from './blobs.ts';
 import { engine } from './on-engine.ts';
 
-const config = studentConfig('lite', 2);
+const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
 const frame = { height: size, width: size };
-const table = engine.table(inferenceProgram(config, 1, size, size));
+const table = engine.table(config.inferenceProgram(1, [size, size]));
 const fresh = initialState(initialise(table, 11));
 const pretrainingSettings = pretrainingSettingsSchema.parse({ totalSteps: 25 });
 const settings = collaborationSettingsSchema.parse({ totalSteps: 40 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
+import { seesSlices } from '../../registry/card.ts';
 import { fits, type ListedVersion, type Registry } from '../../registry/registry.ts';
 import type { Pacs, SeriesAddress } from '../../study/pacs.ts';
 import { type Model, model, modelList, modelName, uid } from '../contract.ts';
@@ -67,7 +68,7 @@ export function presentModel({ card, inService }: ListedVersion): Model {
     trainedFor: card.trainedFor,
     modality: [...card.filter.modality],
     segments: card.segments.map(({ number, label, colour }) => ({ number, label, colour: [...colour] })),
-    dimension: '2d',
+    dimension: seesSlices(card) ? '2d' : '3d',
     parameters: { inference: card.architecture.inferenceParameters },
     parent: card.parent?.version ?? null,
     notes: [...card.notes],

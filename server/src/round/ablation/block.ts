@@ -1,7 +1,7 @@
 import type { Engine, TrainingState } from '../../engine/ops.ts';
 import { Random } from '../../engine/random.ts';
 import { initialise, initialState, pickParameters, placeParameters } from '../../engine/vectors.ts';
-import { inferenceProgram, type StudentConfig } from '../../student/architecture.ts';
+import type { Student } from '../../student/architecture.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
 import { collaborationSettingsSchema, pretrainingSettingsSchema } from '../../uncol/settings.ts';
 import { Pretraining, pretrainingTable } from '../../uncol/stage-one.ts';
@@ -43,7 +43,7 @@ export interface ArmResult {
 
 export interface BlockParts {
   readonly engine: Engine;
-  readonly config: StudentConfig;
+  readonly student: Student;
   readonly recipe: AblationRecipe;
   readonly measure: Measure;
   readonly teacher: GeneralizedTeacher;
@@ -83,7 +83,7 @@ export class Block {
   }
 
   async #pretrain(onAll: boolean, isDistilled: boolean): Promise<TrainingState> {
-    const { engine, config, recipe, teacher, seed } = this.#parts;
+    const { engine, student, recipe, teacher, seed } = this.#parts;
     const { steps, learningRate, batch } = recipe.stage1;
     const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, seed });
     const pool = onAll ? [...this.#data.labelled, ...this.#data.unlabelled] : this.#data.labelled;
@@ -91,8 +91,8 @@ export class Block {
       ? await showToTeacher(pool, teacher, this.#size, collaborationSettingsSchema.parse({}).promptMargin)
       : pool;
     const plan = { batch, ...this.#frame, maps: isDistilled ? (teacher.features?.maps ?? null) : null };
-    const table = pretrainingTable(engine, config, plan);
-    const stage = await Pretraining.create(engine, config, settings, plan, initialState(initialise(table, seed)));
+    const table = pretrainingTable(engine, student, plan);
+    const stage = await Pretraining.create(engine, student, settings, plan, initialState(initialise(table, seed)));
     try {
       for (let step = 0; step < steps; step++) {
         const random = Random.for(seed, 'ablation', 'stage-1', step);
@@ -108,7 +108,7 @@ export class Block {
   }
 
   async #runStageTwo(arm: Arm, start: TrainingState): Promise<ArmResult> {
-    const { engine, config, recipe, seed } = this.#parts;
+    const { engine, student, recipe, seed } = this.#parts;
     const { steps, learningRate, pairs, validateEvery } = recipe.stage2;
     const settings = collaborationSettingsSchema.parse({ ...arm.settings, totalSteps: steps, learningRate, seed });
     const { labelled, unlabelled } = this.#data;
@@ -117,14 +117,15 @@ export class Block {
     const known: readonly TaughtSlice[] = arm.learnsFrom === 'all' ? [...labelled, ...unlabelled] : labelled;
     const slices = needsMaps ? await showToTeacher(known, guidance.teacher, this.#size, settings.promptMargin) : known;
     const plan = { pairs, ...this.#frame, guidance };
-    const table = collaborationTable(engine, config, settings, plan);
+    const table = collaborationTable(engine, student, settings, plan);
     const stage = await Collaboration.create(
       engine,
-      config,
+      student,
       settings,
       plan,
       widen(start, table, this.#servedTable, seed),
     );
+    const served = (vector: Float32Array) => pickParameters(vector, table, this.#servedTable);
     const times: number[] = [];
     let best = start.student;
     try {
@@ -138,18 +139,17 @@ export class Block {
         await stage.step(batch);
         times.push(performance.now() - before);
         if ((step + 1) % validateEvery !== 0 && step + 1 !== steps) continue;
-        const { student, ema } = stage.state();
-        for (const weights of [student, ema].map((vector) => pickParameters(vector, table, this.#servedTable))) {
+        const state = stage.state();
+        for (const weights of [state.student, state.ema].map(served)) {
           if (await this.#isBetterOnValidation(weights, best)) best = weights;
         }
       }
-      const { student, ema } = stage.state();
-      const served = (vector: Float32Array) => pickParameters(vector, table, this.#servedTable);
+      const last = stage.state();
       const pseudo = guidance
-        ? await judgePseudoLabels(engine, config, unlabelled, this.#frame, guidance, settings, served(ema))
+        ? await judgePseudoLabels(engine, student, unlabelled, this.#frame, guidance, settings, served(last.ema))
         : null;
       const admitted = guidance && arm.hasTeacher ? guidance.calibration.admitted : null;
-      return { ...(await this.#judge(served(student), best)), pseudo, admitted, stepMs: medianOf(times) };
+      return { ...(await this.#judge(served(last.student), best)), pseudo, admitted, stepMs: medianOf(times) };
     } finally {
       await stage.dispose();
     }
@@ -161,7 +161,7 @@ export class Block {
     settings: ReturnType<typeof collaborationSettingsSchema.parse>,
     ema: Float32Array,
   ): Promise<Guidance> {
-    const { engine, config, teacher, seed } = this.#parts;
+    const { engine, student, teacher, seed } = this.#parts;
     const asked = arm.hasTeacher ? teacher : abstainingTeacher('Left out in this arm.');
     const random = Random.for(seed, 'ablation', 'exam');
     const exam = arm.hasTeacher
@@ -169,7 +169,7 @@ export class Block {
           .filter(hasForeground)
           .map((slice) => ({ ...slice, seen: varyContrast(slice.image, this.#frame.width, random) }))
       : [];
-    const specialized = await SpecializedTeacher.create(engine, config, { batch: 8, ...this.#frame });
+    const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, ...this.#frame });
     try {
       const ask = (images: readonly Float32Array[]) => specialized.ask(ema, images);
       return { teacher: asked, calibration: await calibrate(asked, ask, exam, this.#size, settings) };
@@ -210,12 +210,12 @@ export class Block {
   }
 
   get #size() {
-    return { classes: this.#parts.config.classes, ...this.#frame };
+    return { classes: this.#parts.student.classes, ...this.#frame };
   }
 
   get #servedTable() {
-    const { engine, config, recipe } = this.#parts;
-    return engine.table(inferenceProgram(config, 1, recipe.sizePx, recipe.sizePx));
+    const { engine, student, recipe } = this.#parts;
+    return engine.table(student.inferenceProgram(1, [recipe.sizePx, recipe.sizePx]));
   }
 }
 

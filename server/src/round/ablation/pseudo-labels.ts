@@ -1,5 +1,5 @@
 import type { Engine } from '../../engine/ops.ts';
-import type { StudentConfig } from '../../student/architecture.ts';
+import type { Student } from '../../student/architecture.ts';
 import { gateProgram } from '../../uncol/collaborate.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
 import { trustThreshold } from '../../uncol/schedule.ts';
@@ -32,7 +32,7 @@ const pairs = 4;
  */
 export async function judgePseudoLabels(
   engine: Engine,
-  config: StudentConfig,
+  student: Student,
   slices: readonly LabelledSlice[],
   { height, width }: { readonly height: number; readonly width: number },
   guidance: Guidance,
@@ -40,9 +40,9 @@ export async function judgePseudoLabels(
   weights: Float32Array,
   progress = 1,
 ): Promise<PseudoLabelQuality> {
-  const size = { classes: config.classes, height, width };
-  const specialized = await SpecializedTeacher.create(engine, config, { batch: 2 * pairs, height, width });
-  const gate = await engine.predictor(gateProgram(config, { pairs, height, width }, settings));
+  const size = { classes: student.classes, height, width };
+  const specialized = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, height, width });
+  const gate = await engine.predictor(gateProgram(student, { pairs, height, width }, settings));
   const tally = new Tally(size);
   const range = { start: settings.trustStart, end: settings.trustEnd };
   try {

@@ -4,7 +4,7 @@ import type { Engine } from '../../engine/ops.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { Colin27 } from '../../sample/colin27.ts';
 import { sampleTasks } from '../../sample/task.ts';
-import { studentConfig } from '../../student/architecture.ts';
+import { studentOf } from '../../student/architecture.ts';
 import { holdsContent } from '../../student/prepare.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
 import type { GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
@@ -64,11 +64,15 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
     const isOpen = (seed: number) => task.arms.some((arm) => !isDone(task.task, name, seed, arm));
     if (!recipe.seeds.some(isOpen)) continue;
     const data = gather(recipe, task, labelled, options.colin);
-    const config = studentConfig(recipe.variant, sampleTasks[task.task] + 1);
-    const measure = await Measure.create(options.engine, cardOf(recipe, config.classes));
+    const student = studentOf({
+      network: 'prob-unet-2d',
+      variant: recipe.variant,
+      classes: sampleTasks[task.task] + 1,
+    });
+    const measure = await Measure.create(options.engine, cardOf(recipe, student.classes));
     try {
       for (const seed of recipe.seeds.filter(isOpen)) {
-        const block = new Block(data, { ...options, config, recipe, measure, seed });
+        const block = new Block(data, { ...options, student, recipe, measure, seed });
         for (const arm of task.arms.filter((one) => !isDone(task.task, name, seed, one))) {
           if (signal?.aborted) throw new AppError('job-cancelled', 'Stopped; the same command goes on.');
           const row = rowOf({ task: task.task, arm, labelled: name, seed }, await block.run(arm));

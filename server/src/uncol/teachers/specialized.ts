@@ -1,5 +1,5 @@
 import type { Engine, Predictor } from '../../engine/ops.ts';
-import { inferenceProgram, type StudentConfig } from '../../student/architecture.ts';
+import type { Student } from '../../student/architecture.ts';
 import { stack } from '../inputs.ts';
 
 /**
@@ -19,10 +19,10 @@ export class SpecializedTeacher {
 
   static async create(
     engine: Engine,
-    config: StudentConfig,
+    student: Student,
     shape: { readonly batch: number; readonly height: number; readonly width: number },
   ): Promise<SpecializedTeacher> {
-    const predictor = await engine.predictor(inferenceProgram(config, shape.batch, shape.height, shape.width));
+    const predictor = await engine.predictor(student.inferenceProgram(shape.batch, [shape.height, shape.width]));
     return new SpecializedTeacher(predictor, shape.height * shape.width, shape.batch);
   }
 

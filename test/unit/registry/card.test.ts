@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { type Card, cardSchema, seesSlices } from '../../../server/src/registry/card.ts';
+import { parseRecipe } from '../../../server/src/round/recipe.ts';
+import { sampleSpace } from '../../../server/src/student/input.ts';
+
+const read = (name: string, file: string) =>
+  readFile(new URL(`../../../models/${name}/1/${file}`, import.meta.url), 'utf8');
+const shipped: object = JSON.parse(await read('brain-mr', 'card.json'));
+const windows = {
+  spacingMm: [2, 2, 3],
+  windowVoxels: [96, 80, 48],
+  intensity: { lowPercentile: 1, highPercentile: 99 },
+};
+const vnet = { network: 'prob-vnet-3d', variant: 'full', classes: 2, inferenceParameters: 13_940_312 };
+const whereWrong = (card: object): readonly string[] => {
+  const { error } = cardSchema.safeParse(card);
+  return error?.issues.map((issue) => issue.path.join('.')) ?? [];
+};
+
+describe('model card', () => {
+  for (const name of ['brain-mr', 'lesion-mr']) {
+    it(`of ${name} is that of a 2D model, and is kept as it is`, async () => {
+      const json: unknown = JSON.parse(await read(name, 'card.json'));
+      const card: Card = cardSchema.parse(json);
+      assert.deepEqual(card, json);
+      assert.ok(seesSlices(card));
+      assert.deepEqual(sampleSpace(card.input), [112, 112]);
+    });
+  }
+
+  it('of a 3D model has windows', () => {
+    const card = cardSchema.parse({ ...shipped, input: windows, architecture: vnet });
+    assert.equal(seesSlices(card), false);
+    assert.deepEqual(sampleSpace(card.input), [48, 80, 96]);
+    assert.deepEqual({ input: card.input, architecture: card.architecture }, { input: windows, architecture: vnet });
+  });
+
+  it('must not mix the two', () => {
+    assert.deepEqual(whereWrong({ ...shipped, input: windows }), ['input']);
+    assert.deepEqual(whereWrong({ ...shipped, architecture: vnet }), ['input']);
+    assert.deepEqual(whereWrong({ ...shipped, architecture: { ...vnet, network: 'prob-unet-2d', variant: 'tiny' } }), [
+      'architecture.variant',
+    ]);
+    assert.deepEqual(whereWrong({ ...shipped, architecture: { ...vnet, network: 'other' } }), ['architecture.network']);
+  });
+
+  for (const windowVoxels of [
+    [96, 80, 40],
+    [96, 80, 0],
+    [96, 80],
+  ])
+    it(`refuses windows of ${windowVoxels}: the network halves each side four times`, () => {
+      const input = { ...windows, windowVoxels };
+      const wrong = whereWrong({ ...shipped, input, architecture: vnet });
+      assert.ok(wrong.length > 0 && wrong.every((path) => path.startsWith('input')), `${wrong}`);
+    });
+
+  it('of a recipe is that of a 2D model', async () => {
+    const recipe = JSON.parse(await read('brain-mr', 'recipe.json'));
+    assert.equal(parseRecipe(JSON.stringify(recipe)).card.input.plane, 'axial');
+    const card = { ...recipe.card, input: windows, architecture: vnet };
+    assert.throws(() => parseRecipe(JSON.stringify({ ...recipe, card })), { code: 'recipe-invalid' });
+  });
+});
