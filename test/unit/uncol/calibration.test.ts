@@ -36,6 +36,7 @@ const specializedWith = (wrongShare: number) => async (slices: readonly Float32A
 const teacherWith = (scale: number, isMoved = false): GeneralizedTeacher => ({
   description: 'Knows the answers.',
   features: null,
+  prepare: async () => {},
   async ask({ image, boxes }) {
     if (boxes.every((of) => of.length === 0)) return null;
     const { label } = exam.find((slice) => slice.image === image) ?? assert.fail();
@@ -137,7 +138,12 @@ test('the slice gate leaves out a slice whose mirror image is answered otherwise
       return all;
     },
   } as unknown as SpecializedTeacher;
-  const generalized: GeneralizedTeacher = { description: '', features: null, ask: async () => null };
+  const generalized: GeneralizedTeacher = {
+    description: '',
+    features: null,
+    prepare: async () => {},
+    ask: async () => null,
+  };
   const teachers = { specialized, generalized, calibration: uncalibrated(2, settings) };
   const consult = (sliceGate: number) =>
     consultTeachers(teachers, new Float32Array(), [one.image, other.image], frame, { promptComponents: 1, sliceGate });
@@ -160,6 +166,7 @@ test('a teacher that is not admitted for a class has no word where the specializ
   const generalized: GeneralizedTeacher = {
     description: '',
     features: null,
+    prepare: async () => {},
     ask: async ({ boxes }) => {
       asked.push(...boxes);
       return new Float32Array(2 * pixels).fill(3);

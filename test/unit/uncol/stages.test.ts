@@ -136,6 +136,7 @@ test('the generalized teacher gets a box round what was found, and is believed w
   const certain: GeneralizedTeacher = {
     description: 'Foreground in its box, certain.',
     features: null,
+    prepare: async () => {},
     ask: async ({ boxes, height, width }) => {
       const [box] = boxes[0] ?? [];
       if (!box) return null;
@@ -164,6 +165,7 @@ test('where the specialized teacher finds nothing, the generalized one has no bo
   const never: GeneralizedTeacher = {
     description: 'Must not be given a box.',
     features: null,
+    prepare: async () => {},
     ask: async ({ boxes }) => {
       assert.deepEqual(boxes, [[]]);
       return null;

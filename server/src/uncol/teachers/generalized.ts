@@ -32,6 +32,8 @@ export interface GeneralizedTeacher {
   readonly description: string;
   /** Null where nothing but its answers is to be had. */
   readonly features: FeatureSource | null;
+  /** Does what takes long and depends on no prompt, so that a later question is answered sooner. */
+  prepare(slice: Omit<SliceToAsk, 'boxes'>): Promise<void>;
   /**
    * @returns mask logits of every foreground class, [C-1,H,W] float32; null where it abstains, as it does when nothing was
    *   found to prompt it with: a foundation model given the whole frame as a box invents an object on an empty slice.
@@ -49,6 +51,7 @@ export function abstainingTeacher(why: string): GeneralizedTeacher {
     description:
       `The generalized teacher abstained: pseudo-labels come from the specialized teacher alone. ${why}`.trim(),
     features: null,
+    prepare: async () => {},
     ask: async () => null,
   };
 }

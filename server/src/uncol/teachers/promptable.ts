@@ -42,6 +42,10 @@ export class PromptableTeacher implements GeneralizedTeacher {
     this.features = { maps, hidden: (frame) => this.#hidden(frame), semantic: (slice) => this.#semantic(slice) };
   }
 
+  async prepare(slice: Frame): Promise<void> {
+    await this.#encoded(slice, 'embedding');
+  }
+
   async ask(slice: SliceToAsk): Promise<Float32Array | null> {
     if (slice.boxes.every((boxes) => boxes.length === 0)) return null;
     const pixels = slice.height * slice.width;
