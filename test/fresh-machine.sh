@@ -39,7 +39,7 @@ build_root() {
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
   ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
   copy_host_settings "$root"
-  git clone --quiet --bare "$CHECKOUT" "$root/srv/uncol.git" || return 1
+  git clone --quiet --bare --no-hardlinks "$CHECKOUT" "$root/srv/uncol.git" || return 1
   chroot "$root" git config --system --add safe.directory '*'
   chroot "$root" useradd --create-home reader
   if [ -f "$HOME/.npmrc" ]; then
