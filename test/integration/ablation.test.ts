@@ -20,7 +20,7 @@ after(() => rm(place, { recursive: true }));
 
 const recipe = parseAblation(
   JSON.stringify({
-    ...{ schema: 1, teacher: 'tiny', variant: 'lite', sizePx: 48, spacingMm: 4, seeds: [1] },
+    ...{ schema: 1, teacher: 'tiny', variant: 'lite', sizePx: 48, spacingMm: 4 },
     tasks: [
       {
         task: 'brain',
@@ -35,12 +35,21 @@ const recipe = parseAblation(
           'uncol-distilled',
           'full',
         ],
-        ...{ labelled: [[100], [101]], training: [100, 101, 102], validation: [103], test: [104], slicesPerSubject: 6 },
+        ...{
+          runs: [
+            { labelled: [100], seed: 1 },
+            { labelled: [101], seed: 2 },
+          ],
+          training: [100, 101, 102],
+          validation: [103],
+          test: [104],
+          slicesPerSubject: 6,
+        },
       },
       {
         task: 'parts',
         arms: ['uncol'],
-        labelled: [[100]],
+        runs: [{ labelled: [100], seed: 1 }],
         training: [100, 101],
         validation: [102],
         test: [103],
@@ -99,7 +108,7 @@ test('every arm runs to an honest row, and a stopped ablation goes on to the sam
     ['supervised', 'mean-teacher', 'ungated', 'uncol-distilled', 'full'].map((arm) => of(arm).dice),
   );
   assert.ok(distinct.size > 3, 'arms differ');
-  const other = { ...recipe, seeds: [2] };
+  const other = { ...recipe, sizePx: 64 };
   await assert.rejects(
     ablate(other, { ...parts, folder }),
     (error) => error instanceof AppError && error.code === 'recipe-invalid',

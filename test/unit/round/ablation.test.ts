@@ -14,11 +14,16 @@ const recipe = {
   spacingMm: 2,
   tasks: [
     {
-      ...{ task: 'lesion', arms: ['stage-1', 'uncol'], labelled: [[1, 2]], training: [1, 2, 3], validation: [4] },
+      ...{
+        task: 'lesion',
+        arms: ['stage-1', 'uncol'],
+        runs: [{ labelled: [1, 2], seed: 1 }],
+        training: [1, 2, 3],
+        validation: [4],
+      },
       ...{ test: [5], slicesPerSubject: 12 },
     },
   ],
-  seeds: [1],
   stage1: { steps: 1, learningRate: 1e-3, batch: 2 },
   stage2: { steps: 1, learningRate: 1e-3, pairs: 1, validateEvery: 1 },
 };
@@ -51,7 +56,7 @@ test('a recipe names every wrong key, and subjects stand in one split', () => {
     /lesion: subject 3 stands in training and in validation/,
   );
   assert.match(
-    refusal((task) => ({ ...task, labelled: [[1, 9]] })),
+    refusal((task) => ({ ...task, runs: [{ labelled: [1, 9], seed: 1 }] })),
     /labelled subject 9 is not in training/,
   );
 });

@@ -20,8 +20,8 @@ export const ablationRecipeSchema = z.strictObject({
       z.strictObject({
         task: z.enum(sampleTaskNames),
         arms: z.array(z.enum(armNames)).min(1),
-        /** One run a set: these subjects are labelled, the others of `training` unlabelled. */
-        labelled: z.array(seeds).min(1),
+        /** In each run these subjects are labelled, the others of `training` unlabelled; `seed` of weights and draws. */
+        runs: z.array(z.strictObject({ labelled: seeds, seed: z.int().min(0) })).min(1),
         training: seeds,
         validation: seeds,
         test: seeds,
@@ -30,8 +30,6 @@ export const ablationRecipeSchema = z.strictObject({
       }),
     )
     .min(1),
-  /** Seeds of weights and draws; each labelled set runs with each of them. */
-  seeds,
   stage1: z.strictObject({ ...stage, batch: z.int().min(2) }),
   stage2: z.strictObject({ ...stage, pairs: z.int().min(1), validateEvery: z.int().min(1) }),
 });
@@ -49,7 +47,7 @@ export function parseAblation(text: string): AblationRecipe {
   }
   const parsed = ablationRecipeSchema.safeParse(json);
   if (!parsed.success) throw new AppError('recipe-invalid', z.prettifyError(parsed.error));
-  for (const { task, labelled, training, validation, test } of parsed.data.tasks) {
+  for (const { task, runs, training, validation, test } of parsed.data.tasks) {
     const owner = new Map<number, string>();
     for (const [split, members] of [
       ['training', training],
@@ -62,7 +60,7 @@ export function parseAblation(text: string): AblationRecipe {
         owner.set(seed, split);
       }
     }
-    const stray = labelled.flat().find((seed) => !training.includes(seed));
+    const stray = runs.flatMap(({ labelled }) => labelled).find((seed) => !training.includes(seed));
     if (stray !== undefined)
       throw new AppError('recipe-invalid', `${task}: labelled subject ${stray} is not in training.`);
   }

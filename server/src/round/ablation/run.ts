@@ -46,7 +46,7 @@ export interface AblationOptions {
 const slicesPerJudged = 18;
 
 /**
- * Runs every arm of a recipe on every labelled set and seed. A run that was stopped goes on after its last row.
+ * Runs every arm of a recipe on every labelled set. A run that was stopped goes on after its last row.
  *
  * @throws AppError `job-cancelled`: the signal was aborted; `recipe-invalid`: the folder holds rows of another recipe.
  */
@@ -55,14 +55,14 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
   await mkdir(folder, { recursive: true });
   await claimFolder(folder, recipe);
   const rows = await readRows(folder);
-  const jobs = recipe.tasks.flatMap((task) => task.labelled.map((labelled) => ({ task, labelled })));
-  const all = jobs.reduce((sum, { task }) => sum + task.arms.length * recipe.seeds.length, 0);
+  const jobs = recipe.tasks.flatMap((task) => task.runs.map((run) => ({ task, ...run })));
+  const all = jobs.reduce((sum, { task }) => sum + task.arms.length, 0);
   const isDone = (task: string, labelled: string, seed: number, arm: ArmName) =>
     rows.some((row) => row.task === task && row.labelled === labelled && row.seed === seed && row.arm === arm);
-  for (const { task, labelled } of jobs) {
+  for (const { task, labelled, seed } of jobs) {
     const name = labelled.join('+');
-    const isOpen = (seed: number) => task.arms.some((arm) => !isDone(task.task, name, seed, arm));
-    if (!recipe.seeds.some(isOpen)) continue;
+    const open = task.arms.filter((arm) => !isDone(task.task, name, seed, arm));
+    if (open.length === 0) continue;
     const data = gather(recipe, task, labelled, options.colin);
     const student = studentOf({
       network: 'prob-unet-2d',
@@ -71,15 +71,13 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
     });
     const measure = await Measure.create(options.engine, cardOf(recipe, student.classes));
     try {
-      for (const seed of recipe.seeds.filter(isOpen)) {
-        const block = new Block(data, { ...options, student, recipe, measure, seed });
-        for (const arm of task.arms.filter((one) => !isDone(task.task, name, seed, one))) {
-          if (signal?.aborted) throw new AppError('job-cancelled', 'Stopped; the same command goes on.');
-          const row = rowOf({ task: task.task, arm, labelled: name, seed }, await block.run(arm));
-          rows.push(row);
-          await appendFile(join(folder, 'rows.jsonl'), `${JSON.stringify(row)}\n`);
-          onRow?.(row, rows.length, all);
-        }
+      const block = new Block(data, { ...options, student, recipe, measure, seed });
+      for (const arm of open) {
+        if (signal?.aborted) throw new AppError('job-cancelled', 'Stopped; the same command goes on.');
+        const row = rowOf({ task: task.task, arm, labelled: name, seed }, await block.run(arm));
+        rows.push(row);
+        await appendFile(join(folder, 'rows.jsonl'), `${JSON.stringify(row)}\n`);
+        onRow?.(row, rows.length, all);
       }
     } finally {
       await measure.dispose();
