@@ -60,6 +60,13 @@ export const errorTable = {
   'instance-unreadable': row(422, 'An instance cannot be read', 'Send that instance to the PACS again.'),
   'transfer-syntax-unsupported': row(422, 'Compression not supported', 'Ask the PACS for another transfer syntax.'),
   'image-too-large': row(422, 'Series too large', 'Choose a smaller series or raise the limit in the settings.'),
+  'seg-unsupported': row(
+    422,
+    'SEG not of a readable kind',
+    'Export the segmentation again as BINARY DICOM SEG on the slices of its series.',
+  ),
+  // data of a site for training
+  'truth-elsewhere': row(422, 'Image and truth do not meet', 'Check that the truth belongs to this image.'),
   // models
   'model-not-found': row(404, 'Model not found', 'List the models with `uncol models`.'),
   'model-invalid': row(500, 'Model folder not valid', 'Restore the folder; its files must match the card.'),
