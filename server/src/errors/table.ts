@@ -66,6 +66,11 @@ export const errorTable = {
     'Export the segmentation again as BINARY DICOM SEG on the slices of its series.',
   ),
   // data of a site for training
+  'nifti-invalid': row(
+    422,
+    'NIfTI file not readable',
+    'Write the image again as NIfTI-1 (.nii or .nii.gz), one volume.',
+  ),
   'truth-elsewhere': row(422, 'Image and truth do not meet', 'Check that the truth belongs to this image.'),
   // models
   'model-not-found': row(404, 'Model not found', 'List the models with `uncol models`.'),
