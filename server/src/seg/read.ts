@@ -31,6 +31,7 @@ export interface PlacedFrame {
 
 /** A BINARY SEG as read, its frames in the order of the file. */
 export interface SegObject {
+  readonly sopInstanceUid: string;
   readonly studyInstanceUid: string;
   readonly frameOfReferenceUid: string;
   /** Series that it names as its source. */
@@ -78,6 +79,7 @@ export function readSeg(bytes: Uint8Array): SegObject {
   }
   const { series, instances } = readReferences(dataSet);
   return {
+    sopInstanceUid: read.uid('x00080018', 'SOPInstanceUID'),
     studyInstanceUid: read.uid('x0020000d', 'StudyInstanceUID'),
     frameOfReferenceUid: read.text('x00200052') ?? '',
     referencedSeries: series,
