@@ -70,11 +70,24 @@ test('scl_slope and scl_inter are applied', () => {
   assert.deepEqual([...data.subarray(0, 4)], [-3, -2.5, -2, -1.5]);
 });
 
-test('the qform places the image when there is no sform, and the sform wins when there are both', () => {
-  for (const place of ['qform', 'both'] as const) {
-    const { geometry } = readNiftiFile(makeNifti(ramp(upright), { place }), maxVoxels);
-    near(indexToPatient(geometry, [4, 3, 2]), indexToPatient(upright, [4, 3, 2]));
+test('the qform places the image when there is no sform, whichever way its axes turn', () => {
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    const volume = ramp(randomGeometry(Random.for(seed, 'qform'), size));
+    const { geometry } = readNiftiFile(makeNifti(volume, { place: 'qform' }), maxVoxels);
+    for (const index of [
+      [0, 0, 0],
+      [4, 3, 2],
+      [1, 3, 0],
+    ] as const) {
+      near(indexToPatient(geometry, index), indexToPatient(volume.geometry, index));
+    }
   }
+});
+
+test('the sform wins over a qform that says something else', () => {
+  const volume = ramp();
+  const { geometry } = readNiftiFile(makeNifti(volume, { place: 'both' }), maxVoxels);
+  near(indexToPatient(geometry, [4, 3, 2]), indexToPatient(volume.geometry, [4, 3, 2]));
 });
 
 test('voxels that are no number become padding', () => {
