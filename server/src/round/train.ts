@@ -39,6 +39,7 @@ export type TrainEvent =
     }
   | { readonly kind: 'test'; readonly subject: string; readonly dice: number };
 
+/** Where a training writes, on what it runs, and where its data come from. */
 export interface TrainOptions extends DataAccess {
   readonly folder: string;
   readonly engine: Engine;

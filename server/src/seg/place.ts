@@ -148,8 +148,16 @@ function paint(
 ): void {
   const pixels = rows * columns;
   const to = slice * pixels;
-  for (let i = 0, bit = frame * pixels; i < pixels; i++, bit++) {
-    if ((((bits[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 0) continue;
+  const first = frame * pixels;
+  for (let i = 0; i < pixels; i++) {
+    const bit = first + i;
+    const byte = bits[bit >> 3] ?? 0;
+    if (byte === 0) {
+      // Nearly all of a mask is empty: on to the first bit of the next byte.
+      i += 7 - (bit & 7);
+      continue;
+    }
+    if (((byte >> (bit & 7)) & 1) === 0) continue;
     const before = labels[to + i] ?? 0;
     if (before !== 0 && before !== label && label !== 0) {
       throw new AppError('seg-unsupported', `Segment ${segment} of the SEG overlaps a segment of another class.`, {
@@ -166,10 +174,13 @@ function carry(labels: Uint8Array, from: Geometry, to: Geometry, out: Uint8Array
   let meet = false;
   for (let k = 0; k < to.size[2]; k++) {
     const elements = nearest(k);
-    for (const [n, element] of elements.entries()) {
+    const first = k * elements.length;
+    // An iterator over entries takes five times as long, and this runs once a voxel.
+    for (let n = 0; n < elements.length; n++) {
+      const element = elements[n] ?? -1;
       if (element < 0) continue;
       meet = true;
-      out[k * elements.length + n] = labels[element] ?? 0;
+      out[first + n] = labels[element] ?? 0;
     }
   }
   return meet;

@@ -86,7 +86,9 @@ export const testSplit = z.discriminatedUnion('kind', [
   z.strictObject(dicomweb),
 ]);
 
+/** {@link trainingSplit} as parsed. */
 export type TrainingSplit = Readonly<z.infer<typeof trainingSplit>>;
+/** {@link testSplit} as parsed. */
 export type TestSplit = Readonly<z.infer<typeof testSplit>>;
 
 /** Subjects of the generator, drawn by seed. */

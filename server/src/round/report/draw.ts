@@ -39,6 +39,12 @@ export function colours(names: readonly string[]): NonNullable<Spec['scales']>[n
   return { name: 'colour', type: 'ordinal', domain: [...names], range: palette };
 }
 
+/** A dash for each name: solid, until the colours begin anew. */
+export function dashes(names: readonly string[]): NonNullable<Spec['scales']>[number] {
+  const range = names.map((_, n) => (n < palette.length ? [1, 0] : [5, 3]));
+  return { name: 'dash', type: 'ordinal', domain: [...names], range };
+}
+
 /** Filled dots, one for each row of `data`. */
 export function dot(place: object, data: string, size: number): NonNullable<Spec['marks']>[number] {
   return {

@@ -1,5 +1,5 @@
 import type { Spec } from 'vega';
-import { base, blue, colours, dot, draw, ink, rangeOf, spanOf } from './draw.ts';
+import { base, blue, colours, dashes, dot, draw, ink, rangeOf, spanOf } from './draw.ts';
 
 /** A named line. */
 export interface Series {
@@ -13,6 +13,7 @@ export interface Mark {
   readonly label: string;
 }
 
+/** Lines over a common axis; which line is which stands above them. */
 export interface LineChart {
   /** For who cannot see it, and for the file it may be saved to. */
   readonly title: string;
@@ -46,6 +47,7 @@ export interface Bar {
   readonly interval?: readonly [low: number, high: number];
 }
 
+/** Horizontal bars from 0. */
 export interface BarChart {
   readonly title: string;
   readonly x: string;
@@ -56,6 +58,7 @@ export interface BarChart {
 /** Lines over a common axis, the first one in front. @returns an `<svg>` element, every text escaped. */
 export function lineChart(chart: LineChart): Promise<string> {
   const { series, marks = [] } = chart;
+  const names = series.map(({ name }) => name);
   // What is drawn last lies in front.
   const points = [...series].reverse().flatMap(({ name, points: of }) => of.map(({ x, y }) => ({ name, x, y })));
   const [low, high] = chart.range ?? rangeOf(points.map(({ y }) => y));
@@ -81,14 +84,17 @@ export function lineChart(chart: LineChart): Promise<string> {
         },
       },
       { name: 'y', type: 'linear', range: 'height', domain: [low, high], nice: !chart.range, zero: false },
-      colours(series.map(({ name }) => name)),
+      colours(names),
+      dashes(names),
     ],
     axes: [
       { orient: 'bottom', scale: 'x', title: chart.x, tickCount: 8 },
       { orient: 'left', scale: 'y', title: chart.y, grid: true, tickCount: 6 },
     ],
     legends:
-      series.length > 1 ? [{ stroke: 'colour', symbolType: 'stroke', orient: 'top', columns: 5, labelLimit: 400 }] : [],
+      series.length > 1
+        ? [{ stroke: 'colour', strokeDash: 'dash', symbolType: 'stroke', orient: 'top', columns: 5, labelLimit: 400 }]
+        : [],
     marks: [
       {
         type: 'group',
@@ -102,6 +108,7 @@ export function lineChart(chart: LineChart): Promise<string> {
                 x: { scale: 'x', field: 'x' },
                 y: { scale: 'y', field: 'y' },
                 stroke: { scale: 'colour', field: 'name' },
+                strokeDash: { scale: 'dash', field: 'name' },
                 strokeWidth: { value: 1.8 },
               },
             },

@@ -134,6 +134,22 @@ test('a chart draws what it is given where it belongs: lines, dots, bars', async
   assert.match(bars, /<line[^>]*x2="480"|<line[^>]*x2="-480"/, 'the interval from 1 to 3');
 });
 
+test('more lines than colours are still told apart', async () => {
+  const series = Array.from({ length: 11 }, (_, n) => ({
+    name: `term ${n}`,
+    points: [
+      { x: 0, y: n },
+      { x: 1, y: n },
+    ],
+  }));
+  const lines = await lineChart({ title: 't', x: 'x', y: 'y', series });
+  const looks = [
+    ...lines.matchAll(/<path d="M0,[^"]*" stroke="(#\w+)"( stroke-width="1.8"| stroke-dasharray="[^"]*"){1,2}/g),
+  ].map(([path]) => path.replace(/d="[^"]*"/, ''));
+  assert.equal(looks.length, 11);
+  assert.equal(new Set(looks).size, 11);
+});
+
 test('no values and values that are no numbers still give a chart', async () => {
   const broken = [{ name: 'a', points: [{ x: 1, y: Number.NaN }] }];
   for (const chart of [
