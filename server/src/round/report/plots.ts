@@ -93,7 +93,7 @@ export function lineChart(chart: LineChart): Promise<string> {
     ],
     legends:
       series.length > 1
-        ? [{ stroke: 'colour', strokeDash: 'dash', symbolType: 'stroke', orient: 'top', columns: 5, labelLimit: 400 }]
+        ? [{ stroke: 'colour', strokeDash: 'dash', symbolType: 'stroke', orient: 'top', columns: 4, labelLimit: 400 }]
         : [],
     marks: [
       {
