@@ -13,9 +13,24 @@ export interface SubjectDice {
   readonly dice: number;
 }
 
+/** What a report needs of a card, whether its network sees slices (`plane`, `sizePx`) or windows (`windowVoxels`). */
+export interface ReportedCard extends Omit<Card, 'input' | 'architecture'> {
+  readonly input: {
+    /** [column, row, slice] mm. */
+    readonly spacingMm: readonly number[];
+    readonly plane?: string;
+    readonly sizePx?: readonly number[];
+    readonly windowVoxels?: readonly number[];
+  };
+  readonly architecture: Pick<Card['architecture'], 'inferenceParameters'> & {
+    readonly network: string;
+    readonly variant: string;
+  };
+}
+
 /** All that a report of a training tells. */
 export interface Training {
-  readonly card: Card;
+  readonly card: ReportedCard;
   readonly curve: Curve;
   readonly subjects: readonly SubjectDice[];
   /** Labelled subjects in all, of which some are among `subjects`. */
@@ -118,8 +133,10 @@ async function trustSection(series: readonly Series[], phases: readonly Mark[]):
 ${raw(await chart)}`;
 }
 
-function cardTable(card: Card): Html {
+function cardTable(card: ReportedCard): Html {
   const { input, architecture, segments, filter, weights } = card;
+  const { plane, sizePx = [], windowVoxels } = input;
+  const seen = windowVoxels ? `${windowVoxels.join(' x ')} voxels` : `${plane}, ${sizePx.join(' x ')} pixels`;
   const parent = card.parent ? `version ${card.parent.version}` : 'none';
   return facts([
     ['Title', card.title],
@@ -129,7 +146,7 @@ function cardTable(card: Card): Html {
     ['Training data', list(card.trainingData.map(({ source, licence, use }) => `${source} (${licence}): ${use}`))],
     ['Segments', list(segments.map(({ number, label, type }) => `${number} ${label} (${type.scheme} ${type.value})`))],
     ['Series', `${filter.modality.join(', ')}${filter.bodyPart.length > 0 ? `; ${filter.bodyPart.join(', ')}` : ''}`],
-    ['Input', `${input.plane}, ${input.sizePx.join(' x ')} pixels, ${input.spacingMm.join(' x ')} mm`],
+    ['Input', `${seen}, ${input.spacingMm.join(' x ')} mm`],
     ['Network', `${architecture.network}, ${architecture.variant}, ${architecture.inferenceParameters} parameters`],
     ['Gate', `a candidate may lose ${card.gate.epsilon} Dice on ${card.baseSet.seeds.length} base subjects`],
     ['Weights', `sha256 ${weights.sha256}`],

@@ -61,6 +61,13 @@ test('it shows loss terms, the validation curves with the chosen step, a dot for
   assert.ok(!report.includes('<h2>Trust</h2>'), 'stage 1 trusts nobody');
 });
 
+test('what a network sees is told for slices and for windows', async () => {
+  const { spacingMm, intensity } = card.input;
+  assert.match(await trainingReport(training()), /axial, \d+ x \d+ pixels, /);
+  const windows = { ...card, input: { spacingMm, intensity, windowVoxels: [32, 48, 64] } };
+  assert.match(await trainingReport(training({ card: windows })), /<td>32 x 48 x 64 voxels, /);
+});
+
 test('trust rates have a chart of their own as soon as a step tells them', async () => {
   const { curve } = training();
   const losses = curve.losses.map((point) => ({
