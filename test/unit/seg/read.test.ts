@@ -285,3 +285,20 @@ test('a SEG that is cut anywhere is refused with a reason, never misread', () =>
     );
   }
 });
+
+test('bytes changed at random give a SEG or a reason, never another fault', () => {
+  const { bytes } = writeSeg(randomSegRequest(19, [16, 16, 4]));
+  const random = Random.for(2, 'noise');
+  let refused = 0;
+  for (let n = 0; n < 1000; n++) {
+    const changed = bytes.slice();
+    for (let k = 0; k < 3; k++) changed[132 + random.int(bytes.length - 132)] = random.int(256);
+    try {
+      placeSegments(readSeg(changed), { classes: same, image: grid, maxVoxels });
+    } catch (error) {
+      assert.ok(error instanceof AppError, `${n}: ${error}`);
+      refused++;
+    }
+  }
+  assert.ok(refused > 100, `${refused} refused`);
+});

@@ -143,3 +143,21 @@ test('a compressed file is refused wherever it is cut, and one that unpacks to f
   assert.ok(bomb.length < 100_000);
   assert.throws(() => readNiftiFile(bomb, maxVoxels), { code: 'nifti-invalid', message: /more than its header says/ });
 });
+
+test('header bytes changed at random give an image or a reason, never another fault', () => {
+  const random = Random.for(9, 'header');
+  const file = makeNifti(ramp());
+  let refused = 0;
+  for (let n = 0; n < 3000; n++) {
+    const changed = file.slice();
+    for (let k = 0; k < 3; k++) changed[random.int(352)] = random.int(256);
+    try {
+      const { data, geometry } = readNiftiFile(changed, maxVoxels);
+      assert.equal(data.length, geometry.size[0] * geometry.size[1] * geometry.size[2]);
+    } catch (error) {
+      assert.ok(error instanceof AppError, `${n}: ${error}`);
+      refused++;
+    }
+  }
+  assert.ok(refused > 100 && refused < 2900, `${refused} refused`);
+});

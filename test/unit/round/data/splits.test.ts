@@ -11,6 +11,8 @@ import { createVolume } from '../../../../server/src/volume/volume.ts';
 import { makeNifti } from '../../../fixtures/make-nifti.ts';
 import {
   makePhantom,
+  makePhantomSeg,
+  makePhantomSeries,
   makeSiteFolder,
   type SiteCase,
   siteGeometry,
@@ -147,6 +149,46 @@ test('segments of a SEG are matched by label, or by number or label as mapped', 
   }
   const other = (await recipe({ Tumour: 1 })).load('labelled');
   await assert.rejects(other, refused('truth-segment-unknown', /segments 1; none of them is mapped/));
+});
+
+test('NIfTI and DICOM agree on where things are: image and truth may be of either kind', async () => {
+  const dicom = cases[1] as SiteCase;
+  const { image, truth } = makePhantom(2);
+  await writeFile(join(folder, 'Roe-image.nii.gz'), makeNifti(image, { compress: true }));
+  const mixed = [
+    dicom,
+    { ...dicom, truth: (await withTruth('Roe-label.nii', labelImage(truth))).truth },
+    { ...dicom, image: 'Roe-image.nii.gz' },
+  ];
+  const text = await siteRecipe({
+    labelled: training(mixed),
+    validation: training([cases[0] as SiteCase]),
+    test: split([cases[2] as SiteCase]),
+  });
+  const splits = await Splits.open(parseRecipe(text), { colin: undefined }, ['labelled']);
+  const [first, ...others] = await splits.drawCases(3, Random.for(1, 'all'));
+  assert.ok(first);
+  assert.ok(first.slices.some(hasForeground));
+  for (const { slices } of others) assert.deepEqual(slices, first.slices);
+  assert.equal(others.length, 2);
+});
+
+test('a SEG in another frame of reference than its image is refused', async () => {
+  const [, dicom] = cases as [SiteCase, SiteCase];
+  await writeFile(
+    join(folder, 'Roe-other.dcm'),
+    makePhantomSeg(makePhantom(2), makePhantomSeries(makePhantom(2), 2, ''), 77),
+  );
+  const splits = await open(
+    parseRecipe(
+      await siteRecipe({
+        labelled: training([{ ...dicom, truth: 'Roe-other.dcm' }]),
+        validation: training([cases[0] as SiteCase]),
+        test: split([cases[2] as SiteCase]),
+      }),
+    ),
+  );
+  await assert.rejects(splits.load('labelled'), refused('truth-elsewhere', /labelled 1, truth: .*frame of reference/));
 });
 
 test('a patient in two splits is refused, whatever blanks stand around the identifier', async () => {
