@@ -130,16 +130,18 @@ test('a loss that leaves the numbers stops the run, says so, and leaves the last
   assert.ok(!(await readdir(join(folder, 'wild'))).includes('card.json'), 'no version was made');
 });
 
-test('a run stops before its first step for a shared patient or an empty split, and writes no version', async () => {
+test('a run stops before its first step for a shared patient, an empty split or a missing test file', async () => {
+  const gone = [{ ...(testing[0] as SiteCase), truth: 'Zoe-gone.nii' }];
   const shared = [{ ...(testing[0] as SiteCase), patient: 'Doe-Jane' }];
   for (const [changes, code, message] of [
     [{ test: { kind: 'folder', path: '.', cases: shared } }, 'split-patient-shared', /labelled and test/],
+    [{ test: { kind: 'folder', path: '.', cases: gone } }, 'case-unreadable', /Case test 1, truth: .* not there/],
     [{ validation: { kind: 'folder', path: '.', cases: [], slicesPerSubject: 8 } }, 'split-empty', /validation split/],
   ] as const) {
     const events: TrainEvent[] = [];
     const stopped = run(await recipeOf(changes), 'refused', (event) => void events.push(event));
     await assert.rejects(stopped, { code, message });
     assert.deepEqual(events, []);
-    assert.deepEqual(await readdir(join(folder, 'refused')), []);
+    assert.deepEqual(await readdir(join(folder, 'refused')), [], 'no version is written');
   }
 });

@@ -12,6 +12,8 @@ export interface OpenCase {
   readonly name: string;
   /** {@link hashPatient}: equal for the cases of one patient. */
   readonly patient: string;
+  /** Whether it is still there, without reading it. @throws AppError `case-unreadable` */
+  look(): Promise<void>;
   /** @throws AppError with the case's name in its message */
   read(): Promise<{ readonly image: Volume; readonly truth: Labelmap }>;
 }

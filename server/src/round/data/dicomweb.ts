@@ -130,6 +130,8 @@ function openCase(
   return {
     name,
     patient,
+    // The search has just found it.
+    look: async () => {},
     async read() {
       const { volume, frameOfReferenceUid } = await inCase(name, 'image', () =>
         readSeriesFromPacs(pacs, series, { maxVoxels, signal }),

@@ -27,6 +27,10 @@ export function openFolder(source: FolderSource, reading: FolderReading): readon
     return {
       name,
       patient: hashPatient(patient),
+      async look() {
+        await inCase(name, 'image', () => lookFor(resolve(source.path, image)));
+        await inCase(name, 'truth', () => lookFor(resolve(source.path, truth)));
+      },
       async read() {
         const { volume, frame } = await inCase(name, 'image', () => readImage(resolve(source.path, image), reading));
         const labels = await inCase(name, 'truth', async () =>
@@ -57,10 +61,16 @@ async function readImage(
   return { volume, frame: { geometry: volume.geometry, frameOfReferenceUid } };
 }
 
-/** The path may hold a patient's name, so it stays out of the message. */
+async function lookFor(path: string): Promise<void> {
+  await stat(path).catch(refuse);
+}
+
 async function readWhole(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    const reasons: Readonly<Record<string, string>> = { ENOENT: 'is not there', EISDIR: 'is a folder' };
-    throw new AppError('case-unreadable', `The file ${reasons[cause.code ?? ''] ?? 'cannot be read'}.`, {}, { cause });
-  });
+  return readFile(path).catch(refuse);
+}
+
+/** The path may hold a patient's name, so it stays out of the message. */
+function refuse(cause: NodeJS.ErrnoException): never {
+  const reasons: Readonly<Record<string, string>> = { ENOENT: 'is not there', EISDIR: 'is a folder' };
+  throw new AppError('case-unreadable', `The file ${reasons[cause.code ?? ''] ?? 'cannot be read'}.`, {}, { cause });
 }

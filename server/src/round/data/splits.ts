@@ -97,6 +97,11 @@ export class Splits {
     return subjects;
   }
 
+  /** Looks for the cases of the test split, which are read when all else is done. @throws AppError `case-unreadable` */
+  async lookForTest(): Promise<void> {
+    for (const one of this.#cases.get('test') ?? []) await one.look();
+  }
+
   /** The whole subjects of the test split, one at a time. @throws what reading a case throws */
   async *test(): AsyncGenerator<SplitSubject> {
     const { task, card, test } = this.#recipe;

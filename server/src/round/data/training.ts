@@ -19,11 +19,12 @@ export interface TrainingData {
   readonly validation: readonly SplitSubject[];
 }
 
-/** Reads the splits that a training sees. @throws AppError those of {@link Splits.load} */
+/** Reads the splits that a training sees, and looks for the third. @throws AppError those of {@link Splits.load} */
 export async function loadTrainingData(
   splits: Splits,
   onSubject: (split: string, done: number, all: number) => void,
 ): Promise<TrainingData> {
+  await splits.lookForTest();
   const labelled = await splits.load('labelled', (done, all) => onSubject('labelled', done, all));
   return {
     pool: labelled.flatMap(({ slices }) => slices),
