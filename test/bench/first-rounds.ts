@@ -7,6 +7,7 @@ import { availableThreads } from '../../server/src/engine/threads.ts';
 import { fromHalf } from '../../server/src/engine/vectors.ts';
 import { judge, leastGateCases } from '../../server/src/promotion/gate.ts';
 import type { SliceCard } from '../../server/src/registry/card.ts';
+import type { GeneratorSplit } from '../../server/src/round/data/sources.ts';
 import { Measure } from '../../server/src/round/measure.ts';
 import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
 import { runRound } from '../../server/src/round/run.ts';
@@ -149,7 +150,7 @@ function round(value = Number.NaN, digits = 4): number {
 }
 
 /** The recipe of lesion-mr with other subjects, the lite student and 128 x 128 slices; half of the slices hold no lesion. */
-async function recipeOf(seed: number, seeds: Recipe['labelled']['seeds'], steps: number, engine: Engine) {
+async function recipeOf(seed: number, seeds: GeneratorSplit['seeds'], steps: number, engine: Engine) {
   const file = new URL('../../models/lesion-mr/1/recipe.json', import.meta.url);
   const published = parseRecipe(await readFile(file, 'utf8'));
   const inferenceParameters = engine.table(student.inferenceProgram(1, [sizePx[1], sizePx[0]])).size;

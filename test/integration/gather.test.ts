@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { AppError } from '../../server/src/errors/app-error.ts';
 import { gatherRound, type RoundSources } from '../../server/src/round/gather.ts';
 import { parseRecipe } from '../../server/src/round/recipe.ts';
+import { hasForeground } from '../../server/src/round/subjects.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { prepareSlices } from '../../server/src/student/prepare.ts';
 import { chooseApproved, makeShifted, planFirstRound } from '../bench/first-rounds-subjects.ts';
+import { makeSiteFolder, type SiteCase, writeDicomCase, writeNiftiCase } from '../fixtures/make-site.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 
 const { root, skip } = await findSampleRoot();
@@ -72,4 +75,29 @@ test('a corrected series that was deleted costs its slices, and the round only w
   assert.equal(data.corrected.length, 5);
   assert.deepEqual(data.passedOver, { 'series-not-found': 1 });
   await assert.rejects(gather([deleted]), { code: 'round-no-corrections' });
+});
+
+test('a model made of the data of a site replays these, and goes without when they cannot be reached', {
+  skip,
+}, async () => {
+  const { plan, sources } = await planRound();
+  const folder = await makeSiteFolder();
+  const of = (path: string, cases: readonly SiteCase[]): RoundSources => ({
+    ...sources,
+    recipe: {
+      ...sources.recipe,
+      labelled: { kind: 'folder', path, cases: [...cases], segments: { '1': 1 }, slicesPerSubject: 4 },
+    },
+  });
+  try {
+    const cases = [await writeNiftiCase(folder, 1, 'Doe'), await writeDicomCase(folder, 2, 'Roe')];
+    const data = await gatherRound(plan, of(folder, cases), everything, () => undefined);
+    assert.ok(data.replay.length >= 4 && data.replay.some(hasForeground));
+    assert.deepEqual(data.passedOver, {});
+    const gone = await gatherRound(plan, of(join(folder, 'gone'), cases), everything, () => undefined);
+    assert.deepEqual([gone.replay.length, gone.corrected.length], [0, 5]);
+    assert.deepEqual(gone.passedOver, { 'case-unreadable': 1 });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -25,6 +25,7 @@ const onlyHere: Readonly<Record<string, readonly string[]>> = {
   pino: ['telemetry/log.ts'],
   'prom-client': ['telemetry/metrics.ts', 'http/routes/health.ts'],
   commander: ['cli/index.ts'],
+  vega: ['round/report/'],
   undici: ['study/', 'http/dicomweb-proxy.ts', 'setup/'],
 };
 

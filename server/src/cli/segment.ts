@@ -9,12 +9,11 @@ import { createSegmenter } from '../jobs/segmenter.ts';
 import { createRegistry, fits, type ListedVersion, type Registry, seedFolder } from '../registry/registry.ts';
 import { createUid } from '../seg/uid.ts';
 import { writeSeg } from '../seg/write.ts';
-import { readCredentials } from '../setup/prepare.ts';
-import { createPacs } from '../study/dicomweb.ts';
 import { readSeriesFromFolder, readSeriesFromPacs } from '../study/series.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 import type { SegmentArguments } from './index.ts';
 import { interruption, type Outcome } from './output.ts';
+import { openPacs } from './pacs.ts';
 
 /** Series number of the SEG: behind those of the images. */
 const seriesNumber = 9000;
@@ -84,10 +83,7 @@ async function readSource(
   if (!url || !study || !series) {
     throw new AppError('request-invalid', 'A DICOMweb series ends in /studies/<uid>/series/<uid>.');
   }
-  // They are for the PACS of the settings: an address from elsewhere must not get them.
-  const isOfSettings = settings.pacsUrl === undefined || new URL(settings.pacsUrl).origin === new URL(url).origin;
-  const credentials = isOfSettings ? await readCredentials(settings.pacsCredentialsFile) : undefined;
-  const pacs = createPacs({ url, credentials, idleSeconds: settings.pacsIdleSeconds, retries: settings.pacsRetries });
+  const pacs = await openPacs(settings, url);
   try {
     return await readSeriesFromPacs(
       pacs,

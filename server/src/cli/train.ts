@@ -1,15 +1,20 @@
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { loadSettings } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
 import { createOnnxEngine } from '../engine/onnx/engine.ts';
 import { availableThreads } from '../engine/threads.ts';
 import { AppError } from '../errors/app-error.ts';
-import { parseRecipe } from '../round/recipe.ts';
-import { type TrainEvent, train } from '../round/train.ts';
-import { loadColin27 } from '../sample/colin27.ts';
+import { isGenerated } from '../round/data/sources.ts';
+import { parseRecipe, resolveFolders } from '../round/recipe.ts';
+import { train } from '../round/train.ts';
+import { type Colin27, loadColin27 } from '../sample/colin27.ts';
 import { unpackDebian } from '../setup/debian.ts';
 import { samplePackages } from '../setup/prepare.ts';
 import { createSteps } from '../setup/steps.mjs';
 import { interruption, type Outcome } from './output.ts';
+import { openPacs } from './pacs.ts';
+import { progressLines } from './train-progress.ts';
 
 /** Trains a version; Ctrl-C stops after the running step, and the same command goes on from there. */
 export async function runTrain(recipePath: string, folder: string): Promise<Outcome> {
@@ -17,16 +22,16 @@ export async function runTrain(recipePath: string, folder: string): Promise<Outc
   const text = await readFile(recipePath, 'utf8').catch((cause) => {
     throw new AppError('recipe-invalid', `${recipePath} cannot be read.`, {}, { cause });
   });
-  const recipe = parseRecipe(text);
+  const recipe = resolveFolders(parseRecipe(text), dirname(recipePath));
   const signal = interruption('Stopping after this step; the same command goes on from the last checkpoint ...');
-  const sampleRoot = await createSteps().run('Sample volumes', (progress) =>
-    unpackDebian(settings.home, samplePackages, progress),
-  );
+  const generates = isGenerated(recipe.labelled) || isGenerated(recipe.validation) || isGenerated(recipe.test);
   const card = await train(recipe, {
     folder,
-    colin: await loadColin27(sampleRoot),
+    colin: generates ? await loadAnatomy(settings) : undefined,
+    openPacs: (url) => openPacs(settings, url),
+    maxVoxels: settings.maxVoxels,
     engine: createOnnxEngine({ threads: settings.threads ?? availableThreads().count }),
-    onEvent: showEvent,
+    onEvent: progressLines((line) => process.stderr.write(`${line}\n`)),
     signal,
   });
   const { name, version, weights } = card;
@@ -36,14 +41,9 @@ export async function runTrain(recipePath: string, folder: string): Promise<Outc
   };
 }
 
-function showEvent(event: TrainEvent): void {
-  const line = {
-    data: () => event.kind === 'data' && `data ${event.split}: ${event.done} of ${event.all}`,
-    step: () => event.kind === 'step' && `step ${event.step} of ${event.steps}: loss ${event.loss.toFixed(4)}`,
-    validation: () =>
-      event.kind === 'validation' &&
-      `validation at ${event.step}: Dice ${event.student.toFixed(4)}, EMA ${event.ema.toFixed(4)}`,
-    test: () => event.kind === 'test' && `test ${event.subject}: Dice ${event.dice.toFixed(4)}`,
-  }[event.kind]();
-  process.stderr.write(`${line}\n`);
+async function loadAnatomy(settings: Settings): Promise<Colin27> {
+  const sampleRoot = await createSteps().run('Sample volumes', (progress) =>
+    unpackDebian(settings.home, samplePackages, progress),
+  );
+  return loadColin27(sampleRoot);
 }

@@ -60,6 +60,35 @@ export const errorTable = {
   'instance-unreadable': row(422, 'An instance cannot be read', 'Send that instance to the PACS again.'),
   'transfer-syntax-unsupported': row(422, 'Compression not supported', 'Ask the PACS for another transfer syntax.'),
   'image-too-large': row(422, 'Series too large', 'Choose a smaller series or raise the limit in the settings.'),
+  'seg-unsupported': row(
+    422,
+    'SEG not of a readable kind',
+    'Export the segmentation again as BINARY DICOM SEG on the slices of its series.',
+  ),
+  // data of a site for training
+  'nifti-invalid': row(
+    422,
+    'NIfTI file not readable',
+    'Write the image again as NIfTI-1 (.nii or .nii.gz), one volume.',
+  ),
+  'truth-elsewhere': row(422, 'Image and truth do not meet', 'Check that the truth belongs to this image.'),
+  'truth-segment-unknown': row(
+    422,
+    'Truth has no usable segment',
+    'Map segments of the truth to segments of the card with the key `segments` of the split.',
+  ),
+  'case-unreadable': row(422, 'A case cannot be read', 'Check the paths of the case named in the message.'),
+  'split-empty': row(422, 'A split holds nothing', 'Add cases to the split named in the message.'),
+  'split-patient-shared': row(
+    422,
+    'A patient stands in two splits',
+    'Keep all images of a patient in one split, so that what is measured was never learnt.',
+  ),
+  'split-no-foreground': row(
+    422,
+    'Nothing to learn from',
+    'Check the truths of the labelled split and how their segments are mapped.',
+  ),
   // models
   'model-not-found': row(404, 'Model not found', 'List the models with `uncol models`.'),
   'model-invalid': row(500, 'Model folder not valid', 'Restore the folder; its files must match the card.'),
@@ -104,7 +133,7 @@ export const errorTable = {
   'training-not-finite': row(
     500,
     'Training left the numbers',
-    'The version in service stays; look at the corrections of the round.',
+    'What is in service stays. Look at the data that it learnt from, or lower the learning rate of the recipe.',
   ),
   'promotion-not-possible': row(
     409,

@@ -71,6 +71,14 @@ serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (
       card,
       recipe,
       teacher: await teacherFor(plan.teacher, setUp),
+      access: {
+        maxVoxels: setUp.maxVoxels,
+        // Credentials are for the PACS of the settings alone.
+        openPacs: async (url) => {
+          const isOfSettings = new URL(url).origin === new URL(setUp.pacs.url).origin;
+          return createPacs({ ...setUp.pacs, url, credentials: isOfSettings ? setUp.pacs.credentials : undefined });
+        },
+      },
     },
     yieldingEngine(createOnnxEngine({ threads: setUp.threads }), whenFree),
     fromHalf(bytes),

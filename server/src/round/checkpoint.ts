@@ -3,6 +3,7 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { dirname } from 'node:path';
 import type { TrainingState } from '../engine/ops.ts';
+import { AppError } from '../errors/app-error.ts';
 
 /** Training state with what else a run needs to go on exactly where it was. `extra` must survive JSON. */
 export interface Checkpoint<Extra> {
@@ -36,13 +37,24 @@ export function hashWork(work: unknown): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Writes whole or not at all: temporary file, fsync, rename, fsync of the folder. */
+/**
+ * Writes whole or not at all: temporary file, fsync, rename, fsync of the folder.
+ *
+ * @throws AppError `training-not-finite`: the state holds what is no number. Then the checkpoint before it stays, so that
+ *   a run can always go on from what is on the disk.
+ */
 export async function saveCheckpoint<Extra>(
   path: string,
   tableHash: string,
   checkpoint: Checkpoint<Extra>,
 ): Promise<void> {
   const { workSha256, state, best, extra } = checkpoint;
+  for (const name of vectors) {
+    if (state[name].every(Number.isFinite)) continue;
+    throw new AppError('training-not-finite', `The weights (${name}) left the numbers by step ${state.step}`, {
+      step: state.step,
+    });
+  }
   const head: Head<Extra> = {
     format: 'uncol-checkpoint-1',
     tableHash,

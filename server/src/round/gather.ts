@@ -8,8 +8,10 @@ import type { BlobStore } from '../store/blobs.ts';
 import { holdsContent, labelSlices, prepareSlices } from '../student/prepare.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
+import { isGenerated } from './data/sources.ts';
+import { type DataAccess, Splits } from './data/splits.ts';
 import { type PlannedCorrection, type RoundPlan, roundSettings } from './plan.ts';
-import type { Recipe } from './recipe.ts';
+import { type Recipe, seedsOf } from './recipe.ts';
 import { evenly, hasForeground, prepareSubject, type Subject, shuffle } from './subjects.ts';
 
 /** Reads one series of the PACS, checked and decoded. */
@@ -24,6 +26,8 @@ export interface RoundSources {
   readonly colin: Colin27;
   readonly card: SliceCard;
   readonly recipe: Recipe;
+  /** How data of the site that the first version was made of are reached; absent where only generated data are. */
+  readonly access?: Omit<DataAccess, 'colin'>;
 }
 
 /** The slices of a round, on the network's grid. */
@@ -103,7 +107,12 @@ export async function gatherRound(
     await draw({ seriesInstanceUid: ref.seriesInstanceUid, images });
   }
   onPart('replay', 0);
-  return { corrected, fresh, replay: replaySlices(plan, sources), unlabelled, base: baseSubjects(sources), passedOver };
+  const replay = await replaySlices(plan, sources).catch((error: unknown) => {
+    if (!(error instanceof AppError) || error.code === 'job-cancelled') throw error;
+    passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
+    return [];
+  });
+  return { corrected, fresh, replay, unlabelled, base: baseSubjects(sources), passedOver };
 }
 
 /** Faults of one corrected series or its labels, which would come again in every later round. */
@@ -179,17 +188,28 @@ async function drawUnlabelled(
   return [...first, ...rest.slice(0, wanted - first.length)].map((slice) => slice.image);
 }
 
-function replaySlices(plan: RoundPlan, { colin, recipe }: RoundSources): readonly LabelledSlice[] {
-  const { seeds, variation } = recipe.labelled;
+/** Data of a site that cannot be reached any more cost the replay, not the round. */
+async function replaySlices(plan: RoundPlan, sources: RoundSources): Promise<readonly LabelledSlice[]> {
   const random = Random.for(plan.seed, 'replay', plan.roundId);
-  const all = Array.from({ length: seeds.to - seeds.from + 1 }, (_, i) => seeds.from + i);
-  return shuffle(all, random)
-    .slice(0, roundSettings.replaySubjects)
-    .flatMap((seed) => {
-      const subject = prepareSubject(colin, recipe.task, variation, seed, recipe.card.input);
-      const slices = subject.slices.filter((slice) => isWorthLearning(slice, recipe.card.input));
-      return spread(slices, roundSettings.replaySlicesPerSubject);
-    });
+  const subjects = await replaySubjects(sources, random);
+  return subjects.flatMap((subject) => {
+    const slices = subject.slices.filter((slice) => isWorthLearning(slice, sources.recipe.card.input));
+    return spread(slices, roundSettings.replaySlicesPerSubject);
+  });
+}
+
+async function replaySubjects(
+  { colin, recipe, access }: RoundSources,
+  random: Random,
+): Promise<readonly Pick<Subject, 'slices'>[]> {
+  const { labelled, card, task } = recipe;
+  if (isGenerated(labelled)) {
+    return shuffle(seedsOf(labelled.seeds), random)
+      .slice(0, roundSettings.replaySubjects)
+      .map((seed) => prepareSubject(colin, task, labelled.variation, seed, card.input));
+  }
+  const splits = await Splits.open(recipe, { ...access, colin }, ['labelled']);
+  return splits.drawCases(roundSettings.replaySubjects, random).finally(() => splits.close());
 }
 
 /** Air is never shown to a network, so it need not be learnt. */

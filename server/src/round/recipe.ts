@@ -1,20 +1,9 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
 import { sliceCardSchema } from '../registry/card.ts';
 import { sampleTaskNames } from '../sample/task.ts';
-
-/** An inclusive range of generator seeds. */
-const seedRange = z
-  .strictObject({ from: z.int().min(0), to: z.int().min(0) })
-  .refine((range) => range.from <= range.to, 'from must not exceed to');
-
-const subjects = z.strictObject({
-  seeds: seedRange,
-  /** `wide`: scanners, poses, planes and fields of view of every kind; `sample`: moderate. */
-  variation: z.enum(['sample', 'wide']),
-  /** Slices kept of each subject, drawn by seed; foreground slices are preferred four to one. */
-  slicesPerSubject: z.int().min(1),
-});
+import { type FolderSource, isGenerated, testSplit, trainingSplit } from './data/sources.ts';
 
 const phase = {
   steps: z.int().min(1),
@@ -24,17 +13,19 @@ const phase = {
 };
 
 /**
- * What `uncol train` needs to make a model version, start to end: data by seed, schedule, and the card's own texts.
+ * What `uncol train` needs to make a model version, start to end: data by seed or of the site, schedule, and the card's
+ * own texts.
  * Unknown keys are an error.
  */
 export const recipeSchema = z.strictObject({
   schema: z.literal(1),
+  /** What the generator makes, in the splits that it fills. */
   task: z.enum(sampleTaskNames),
   seed: z.int(),
-  labelled: subjects,
-  validation: subjects,
+  labelled: trainingSplit,
+  validation: trainingSplit,
   /** Whole subjects measured at the end; never seen before. */
-  test: z.strictObject({ seeds: seedRange }),
+  test: testSplit,
   stage1: z.strictObject({
     ...phase,
     /** Slices a step. */
@@ -49,12 +40,17 @@ export const recipeSchema = z.strictObject({
 });
 
 export type Recipe = Readonly<z.infer<typeof recipeSchema>>;
-export type SubjectChoice = Recipe['labelled'];
+
+const splitNames = ['labelled', 'validation', 'test'] as const;
+
+/** The parts of a recipe's data. */
+export type SplitName = (typeof splitNames)[number];
 
 /**
  * A recipe from its JSON text.
  *
- * @throws AppError `recipe-invalid`: with every key that is wrong; also when a subject stands in two splits.
+ * @throws AppError `recipe-invalid`: with every key that is wrong; also when a generated subject stands in two splits, or
+ *   a truth is mapped to a segment that the card does not have.
  */
 export function parseRecipe(text: string): Recipe {
   let json: unknown;
@@ -66,22 +62,65 @@ export function parseRecipe(text: string): Recipe {
   const parsed = recipeSchema.safeParse(json);
   if (!parsed.success) throw new AppError('recipe-invalid', z.prettifyError(parsed.error));
   const recipe = parsed.data;
-  const base = recipe.card.baseSet.seeds;
-  const splits = [
-    ['labelled', seedsOf(recipe.labelled.seeds)],
-    ['validation', seedsOf(recipe.validation.seeds)],
-    ['test', seedsOf(recipe.test.seeds)],
-    ['card.baseSet', base],
-  ] as const;
+  checkSeeds(recipe);
+  checkSegments(recipe);
+  return recipe;
+}
+
+function checkSeeds(recipe: Recipe): void {
+  const splits = splitNames.map((split) => {
+    const source = recipe[split];
+    return [split, isGenerated(source) ? seedsOf(source.seeds) : []] as const;
+  });
   const owner = new Map<number, string>();
-  for (const [split, seeds] of splits) {
+  for (const [split, seeds] of [...splits, ['card.baseSet', recipe.card.baseSet.seeds] as const]) {
     for (const seed of seeds) {
       const other = owner.get(seed);
       if (other) throw new AppError('recipe-invalid', `Subject ${seed} stands in ${other} and in ${split}.`, { seed });
       owner.set(seed, split);
     }
   }
-  return recipe;
+}
+
+function checkSegments({ card, ...recipe }: Recipe): void {
+  const numbers = new Set([0, ...card.segments.map(({ number }) => number)]);
+  for (const split of splitNames) {
+    const source = recipe[split];
+    if (isGenerated(source)) continue;
+    for (const [name, number] of Object.entries(source.segments ?? {})) {
+      if (numbers.has(number)) continue;
+      throw new AppError('recipe-invalid', `${split}.segments.${name}: the card has no segment ${number}.`, { number });
+    }
+  }
+}
+
+/** The recipe with the folders of its cases made absolute: they stand relative to `folder`, where the recipe lies. */
+export function resolveFolders(recipe: Recipe, folder: string): Recipe {
+  return mapFolders(recipe, (source) => ({ ...source, path: resolve(folder, source.path) }));
+}
+
+/** The recipe as it may be kept beside a model: patients are numbered, not named. Twice is the same as once. */
+export function withoutPatients(recipe: Recipe): Recipe {
+  const numbers = new Map<string, number>();
+  const numbered = (patient: string): string => {
+    const number = numbers.get(patient) ?? numbers.size + 1;
+    numbers.set(patient, number);
+    return `patient ${number}`;
+  };
+  return mapFolders(recipe, (source) => ({
+    ...source,
+    cases: source.cases.map((one) => ({ ...one, patient: numbered(one.patient) })),
+  }));
+}
+
+function mapFolders(recipe: Recipe, change: <T extends FolderSource>(source: T) => T): Recipe {
+  const { labelled, validation, test } = recipe;
+  return {
+    ...recipe,
+    labelled: labelled.kind === 'folder' ? change(labelled) : labelled,
+    validation: validation.kind === 'folder' ? change(validation) : validation,
+    test: test.kind === 'folder' ? change(test) : test,
+  };
 }
 
 /** All seeds of an inclusive range. */

@@ -7,7 +7,8 @@ import type { SampleTask } from '../sample/task.ts';
 import { labelSlices, type PlaneInput, prepareSlices } from '../student/prepare.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import type { Geometry } from '../volume/geometry.ts';
-import { type SubjectChoice, seedsOf } from './recipe.ts';
+import type { GeneratorSplit } from './data/sources.ts';
+import { seedsOf } from './recipe.ts';
 
 /** A generated subject on the network's own slices, all of them vouched for. */
 export interface Subject {
@@ -42,7 +43,7 @@ export function prepareSubject(
 export function chooseSubjects(
   colin: Colin27,
   task: SampleTask,
-  choice: SubjectChoice,
+  choice: GeneratorSplit,
   input: PlaneInput,
   onSubject: (done: number, all: number) => void = () => {},
 ): readonly Subject[] {
@@ -50,16 +51,15 @@ export function chooseSubjects(
   return seeds.map((seed, at) => {
     const subject = prepareSubject(colin, task, choice.variation, seed, input);
     onSubject(at + 1, seeds.length);
-    return { seed, slices: drawSlices(subject, choice.slicesPerSubject) };
+    return { seed, slices: drawSlices(subject.slices, choice.slicesPerSubject, Random.for(seed, 'slices')) };
   });
 }
 
 /** Four in five slices hold foreground, one in five does not (air, neck, empty): both kinds must be learnt. */
-function drawSlices(subject: Subject, count: number): readonly LabelledSlice[] {
-  const random = Random.for(subject.seed, 'slices');
-  const filled = shuffle(subject.slices.filter(hasForeground), random);
+export function drawSlices(slices: readonly LabelledSlice[], count: number, random: Random): readonly LabelledSlice[] {
+  const filled = shuffle(slices.filter(hasForeground), random);
   const empty = shuffle(
-    subject.slices.filter((slice) => !hasForeground(slice)),
+    slices.filter((slice) => !hasForeground(slice)),
     random,
   );
   const wanted = Math.min(filled.length, Math.ceil(count * 0.8));

@@ -1,25 +1,28 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeVersionFiles } from '../candidate/write-version.ts';
-import type { Engine, TrainingState } from '../engine/ops.ts';
+import type { Engine, ParameterTable, TrainingState } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { SliceCard } from '../registry/card.ts';
-import type { Colin27 } from '../sample/colin27.ts';
 import { studentOf } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { pretrainingSettingsSchema } from '../uncol/settings.ts';
 import { Pretraining } from '../uncol/stage-one.ts';
 import { augment } from './augment.ts';
-import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { addStep, addValidation, type Curve, startCurve } from './curve.ts';
+import { type DataAccess, type SplitSubject, Splits } from './data/splits.ts';
+import { hashLearning, loadTrainingData, measureSeen, type TrainingData } from './data/training.ts';
 import { Measure } from './measure.ts';
-import { type Recipe, seedsOf } from './recipe.ts';
-import { chooseSubjects, prepareSubject, type Subject } from './subjects.ts';
+import { type Recipe, withoutPatients } from './recipe.ts';
+import { writeTrainingReport } from './report/training.ts';
 
 /** What a training run tells while it goes on. */
 export type TrainEvent =
   | { readonly kind: 'data'; readonly split: string; readonly done: number; readonly all: number }
+  | { readonly kind: 'note'; readonly text: string }
   | {
       readonly kind: 'step';
       readonly step: number;
@@ -36,36 +39,22 @@ export type TrainEvent =
     }
   | { readonly kind: 'test'; readonly subject: string; readonly dice: number };
 
-export interface TrainOptions {
+/** Where a training writes, on what it runs, and where its data come from. */
+export interface TrainOptions extends DataAccess {
   readonly folder: string;
-  readonly colin: Colin27;
   readonly engine: Engine;
   readonly onEvent?: (event: TrainEvent) => void;
-  readonly signal?: AbortSignal;
 }
-
-interface Curve {
-  /** Phases done: 0 while the first runs. */
-  readonly phase: number;
-  readonly bestScore: number;
-  /** Counted over all phases. */
-  readonly bestStep: number;
-  readonly bestSource: 'student' | 'specialized-teacher' | 'none';
-  readonly validation: readonly { readonly step: number; readonly student: number; readonly ema: number }[];
-  readonly losses: readonly { readonly step: number; readonly loss: number }[];
-}
-
-const emptyCurve: Curve = { phase: 0, bestScore: -1, bestStep: 0, bestSource: 'none', validation: [], losses: [] };
 
 /**
  * Trains a model version from a recipe and writes its folder: `card.json`, `student.weights.bin` (fp16), `recipe.json`,
- * `metrics.json`. A run that was stopped goes on from its checkpoint and ends with the same bits.
+ * `metrics.json`, `report.html`. A run that was stopped goes on from its checkpoint and ends with the same bits.
  *
  * @throws AppError `training-not-finite`: the checkpoint before it stays; `job-cancelled`: the signal was aborted;
  *   `recipe-invalid`: the folder holds the checkpoint of another recipe.
  */
 export async function train(recipe: Recipe, options: TrainOptions): Promise<SliceCard> {
-  const { folder, engine, colin } = options;
+  const { folder, engine } = options;
   await mkdir(folder, { recursive: true });
   const { architecture, input } = recipe.card;
   const [width, height] = input.sizePx;
@@ -76,29 +65,41 @@ export async function train(recipe: Recipe, options: TrainOptions): Promise<Slic
       `The network has ${table.size} parameters, the card says ${architecture.inferenceParameters}.`,
     );
   }
-  const kept = await loadCheckpoint<Curve>(join(folder, checkpointName), table.hash);
-  const workSha256 = hashLearning(recipe);
-  if (kept && kept.workSha256 !== workSha256) {
-    throw new AppError(
-      'recipe-invalid',
-      `${join(folder, checkpointName)} belongs to another recipe: delete it to start anew, or choose another folder.`,
-    );
+  const onNote = (text: string) => options.onEvent?.({ kind: 'note', text });
+  const splits = await Splits.open(recipe, { ...options, onNote });
+  try {
+    return await trainOn(splits, recipe, options, table);
+  } finally {
+    await splits.close();
   }
+}
+
+async function trainOn(
+  splits: Splits,
+  recipe: Recipe,
+  options: TrainOptions,
+  table: ParameterTable,
+): Promise<SliceCard> {
+  const { folder, engine } = options;
+  const path = join(folder, checkpointName);
+  const kept = await loadCheckpoint<Curve>(path, table.hash);
+  // Before minutes of generating: here the recipe alone says whether the checkpoint is its own.
+  if (splits.areGenerated) checkKept(kept, hashLearning(recipe, undefined), path);
+  const data = await loadTrainingData(splits, (split, done, all) =>
+    options.onEvent?.({ kind: 'data', split, done, all }),
+  );
+  const workSha256 = hashLearning(recipe, splits.areGenerated ? undefined : data);
+  checkKept(kept, workSha256, path);
   let run: Run = kept
-    ? { state: kept.state, best: kept.best, curve: kept.extra }
-    : { state: initialState(initialise(table, recipe.seed)), best: undefined, curve: emptyCurve };
-  const subjects = (split: 'labelled' | 'validation') =>
-    chooseSubjects(colin, recipe.task, recipe[split], input, (done, all) =>
-      options.onEvent?.({ kind: 'data', split, done, all }),
-    );
-  const data = { pool: subjects('labelled').flatMap((subject) => subject.slices), validation: subjects('validation') };
+    ? { state: kept.state, best: kept.best, curve: startCurve(kept.extra) }
+    : { state: initialState(initialise(table, recipe.seed)), best: undefined, curve: startCurve() };
   const measure = await Measure.create(engine, recipe.card);
   try {
     for (let phase = phaseOf(recipe, run.curve.phase); phase; phase = phaseOf(recipe, run.curve.phase)) {
-      run = await runPhase(phase, run, { recipe, options, data, measure });
+      run = await runPhase(phase, run, { recipe, options, data, measure, workSha256 });
     }
     if (!run.best) throw new AppError('training-not-finite', 'No validation gave a number.');
-    return await publish(recipe, options, { best: run.best, curve: run.curve, measure });
+    return await publish(recipe, options, { best: run.best, curve: run.curve, measure, data, splits });
   } finally {
     await measure.dispose();
   }
@@ -106,10 +107,12 @@ export async function train(recipe: Recipe, options: TrainOptions): Promise<Slic
 
 const checkpointName = 'checkpoint.bin';
 
-/** Hash of all in a recipe that the weights depend on: texts of the card may change without a new training. */
-function hashLearning({ task, seed, labelled, validation, stage1, card }: Recipe): string {
-  const { input, architecture } = card;
-  return hashWork({ task, seed, labelled, validation, stage1, input, architecture });
+function checkKept(kept: { readonly workSha256: string } | undefined, workSha256: string, path: string): void {
+  if (!kept || kept.workSha256 === workSha256) return;
+  throw new AppError(
+    'recipe-invalid',
+    `${path} belongs to another recipe: delete it to start anew, or choose another folder.`,
+  );
 }
 
 /** Where a run stands; what its checkpoint holds. */
@@ -137,12 +140,14 @@ function phaseOf({ stage1, seed }: Recipe, index: number): Phase | undefined {
 interface Surroundings {
   readonly recipe: Recipe;
   readonly options: TrainOptions;
-  readonly data: { readonly pool: readonly LabelledSlice[]; readonly validation: readonly Subject[] };
+  readonly data: TrainingData;
   readonly measure: Measure;
+  readonly workSha256: string;
 }
 
 /** Runs a phase to its end, from wherever it was; the run it gives stands at the beginning of the next one. */
-async function runPhase(phase: Phase, from: Run, { recipe, options, data, measure }: Surroundings): Promise<Run> {
+async function runPhase(phase: Phase, from: Run, surroundings: Surroundings): Promise<Run> {
+  const { recipe, options, data, measure, workSha256 } = surroundings;
   const { card, stage1 } = recipe;
   const { steps, learningRate, copyPasteShare, offset, seed } = phase;
   const [width, height] = card.input.sizePx;
@@ -151,24 +156,33 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
   const shape = { batch: stage1.batch, height, width, maps: null };
   const stage = await Pretraining.create(options.engine, student, settings, shape, from.state);
   let { best, curve } = from;
+  /** Step of the checkpoint on the disk. */
+  let kept = curve.validation.at(-1)?.step;
   try {
     for (let step = from.state.step; step < steps; ) {
       if (options.signal?.aborted)
         throw new AppError('job-cancelled', `Stopped after step ${offset + step}; the same command goes on.`);
-      const done = await stage.step(drawBatch(data.pool, stage1, width, seed, step));
+      const done = await stage.step(drawBatch(data.pool, stage1, width, seed, step)).catch((error: unknown) => {
+        throw tellCheckpoint(error, kept);
+      });
       step = done.step;
       const all = stage1.steps + (stage1.refine?.steps ?? 0);
+      curve = addStep(curve, { ...done, step: offset + step }, all);
       options.onEvent?.({ kind: 'step', step: offset + step, steps: all, loss: done.loss, terms: done.terms });
       if (step % stage1.validateEvery !== 0 && step !== steps) continue;
       const state = stage.state();
       const student = await meanDice(measure, state.student, data.validation);
       const ema = await meanDice(measure, state.ema, data.validation);
-      const improved = Math.max(student, ema) > curve.bestScore;
-      if (improved) best = student >= ema ? state.student : state.ema;
-      curve = extend(curve, offset + step, done.loss, student, ema, improved);
+      const validated = addValidation(curve, { step: offset + step, student, ema });
+      if (validated.improved) best = student >= ema ? state.student : state.ema;
+      curve = validated.curve;
       options.onEvent?.({ kind: 'validation', step: offset + step, student, ema, best: curve.bestScore });
-      const checkpoint = { workSha256: hashLearning(recipe), state, ...(best ? { best } : {}), extra: curve };
-      await saveCheckpoint(join(options.folder, checkpointName), measure.tableHash, checkpoint);
+      const checkpoint = { workSha256, state, ...(best ? { best } : {}), extra: curve };
+      const path = join(options.folder, checkpointName);
+      await saveCheckpoint(path, measure.tableHash, checkpoint).catch((error: unknown) => {
+        throw tellCheckpoint(error, kept);
+      });
+      kept = offset + step;
     }
     const state = best ? initialState(fromHalf(toHalf(best))) : stage.state();
     return { state, best, curve: { ...curve, phase: curve.phase + 1 } };
@@ -192,47 +206,44 @@ function drawBatch(
   });
 }
 
-async function meanDice(measure: Measure, weights: Float32Array, subjects: readonly Subject[]): Promise<number> {
+/** A run that left the numbers says from where it can go on. */
+function tellCheckpoint(error: unknown, step: number | undefined): unknown {
+  if (!(error instanceof AppError) || error.code !== 'training-not-finite') return error;
+  const kept = step === undefined ? 'There is no checkpoint yet' : `The checkpoint of step ${step} stays`;
+  return new AppError(error.code, `${error.message}. ${kept}.`, error.detail, { cause: error });
+}
+
+async function meanDice(measure: Measure, weights: Float32Array, subjects: readonly SplitSubject[]): Promise<number> {
   let sum = 0;
   for (const subject of subjects) sum += await measure.dice(weights, subject.slices);
   return sum / subjects.length;
-}
-
-function extend(curve: Curve, step: number, loss: number, student: number, ema: number, improved: boolean): Curve {
-  return {
-    phase: curve.phase,
-    bestScore: improved ? Math.max(student, ema) : curve.bestScore,
-    bestStep: improved ? step : curve.bestStep,
-    bestSource: improved ? (student >= ema ? 'student' : 'specialized-teacher') : curve.bestSource,
-    validation: [...curve.validation, { step, student, ema }],
-    losses: [...curve.losses, { step, loss }],
-  };
 }
 
 interface Trained {
   readonly best: Float32Array;
   readonly curve: Curve;
   readonly measure: Measure;
+  readonly data: TrainingData;
+  readonly splits: Splits;
 }
 
 /** Measures what will be served, the weights after rounding to fp16, and writes the folder; the card comes last. */
 async function publish(
   recipe: Recipe,
-  { folder, colin, engine, onEvent }: TrainOptions,
+  { folder, engine, onEvent }: TrainOptions,
   trained: Trained,
 ): Promise<SliceCard> {
+  const { measure, data, splits } = trained;
   const served = fromHalf(toHalf(trained.best));
   const test: { subject: string; dice: number }[] = [];
-  for (const variation of ['sample', 'wide'] as const) {
-    for (const seed of seedsOf(recipe.test.seeds)) {
-      const { slices } = prepareSubject(colin, recipe.task, variation, seed, recipe.card.input);
-      const row = { subject: `${variation}-${seed}`, dice: await trained.measure.servedDice(served, slices) };
-      test.push(row);
-      onEvent?.({ kind: 'test', ...row });
-    }
+  for await (const { name, slices } of splits.test()) {
+    const row = { subject: name, dice: await measure.servedDice(served, slices) };
+    test.push(row);
+    onEvent?.({ kind: 'test', ...row });
   }
+  const seen = await measureSeen(measure, served, data);
   const { bestScore, bestStep, bestSource, validation, losses } = trained.curve;
-  return writeVersionFiles(folder, {
+  const card = await writeVersionFiles(folder, {
     card: {
       ...recipe.card,
       parent: null,
@@ -244,8 +255,16 @@ async function publish(
       engine: `${engine.reading} ${engine.device}`,
     },
     weights: trained.best,
-    tableHash: trained.measure.tableHash,
-    recipe,
-    metrics: { test, best: { score: bestScore, step: bestStep, source: bestSource }, validation, losses },
+    tableHash: measure.tableHash,
+    recipe: withoutPatients(recipe),
+    metrics: { test, seen, best: { score: bestScore, step: bestStep, source: bestSource }, validation, losses },
   });
+  await writeTrainingReport(folder, {
+    card,
+    curve: trained.curve,
+    subjects: [...test.map((row) => ({ split: 'test' as const, ...row })), ...seen],
+    labelled: data.labelledSubjects,
+    phases: recipe.stage1.refine ? [{ x: recipe.stage1.steps, label: 'refining' }] : [],
+  });
+  return card;
 }

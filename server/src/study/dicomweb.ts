@@ -80,10 +80,11 @@ class DicomwebPacs implements Pacs {
   }
 
   async searchSeries(query: SeriesQuery = {}, signal?: AbortSignal): Promise<readonly SeriesRecord[]> {
-    const { studyInstanceUid, seriesInstanceUid, modality, atMost } = query;
+    const { studyInstanceUid, seriesInstanceUid, modality, match, atMost } = query;
     const scope =
       studyInstanceUid === undefined ? {} : { studyInstanceUID: checkUid(studyInstanceUid, 'StudyInstanceUID') };
     const params = {
+      ...checkMatch(match ?? {}),
       ...(seriesInstanceUid === undefined
         ? {}
         : { SeriesInstanceUID: checkUid(seriesInstanceUid, 'SeriesInstanceUID') }),
@@ -225,6 +226,16 @@ function matches(value: string, wanted: string | undefined): boolean {
 function checkModality(modality: string): string {
   if (/^[A-Z0-9]{1,16}$/.test(modality)) return modality;
   throw new AppError('request-invalid', 'Modality is not a plain code.', { attribute: 'Modality' });
+}
+
+function checkMatch(match: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [keyword, value] of Object.entries(match)) {
+    if (/^[A-Za-z]{1,64}$/.test(keyword) && /^[A-Za-z0-9 ._*?-]{1,64}$/.test(value)) continue;
+    throw new AppError('request-invalid', `${keyword.slice(0, 64)} has a value that no search can match.`, {
+      attribute: keyword.slice(0, 64),
+    });
+  }
+  return match;
 }
 
 function checkAddress(address: Omit<InstanceAddress, 'sopInstanceUid'>): Scope {

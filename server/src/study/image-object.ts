@@ -1,5 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Vec3 } from '../volume/geometry.ts';
+import { Attributes } from './attributes.ts';
 import { type DataSet, instanceName, parsePart10, unreadable } from './part10.ts';
 
 /** Layout of one frame's samples (PS3.3 C.7.6.3). */
@@ -67,8 +68,6 @@ const enhancedClasses: ReadonlySet<string> = new Set([
 ]);
 
 const lossySyntaxes: ReadonlySet<string> = new Set(['1.2.840.10008.1.2.4.50', '1.2.840.10008.1.2.4.51']);
-
-const decimalForm = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
  * A DICOM file as an image object.
@@ -186,51 +185,4 @@ function isLossy(dataSet: DataSet): boolean {
 
 function vec3(values: readonly number[], from: number): Vec3 {
   return [values[from]!, values[from + 1]!, values[from + 2]!];
-}
-
-/** Strict reading of required attributes: what is missing or ill-formed is refused, never replaced. */
-class Attributes {
-  readonly dataSet: DataSet;
-  readonly name: string;
-
-  constructor(dataSet: DataSet, name: string) {
-    this.dataSet = dataSet;
-    this.name = name;
-  }
-
-  has(tag: string): boolean {
-    return (this.dataSet.elements[tag]?.length ?? 0) > 0;
-  }
-
-  text(tag: string): string | undefined {
-    const element = this.dataSet.elements[tag];
-    if (element === undefined) return undefined;
-    const bytes = this.dataSet.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);
-    return new TextDecoder('latin1').decode(bytes).replaceAll('\0', '').trim();
-  }
-
-  uid(tag: string, keyword: string): string {
-    const uid = this.text(tag);
-    if (!uid) throw unreadable(this.name, `has no ${keyword}`);
-    return uid;
-  }
-
-  unsigned(tag: string, keyword: string, least: number): number {
-    const value = this.dataSet.uint16(tag);
-    if (value === undefined) throw unreadable(this.name, `has no ${keyword}`);
-    if (value < least) throw unreadable(this.name, `has ${keyword} ${value}`);
-    return value;
-  }
-
-  /** Decimal Strings. A decimal comma would be read as a much smaller number by `parseFloat`, so the form is checked. */
-  decimals(tag: string, keyword: string, count: number): readonly number[] {
-    const text = this.text(tag);
-    if (!text) throw unreadable(this.name, `has no ${keyword}`);
-    const parts = text.split('\\').map((part) => part.trim());
-    const values = parts.map(Number);
-    if (parts.length !== count || !parts.every((part) => decimalForm.test(part)) || !values.every(Number.isFinite)) {
-      throw unreadable(this.name, `has ${keyword} "${text.slice(0, 64)}", not ${count} decimal numbers`);
-    }
-    return values;
-  }
 }

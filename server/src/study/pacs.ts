@@ -10,6 +10,11 @@ export interface SeriesQuery {
   readonly seriesInstanceUid?: string | undefined;
   /** E.g. `MR`. */
   readonly modality?: string | undefined;
+  /**
+   * Further matching keys (PS3.18 8.3.4.1) by keyword, e.g. `StudyDate`. What comes back is not compared with them: a
+   * PACS that ignores a key answers more.
+   */
+  readonly match?: Readonly<Record<string, string>> | undefined;
   /** No more are listed, whichever the PACS gives first; all when absent. */
   readonly atMost?: number | undefined;
 }

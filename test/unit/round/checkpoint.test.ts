@@ -42,6 +42,20 @@ test('a checkpoint that is cut short or of another network counts as none', () =
     }
   }));
 
+test('weights that are no numbers are not saved, and the checkpoint before them stays', () =>
+  withFolder(async (folder) => {
+    const path = join(folder, 'c');
+    const good = { workSha256: 'w', state: state(1), extra: {} };
+    await saveCheckpoint(path, 't', good);
+    for (const name of ['student', 'ema', 'firstMoment', 'secondMoment'] as const) {
+      const bad = { ...state(2), [name]: Float32Array.of(1, Number.NaN, Number.POSITIVE_INFINITY) };
+      const saving = saveCheckpoint(path, 't', { ...good, state: bad });
+      await assert.rejects(saving, { code: 'training-not-finite', message: new RegExp(name) });
+    }
+    assert.deepEqual(await loadCheckpoint(path, 't'), good);
+    assert.deepEqual(await readdir(folder), ['c']);
+  }));
+
 test('the hash of a run depends on its values and not on the order of its keys', () => {
   const hash = hashWork({ seed: 1, stage: { steps: 2, batch: [3, 4] } });
   assert.equal(hashWork({ stage: { batch: [3, 4], steps: 2 }, seed: 1 }), hash);

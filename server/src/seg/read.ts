@@ -1,0 +1,213 @@
+import { AppError } from '../errors/app-error.ts';
+import { Attributes } from '../study/attributes.ts';
+import { readText } from '../study/header.ts';
+import { type DataSet, parsePart10, unreadable, valueBytes } from '../study/part10.ts';
+import type { Vec3 } from '../volume/geometry.ts';
+
+/** One segment of a SEG (PS3.3 C.8.20.4). */
+export interface ReadSegment {
+  readonly number: number;
+  /** As written, free text of whoever made it. */
+  readonly label: string;
+  /** SegmentAlgorithmType: `AUTOMATIC`, `SEMIAUTOMATIC` or `MANUAL`; empty when it is missing. */
+  readonly algorithmType: string;
+}
+
+/** Where one frame of a SEG lies and what it shows. */
+export interface PlacedFrame {
+  readonly segmentNumber: number;
+  /** LPS mm, centre of the first pixel. */
+  readonly position: Vec3;
+  /** Direction cosines (LPS) along a row (column index grows) and along a column (row index grows). */
+  readonly rowDirection: Vec3;
+  readonly columnDirection: Vec3;
+  /** Millimetres between columns and between rows. */
+  readonly columnSpacingMm: number;
+  readonly rowSpacingMm: number;
+  /** SpacingBetweenSlices and SliceThickness in mm, where they are given. */
+  readonly sliceSpacingMm: number | undefined;
+  readonly thicknessMm: number | undefined;
+}
+
+/** A BINARY SEG as read, its frames in the order of the file. */
+export interface SegObject {
+  readonly sopInstanceUid: string;
+  readonly studyInstanceUid: string;
+  readonly frameOfReferenceUid: string;
+  /** Series that it names as its source. */
+  readonly referencedSeries: readonly string[];
+  /** SOP instances that it names as its source, by series or by frame. */
+  readonly referencedInstances: ReadonlySet<string>;
+  /** Content date and time as digits, so that a later one sorts behind. */
+  readonly createdAt: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly segments: readonly ReadSegment[];
+  readonly frames: readonly PlacedFrame[];
+  /** One bit a pixel, least significant first, running on over frame borders (PS3.5 8.1.1). */
+  readonly bits: Uint8Array;
+}
+
+const segmentationStorage = '1.2.840.10008.5.1.4.1.1.66.4';
+const labelmapStorage = '1.2.840.10008.5.1.4.1.1.66.7';
+
+/** Implicit and explicit little endian, plain and deflated: the syntaxes of one-bit pixels in use. */
+const nativeSyntaxes: ReadonlySet<string> = new Set([
+  '1.2.840.10008.1.2',
+  '1.2.840.10008.1.2.1',
+  '1.2.840.10008.1.2.1.99',
+]);
+
+/**
+ * Reads a BINARY DICOM Segmentation (PS3.3 A.51) of any vendor. Functional groups may be shared or per frame, frames may
+ * come in any order, and what is not needed (derivation, dimensions) may be missing.
+ *
+ * @throws AppError `seg-unsupported`: FRACTIONAL or LABELMAP, or compressed pixels; `instance-unreadable`: no SEG,
+ *   damaged, or a required attribute is missing or ill-formed.
+ */
+export function readSeg(bytes: Uint8Array): SegObject {
+  const dataSet = parsePart10(bytes, 'The SEG');
+  const read = new Attributes(dataSet, 'The SEG');
+  refuseOtherKinds(read);
+  const rows = read.unsigned('x00280010', 'Rows', 1);
+  const columns = read.unsigned('x00280011', 'Columns', 1);
+  const segments = readSegments(dataSet);
+  const frames = readFrames(dataSet, segments);
+  const wanted = Number(read.text('x00280008') ?? Number.NaN);
+  if (wanted !== frames.length) {
+    throw unreadable(read.name, `has ${frames.length} frame groups for ${wanted} frames`);
+  }
+  const { series, instances } = readReferences(dataSet);
+  return {
+    sopInstanceUid: read.uid('x00080018', 'SOPInstanceUID'),
+    studyInstanceUid: read.uid('x0020000d', 'StudyInstanceUID'),
+    frameOfReferenceUid: read.text('x00200052') ?? '',
+    referencedSeries: series,
+    referencedInstances: instances,
+    createdAt: createdAt(read),
+    rows,
+    columns,
+    segments,
+    frames,
+    bits: readBits(dataSet, frames.length * rows * columns),
+  };
+}
+
+function refuseOtherKinds(read: Attributes): void {
+  const sopClassUid = read.uid('x00080016', 'SOPClassUID');
+  const refuse = (reason: string) => new AppError('seg-unsupported', `The SEG ${reason}.`, { sopClassUid });
+  if (sopClassUid === labelmapStorage) throw refuse('is a LABELMAP; only BINARY is read');
+  if (sopClassUid !== segmentationStorage) throw unreadable('The file', 'is no DICOM SEG', { sopClassUid });
+  const type = read.text('x00620001') ?? '';
+  if (type === 'FRACTIONAL') {
+    throw refuse('is FRACTIONAL: it gives probabilities or shares, where a label needs yes or no for each voxel');
+  }
+  if (type !== 'BINARY') throw unreadable(read.name, `has SegmentationType "${type.slice(0, 16)}"`);
+  const bitsAllocated = read.unsigned('x00280100', 'BitsAllocated', 1);
+  if (bitsAllocated !== 1) throw unreadable(read.name, `is BINARY with BitsAllocated ${bitsAllocated}`);
+  const syntax = read.uid('x00020010', 'TransferSyntaxUID');
+  if (!nativeSyntaxes.has(syntax)) throw refuse(`has pixels in transfer syntax ${syntax.slice(0, 64)}, not plain ones`);
+}
+
+function readSegments(dataSet: DataSet): readonly ReadSegment[] {
+  const segments = itemsOf(dataSet, 'x00620002').map((item) => ({
+    number: new Attributes(item, 'A segment of the SEG').unsigned('x00620004', 'SegmentNumber', 1),
+    label: readText(item, 'x00620005') ?? '',
+    algorithmType: new Attributes(item, 'A segment of the SEG').text('x00620008') ?? '',
+  }));
+  if (segments.length === 0) throw unreadable('The SEG', 'has no SegmentSequence');
+  const numbers = new Set(segments.map(({ number }) => number));
+  if (numbers.size < segments.length) throw unreadable('The SEG', 'gives two segments one number');
+  return segments;
+}
+
+function readFrames(dataSet: DataSet, segments: readonly ReadSegment[]): readonly PlacedFrame[] {
+  const [shared] = itemsOf(dataSet, 'x52009229');
+  const numbers = new Set(segments.map(({ number }) => number));
+  return itemsOf(dataSet, 'x52009230').map((own, n) => {
+    const name = `Frame ${n + 1} of the SEG`;
+    const group = (tag: string): Attributes | undefined => {
+      const item = itemsOf(own, tag)[0] ?? (shared && itemsOf(shared, tag)[0]);
+      return item && new Attributes(item, name);
+    };
+    const needed = (tag: string, keyword: string): Attributes => {
+      const found = group(tag);
+      if (!found) throw unreadable(name, `has no ${keyword}`);
+      return found;
+    };
+    const orientation = needed('x00209116', 'PlaneOrientationSequence').decimals(
+      'x00200037',
+      'ImageOrientationPatient',
+      6,
+    );
+    const measures = needed('x00289110', 'PixelMeasuresSequence');
+    const [rowSpacingMm, columnSpacingMm] = measures.decimals('x00280030', 'PixelSpacing', 2);
+    const position = needed('x00209113', 'PlanePositionSequence').decimals('x00200032', 'ImagePositionPatient', 3);
+    const segmentNumber = segmentOf(group('x0062000a'), segments, name);
+    if (!numbers.has(segmentNumber)) throw unreadable(name, `is of segment ${segmentNumber}, which is not described`);
+    if (!(Number(rowSpacingMm) > 0 && Number(columnSpacingMm) > 0)) throw unreadable(name, 'has a PixelSpacing of 0');
+    return {
+      segmentNumber,
+      position: vec3(position, 0),
+      rowDirection: vec3(orientation, 0),
+      columnDirection: vec3(orientation, 3),
+      columnSpacingMm: columnSpacingMm ?? Number.NaN,
+      rowSpacingMm: rowSpacingMm ?? Number.NaN,
+      sliceSpacingMm: positive(measures, 'x00180088', 'SpacingBetweenSlices'),
+      thicknessMm: positive(measures, 'x00180050', 'SliceThickness'),
+    };
+  });
+}
+
+/** A SEG of one segment may leave out which one a frame shows. */
+function segmentOf(group: Attributes | undefined, segments: readonly ReadSegment[], name: string): number {
+  if (group) return group.unsigned('x0062000b', 'ReferencedSegmentNumber', 1);
+  const [only] = segments;
+  if (only && segments.length === 1) return only.number;
+  throw unreadable(name, 'does not say which segment it shows');
+}
+
+function positive(measures: Attributes, tag: string, keyword: string): number | undefined {
+  if (!measures.has(tag)) return undefined;
+  const [value] = measures.decimals(tag, keyword, 1);
+  // Some writers give the step a sign or leave 0 for "unknown".
+  return value ? Math.abs(value) : undefined;
+}
+
+/** ReferencedSeriesSequence (PS3.3 C.12.1.1.5.4), and the source images of each frame for writers without it. */
+function readReferences(dataSet: DataSet): { readonly series: readonly string[]; readonly instances: Set<string> } {
+  const referenced = itemsOf(dataSet, 'x00081115');
+  const series = referenced.flatMap((item) => item.string('x0020000e')?.trim() ?? []);
+  const frames = [...itemsOf(dataSet, 'x52009230'), ...itemsOf(dataSet, 'x52009229')];
+  const sources = [
+    ...referenced.flatMap((item) => itemsOf(item, 'x0008114a')),
+    ...frames.flatMap((frame) => itemsOf(frame, 'x00089124')).flatMap((item) => itemsOf(item, 'x00082112')),
+  ];
+  return { series, instances: new Set(sources.flatMap((item) => item.string('x00081155')?.trim() ?? [])) };
+}
+
+function readBits(dataSet: DataSet, pixels: number): Uint8Array {
+  const element = dataSet.elements['x7fe00010'];
+  if (!element) throw unreadable('The SEG', 'has no PixelData');
+  const bits = valueBytes(dataSet, element);
+  const needed = Math.ceil(pixels / 8);
+  // More than the padding byte would mean that the bits are laid out in another way.
+  if (bits.length < needed || bits.length > needed + 1) {
+    throw unreadable('The SEG', `has ${bits.length} bytes of PixelData where ${needed} are due`);
+  }
+  return bits;
+}
+
+function createdAt(read: Attributes): string {
+  const digits = (tag: string, length: number) => (read.text(tag) ?? '').replace(/\D/g, '').padEnd(length, '0');
+  return digits('x00080023', 8) + digits('x00080033', 6);
+}
+
+function itemsOf(dataSet: DataSet, tag: string): readonly DataSet[] {
+  return (dataSet.elements[tag]?.items ?? []).flatMap(({ dataSet: item }) => item ?? []);
+}
+
+function vec3(values: readonly number[], from: number): Vec3 {
+  const [x = Number.NaN, y = Number.NaN, z = Number.NaN] = values.slice(from);
+  return [x, y, z];
+}

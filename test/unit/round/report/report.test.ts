@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import type { Card } from '../../../../server/src/registry/card.ts';
+import { startCurve } from '../../../../server/src/round/curve.ts';
+import { barChart, dotChart, lineChart } from '../../../../server/src/round/report/plots.ts';
+import { type Training, trainingReport } from '../../../../server/src/round/report/training.ts';
+
+const card = JSON.parse(
+  await readFile(new URL('../../../../models/lesion-mr/1/card.json', import.meta.url), 'utf8'),
+) as Card;
+const hostile = '<script>alert(1)</script>"\'&<img src=x onerror=alert(2)>';
+
+function training(changes: Partial<Training> = {}): Training {
+  return {
+    card,
+    curve: {
+      ...startCurve(),
+      bestScore: 0.8,
+      bestStep: 20,
+      bestSource: 'student',
+      validation: [
+        { step: 10, student: 0.4, ema: 0.3 },
+        { step: 20, student: 0.8, ema: 0.6 },
+      ],
+      losses: [
+        { step: 10, loss: 1.5, terms: { crossEntropy: 0.5, softIou: 0.9 } },
+        { step: 20, loss: 0.5, terms: { crossEntropy: 0.2, softIou: 0.4 } },
+      ],
+    },
+    subjects: [
+      { split: 'test', subject: 'test 1', dice: 0.75 },
+      { split: 'validation', subject: 'validation 1', dice: 0.8125 },
+      { split: 'labelled', subject: 'labelled 1', dice: 0.9 },
+    ],
+    labelled: 40,
+    phases: [],
+    ...changes,
+  };
+}
+
+const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].length;
+
+test('the report is one page without scripts and without anything to load', async () => {
+  const report = await trainingReport(training());
+  assert.doesNotMatch(report, /<script|<link|<img|<iframe|\bsrc=|href="(?!#)|url\(|@import|\bon\w+="/i);
+  const addresses = [...report.matchAll(/https?:\/\/[^\s"'<]+/g)].map(([address]) => address);
+  assert.deepEqual([...new Set(addresses)].sort(), ['http://www.w3.org/1999/xlink', 'http://www.w3.org/2000/svg']);
+  assert.match(report, /Content-Security-Policy" content="default-src 'none'/);
+});
+
+test('it shows loss terms, the validation curves with the chosen step, a dot for each subject and the card', async () => {
+  const report = await trainingReport(training());
+  for (const text of ['cross entropy', 'soft iou', 'EMA (specialized teacher)', 'chosen', 'test (1)', 'labelled (1)']) {
+    assert.ok(report.includes(`>${text}<`), text);
+  }
+  assert.ok(report.includes('of the 40'));
+  assert.ok(report.includes(card.weights.sha256) && report.includes(card.licence));
+  assert.ok(report.includes('validation 1</td><td>0.813'));
+  assert.equal(count(report, /<h2>/g), 5);
+  assert.ok(!report.includes('<h2>Trust</h2>'), 'stage 1 trusts nobody');
+});
+
+test('what a network sees is told for slices and for windows', async () => {
+  const { spacingMm, intensity } = card.input;
+  assert.match(await trainingReport(training()), /axial, \d+ x \d+ pixels, /);
+  const windows = { ...card, input: { spacingMm, intensity, windowVoxels: [32, 48, 64] } };
+  assert.match(await trainingReport(training({ card: windows })), /<td>32 x 48 x 64 voxels, /);
+});
+
+test('trust rates have a chart of their own as soon as a step tells them', async () => {
+  const { curve } = training();
+  const losses = curve.losses.map((point) => ({
+    ...point,
+    terms: { ...point.terms, generalizedTrust: 0.2, specializedTrust: 0.5, ignored: 0.3 },
+  }));
+  const report = await trainingReport(training({ curve: { ...curve, losses } }));
+  const [, trust = ''] = report.split('<h2>Trust</h2>');
+  const [before = ''] = report.split('<h2>Trust</h2>');
+  for (const name of ['generalized trust', 'specialized trust', 'ignored']) {
+    assert.ok(trust.includes(`>${name}<`), name);
+    assert.ok(!before.includes(`>${name}<`), `${name} is no loss`);
+  }
+});
+
+test('every text is escaped, in the page and in the charts', async () => {
+  const { curve } = training();
+  const losses = curve.losses.map((point) => ({ ...point, terms: { [hostile]: 1 } }));
+  const report = await trainingReport(
+    training({
+      card: { ...card, title: hostile, trainedFor: hostile, notes: [hostile], limitations: [hostile], engine: hostile },
+      curve: { ...curve, losses },
+      subjects: [{ split: 'test', subject: hostile, dice: 0.5 }],
+      phases: [{ x: 5, label: hostile }],
+    }),
+  );
+  assert.doesNotMatch(report, /<script|<img/);
+  assert.ok(report.includes('&lt;script&gt;'));
+  for (const chart of [
+    await lineChart({ title: hostile, x: hostile, y: hostile, series: [{ name: hostile, points: [{ x: 1, y: 1 }] }] }),
+    await dotChart({ title: hostile, x: hostile, groups: [{ name: hostile, values: [1] }] }),
+    await barChart({ title: hostile, x: hostile, bars: [{ name: hostile, value: 1 }] }),
+  ]) {
+    assert.doesNotMatch(chart, /<script|<img/);
+    assert.doesNotMatch(chart, /aria-label="[^"]*<|="[^"]*"alert/);
+  }
+});
+
+test('a chart draws what it is given where it belongs: lines, dots, bars', async () => {
+  const series = ['one', 'two'].map((name, n) => ({ name, points: [0, 1, 2].map((x) => ({ x, y: n + 4 * x })) }));
+  const marks = [{ x: 1, label: 'here' }];
+  const lines = await lineChart({ title: 't', x: 'x', y: 'y', series, marks, range: [0, 10] });
+  // 720 x 280 pixels, 0 below.
+  assert.ok(lines.includes('d="M0,280L360,168L720,56" stroke="#0072b2"'), 'the first line');
+  assert.ok(lines.includes('d="M0,252L360,140L720,28" stroke="#d55e00"'), 'the second line');
+  assert.ok(lines.includes('>here<'));
+  assert.match(lines, /^<svg role="img" aria-label="t" /);
+  const groups = [
+    { name: 'a', values: [0.1, 0.2, 0.3] },
+    { name: 'b', values: [] },
+  ];
+  const dots = await dotChart({ title: 't', x: 'x', groups, range: [0, 0.3] });
+  const places = [...dots.matchAll(/transform="translate\(([\d.]+),[\d.]+\)" d="[^"]*" fill="#0072b2"/g)];
+  assert.deepEqual(
+    places.map(([, x]) => Math.round(Number(x))),
+    [240, 480, 720],
+  );
+  assert.ok(!dots.includes('>b<'), 'a group without values has no row');
+  const bars = await barChart({
+    title: 't',
+    x: 'x',
+    bars: [
+      { name: 'a', value: 2, interval: [1, 3] },
+      { name: 'b', value: 1 },
+    ],
+  });
+  const lengths = [...bars.matchAll(/d="M0,[\d.]+h([\d.]+)v26h-[\d.]+Z" fill="#0072b2"/g)].map(([, length]) =>
+    Number(length),
+  );
+  assert.deepEqual(lengths, [480, 240]);
+  assert.match(bars, /<line[^>]*x2="480"|<line[^>]*x2="-480"/, 'the interval from 1 to 3');
+});
+
+test('more lines than colours are still told apart', async () => {
+  const series = Array.from({ length: 11 }, (_, n) => ({
+    name: `term ${n}`,
+    points: [
+      { x: 0, y: n },
+      { x: 1, y: n },
+    ],
+  }));
+  const lines = await lineChart({ title: 't', x: 'x', y: 'y', series });
+  const looks = [
+    ...lines.matchAll(/<path d="M0,[^"]*" stroke="(#\w+)"( stroke-width="1.8"| stroke-dasharray="[^"]*"){1,2}/g),
+  ].map(([path]) => path.replace(/d="[^"]*"/, ''));
+  assert.equal(looks.length, 11);
+  assert.equal(new Set(looks).size, 11);
+});
+
+test('no values and values that are no numbers still give a chart', async () => {
+  const broken = [{ name: 'a', points: [{ x: 1, y: Number.NaN }] }];
+  for (const chart of [
+    await lineChart({ title: 't', x: 'x', y: 'y', series: [] }),
+    await lineChart({ title: 't', x: 'x', y: 'y', series: broken }),
+    await dotChart({ title: 't', x: 'x', groups: [] }),
+    await barChart({ title: 't', x: 'x', bars: [] }),
+  ]) {
+    assert.match(chart, /^<svg .*<\/svg>$/s);
+    assert.doesNotMatch(chart, /NaN/);
+  }
+});
