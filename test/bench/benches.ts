@@ -1,3 +1,4 @@
+import { ablation } from './ablation.ts';
 import { engineStep } from './engine-step.ts';
 import { firstRounds } from './first-rounds.ts';
 import type { Bench } from './record.ts';
@@ -6,4 +7,4 @@ import { server } from './server.ts';
 import { viewer } from './viewer.ts';
 
 /** All that `npm run bench` can measure, in its order. */
-export const benches: readonly Bench[] = [engineStep, server, viewer, round, firstRounds];
+export const benches: readonly Bench[] = [engineStep, server, viewer, round, firstRounds, ablation];

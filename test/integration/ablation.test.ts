@@ -108,10 +108,14 @@ test('every arm runs to an honest row, and a stopped ablation goes on to the sam
     ['supervised', 'mean-teacher', 'ungated', 'uncol-distilled', 'full'].map((arm) => of(arm).dice),
   );
   assert.ok(distinct.size > 3, 'arms differ');
-  const other = { ...recipe, sizePx: 64 };
-  await assert.rejects(
-    ablate(other, { ...parts, folder }),
-    (error) => error instanceof AppError && error.code === 'recipe-invalid',
-  );
+  // A recipe with one arm less finds all it wants, one of another size nothing.
+  const [task] = recipe.tasks;
+  const less = { ...recipe, tasks: [{ ...task!, arms: task!.arms.slice(0, 3) }] };
+  const again = await ablate(less, { ...parts, folder, onRow: () => assert.fail('nothing is left to run') });
+  assert.equal(again.length, 6);
+  const wider = { ...less, sizePx: 64 };
+  const halt = new AbortController();
+  halt.abort();
+  await assert.rejects(ablate(wider, { ...parts, folder, signal: halt.signal }), AppError);
   await teacher.dispose();
 });

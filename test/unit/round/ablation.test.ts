@@ -62,7 +62,17 @@ test('a recipe names every wrong key, and subjects stand in one split', () => {
 });
 
 const row = (arm: ArmName, labelled: string, seed: number, dice: number, pseudoDice: number | null): AblationRow => ({
-  ...{ task: 'lesion', arm, labelled, seed, dice, diceByClass: [dice], diceValidated: dice + 0.01, pseudoDice },
+  ...{
+    task: 'lesion',
+    arm,
+    labelled,
+    seed,
+    setup: '',
+    dice,
+    diceByClass: [dice],
+    diceValidated: dice + 0.01,
+    pseudoDice,
+  },
   ...{ ignored: null, keptBandError: null, ignoredBandError: null, admitted: null, stepMs: null },
 });
 

