@@ -161,7 +161,7 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
       const all = stage1.steps + (stage1.refine?.steps ?? 0);
       options.onEvent?.({ kind: 'step', step: offset + step, steps: all, loss: done.loss, terms: done.terms });
       if (step % stage1.validateEvery !== 0 && step !== steps) continue;
-      const state = stage.state();
+      const state = await stage.state();
       const student = await meanDice(measure, state.student, data.validation);
       const ema = await meanDice(measure, state.ema, data.validation);
       const improved = Math.max(student, ema) > curve.bestScore;
@@ -171,7 +171,7 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
       const checkpoint = { workSha256: hashLearning(recipe), state, ...(best ? { best } : {}), extra: curve };
       await saveCheckpoint(join(options.folder, checkpointName), measure.tableHash, checkpoint);
     }
-    const state = best ? initialState(fromHalf(toHalf(best))) : stage.state();
+    const state = best ? initialState(fromHalf(toHalf(best))) : await stage.state();
     return { state, best, curve: { ...curve, phase: curve.phase + 1 } };
   } finally {
     await stage.dispose();

@@ -85,7 +85,7 @@ export class Pretraining {
   }
 
   /** Everything needed to go on later; a copy. */
-  state(): TrainingState {
+  state(): Promise<TrainingState> {
     return this.#trainer.state();
   }
 
@@ -174,7 +174,7 @@ export class Collaboration {
   }
 
   /** Everything needed to go on later; a copy. */
-  state(): TrainingState {
+  state(): Promise<TrainingState> {
     return this.#trainer.state();
   }
 
@@ -190,7 +190,7 @@ export class Collaboration {
     }
     const { trustStart, trustEnd, totalSteps, promptMargin } = this.#settings;
     const { specialized, generalized } = this.#teachers;
-    const { ema } = this.#trainer;
+    const ema = await this.#trainer.ema();
     const tau = trustThreshold(this.#step, totalSteps, { start: trustStart, end: trustEnd });
     return {
       ...(await consultTeachers(specialized, generalized, ema, unlabelled, this.#size, promptMargin)),

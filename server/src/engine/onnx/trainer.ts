@@ -55,17 +55,15 @@ export async function openTrainer(
       const outputs = Object.fromEntries(Object.entries(results).filter(([name]) => !name.endsWith('Next')));
       return { loss: report![0]!, terms, outputs };
     },
-    get ema() {
-      return current.vectors.ema;
-    },
-    state: () => ({
+    ema: async () => current.vectors.ema,
+    state: async () => ({
       step,
       student: current.vectors.student.slice(),
       ema: current.vectors.ema.slice(),
       firstMoment: current.vectors.firstMoment.slice(),
       secondMoment: current.vectors.secondMoment.slice(),
     }),
-    load,
+    load: async (state) => load(state),
     dispose: () => session.close(),
   };
 }
