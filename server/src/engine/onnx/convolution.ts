@@ -49,15 +49,15 @@ function requireFit(
 }
 
 function convNode(writing: Writing, inputs: readonly Value[], shape: Shape): Value {
-  const { graph, training } = writing;
+  const { graph, training, forms } = writing;
   const [x, ...rest] = inputs as [Value, ...Value[]];
   const window = rest[0]!.shape.slice(2);
   const halo = window.map((size) => (size - 1) / 2);
   const attributes = { kernel_shape: { ints: window }, pads: { ints: [...halo, ...halo] } };
   const [batch, outputs, ...space] = shape as [number, number, ...number[]];
   const positions = sizeOf(space);
-  // The runtime uses one thread where an image has fewer positions than the result channels.
-  if (!training || batch === 1 || outputs <= positions || outputs > batch * positions) {
+  // The CPU provider uses one thread where an image has fewer positions than the result channels.
+  if (!training || !forms.joinsImages || batch === 1 || outputs <= positions || outputs > batch * positions) {
     return graph.emit('Conv', inputs, shape, attributes);
   }
   // So the images become one, below each other, with as many rows of zeros between them as a kernel reaches.
@@ -207,7 +207,7 @@ function convolveDown(writing: Writing): Ops['convDown'] {
 }
 
 function convolveUp(writing: Writing): Ops['convUp'] {
-  const { graph, training } = writing;
+  const { graph, training, forms } = writing;
   const { reshape, transpose } = shapingOps(writing);
   return (x, weight, bias) => {
     const [inputs, outputs, ...window] = weight.shape as [number, number, ...number[]];
@@ -215,7 +215,7 @@ function convolveUp(writing: Writing): Ops['convUp'] {
     if (window.some((size) => size !== 2)) throw new RangeError(`convUp: kernel [${window.join(',')}] is not 2`);
     const [batch, , ...space] = x.shape as [number, number, ...number[]];
     const doubled = [batch, outputs, ...space.map((size) => 2 * size)];
-    if (!training) {
+    if (!training && (forms.convTranspose3d || window.length < 3)) {
       const operands = [x, weight, ...(bias === undefined ? [] : [bias])].map(asValue);
       const attributes = { kernel_shape: { ints: window }, strides: { ints: window } };
       return graph.emit('ConvTranspose', operands, doubled, attributes);
