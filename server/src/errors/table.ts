@@ -65,6 +65,11 @@ export const errorTable = {
   'model-invalid': row(500, 'Model folder not valid', 'Restore the folder; its files must match the card.'),
   'recipe-invalid': row(422, 'Recipe not valid', 'Correct the keys named in the message.'),
   'engine-failed': row(500, 'Network could not be run', 'Run `uncol doctor`; it names the fault and the engines.'),
+  'engine-unavailable': row(
+    500,
+    'Engine cannot be used here',
+    'Set UNCOL_ENGINE to auto or to one that `uncol doctor` shows as there.',
+  ),
   // inference and corrections
   'inference-not-found': row(
     404,
