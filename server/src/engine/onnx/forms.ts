@@ -10,8 +10,6 @@ export interface Forms {
   readonly fusedMatMul: boolean;
   /** `unpool`: MaxPool with indices and MaxUnpool. `equal`: compare with the maximum; ties share the gradient. */
   readonly poolGradient: 'unpool' | 'equal';
-  /** `stacked`: one matrix product of shifted copies. `conv`: a convolution of the input with the output gradient. */
-  readonly weightGradient: 'stacked' | 'conv';
   /** One Split of the weight vector, or a Slice for each parameter: a Split of many is beyond WebGPU's buffer limit. */
   readonly pieces: 'split' | 'slices';
   /** Sum of many tensors is a node; otherwise Adds. */
@@ -37,7 +35,6 @@ export const formsOf: Readonly<Record<DeviceFamily, Forms>> = {
   cpu: {
     fusedMatMul: true,
     poolGradient: 'unpool',
-    weightGradient: 'stacked',
     pieces: 'split',
     sums: true,
     logSoftmax: true,
@@ -50,7 +47,6 @@ export const formsOf: Readonly<Record<DeviceFamily, Forms>> = {
   gpu: {
     fusedMatMul: false,
     poolGradient: 'equal',
-    weightGradient: 'conv',
     pieces: 'slices',
     sums: false,
     logSoftmax: false,
