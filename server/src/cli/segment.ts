@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
-import { availableThreads } from '../engine/threads.ts';
 import { AppError } from '../errors/app-error.ts';
 import { createSegmenter } from '../jobs/segmenter.ts';
 import { createRegistry, fits, type ListedVersion, type Registry, seedFolder } from '../registry/registry.ts';
@@ -13,6 +12,7 @@ import { readCredentials } from '../setup/prepare.ts';
 import { createPacs } from '../study/dicomweb.ts';
 import { readSeriesFromFolder, readSeriesFromPacs } from '../study/series.ts';
 import type { SourceSeries } from '../study/source-series.ts';
+import { openForCommand } from './engine.ts';
 import type { SegmentArguments } from './index.ts';
 import { interruption, type Outcome } from './output.ts';
 
@@ -32,7 +32,7 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
   const series = await readSource(options, settings, signal);
   const readMs = Math.round(performance.now() - started);
   const model = options.model ? await registry.resolve(options.model) : await firstFitting(registry, series);
-  const segmenter = createSegmenter({ threads: settings.threads ?? availableThreads().count });
+  const segmenter = createSegmenter(openForCommand(settings));
   const { labelmap, result } = await segmenter.segment(series, model, { signal });
   await segmenter.close();
   const reference = { name: model.card.name, version: model.card.version, sha256: model.card.weights.sha256 };

@@ -1,7 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { loadSettings } from '../config/load.ts';
-import { createOnnxEngine } from '../engine/onnx/engine.ts';
-import { availableThreads } from '../engine/threads.ts';
 import { AppError } from '../errors/app-error.ts';
 import { parseRecipe } from '../round/recipe.ts';
 import { type TrainEvent, train } from '../round/train.ts';
@@ -9,6 +7,7 @@ import { loadColin27 } from '../sample/colin27.ts';
 import { unpackDebian } from '../setup/debian.ts';
 import { samplePackages } from '../setup/prepare.ts';
 import { createSteps } from '../setup/steps.mjs';
+import { openForCommand } from './engine.ts';
 import { interruption, type Outcome } from './output.ts';
 
 /** Trains a version; Ctrl-C stops after the running step, and the same command goes on from there. */
@@ -25,7 +24,7 @@ export async function runTrain(recipePath: string, folder: string): Promise<Outc
   const card = await train(recipe, {
     folder,
     colin: await loadColin27(sampleRoot),
-    engine: createOnnxEngine({ threads: settings.threads ?? availableThreads().count }),
+    engine: await openForCommand(settings)(),
     onEvent: showEvent,
     signal,
   });

@@ -1,5 +1,4 @@
-import { createOnnxEngine } from '../engine/onnx/engine.ts';
-import type { Predictor } from '../engine/ops.ts';
+import type { Engine, Predictor } from '../engine/ops.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap } from '../labelmap/labelmap.ts';
@@ -19,11 +18,11 @@ export interface Segmented {
   readonly result: PredictionResult;
 }
 
-/** Runs students; keeps the last one compiled. Loads onnxruntime, so it belongs in a child process or a command. */
+/** Runs students; keeps the last one compiled. Engines load their runtime, so it belongs in a child process or a command. */
 export interface Segmenter {
   /**
    * Segments a series with a version, whose weights are read only after their sha256 was compared.
-   * @throws AppError `series-modality-mismatch`, `model-invalid`, `engine-failed`, and those of `segmentVolume`.
+   * @throws AppError `series-modality-mismatch`, `model-invalid`, `engine-unavailable`, `engine-failed`, and those of `segmentVolume`.
    */
   segment(
     series: SourceSeries,
@@ -45,8 +44,8 @@ interface Loaded {
   readonly predictor: Predictor;
 }
 
-export function createSegmenter(options: { readonly threads: number }): Segmenter {
-  const engine = createOnnxEngine(options);
+/** @param openEngine asked for the engine when a network is loaded. */
+export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
   let loaded: Loaded | undefined;
   const load = async (model: ModelVersion): Promise<Loaded> => {
     const { card } = model;
@@ -56,6 +55,7 @@ export function createSegmenter(options: { readonly threads: number }): Segmente
     const weights = fromHalf(await readWeights(model));
     const config = studentConfig(card.architecture.variant, card.architecture.classes);
     const [width, height] = card.input.sizePx;
+    const engine = await openEngine();
     const predictor = await engine.predictor(inferenceProgram(config, batch, height, width), { frozen: true });
     if (predictor.table.hash !== card.weights.tableHash || predictor.table.size !== weights.length) {
       await predictor.dispose();

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createOnnxEngine } from '../engine/onnx/engine.ts';
+import { openOnce } from '../engine/candidates.ts';
+import { engineName } from '../engine/choose.ts';
+import type { Engine } from '../engine/ops.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import { cardSchema } from '../registry/card.ts';
@@ -25,6 +27,8 @@ export interface TrainSetUp {
   /** Unpacked sample packages: the base set and the replayed subjects are generated from them. */
   readonly sampleRoot: string;
   readonly threads: number;
+  /** Setting `engine`. */
+  readonly engine: string;
 }
 
 export interface TrainTask {
@@ -40,9 +44,22 @@ export interface TrainResult {
   readonly tableHash: string;
   /** Canonical float32 vector in the round's folder. */
   readonly weightsPath: string;
+  /** Name of the engine that trained, for the card. */
+  readonly engine: string;
 }
 
-serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (task, report, whenFree) => {
+serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp, note) => {
+  const openEngine = openOnce(setUp.engine, setUp, note);
+  return async (task, report, whenFree) => train(setUp, await openEngine(), task, report, whenFree);
+});
+
+async function train(
+  setUp: TrainSetUp,
+  engine: Engine,
+  task: TrainTask,
+  report: (progress: RoundProgress) => void,
+  whenFree: () => Promise<void>,
+): Promise<TrainResult> {
   const plan = roundPlanSchema.parse(task.plan);
   const card = cardSchema.parse(JSON.parse(await readFile(join(task.modelFolder, 'card.json'), 'utf8')));
   const recipe = parseRecipe(await readFile(join(task.modelFolder, 'recipe.json'), 'utf8'));
@@ -60,12 +77,12 @@ serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (
       card,
       recipe,
     },
-    yieldingEngine(createOnnxEngine({ threads: setUp.threads }), whenFree),
+    yieldingEngine(engine, whenFree),
     fromHalf(bytes),
     // A cancelled round ends by the end of this process.
     { folder: task.roundFolder, onProgress: report, signal: new AbortController().signal },
   );
   const weightsPath = join(task.roundFolder, 'candidate.weights.f32');
   await writeDurably(weightsPath, [new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)]);
-  return { outcome, tableHash, weightsPath };
-});
+  return { outcome, tableHash, weightsPath, engine: engineName(engine) };
+}

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeVersionFiles } from '../candidate/write-version.ts';
+import { engineName } from '../engine/choose.ts';
 import type { Engine, TrainingState } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts';
@@ -242,7 +243,7 @@ async function publish(
         'The generalized teacher abstained: no visual or semantic distillation.',
         `Chosen on validation subjects: ${bestSource} of step ${bestStep}, Dice ${bestScore.toFixed(3)}.`,
       ],
-      engine: `${engine.reading} ${engine.device}`,
+      engine: engineName(engine),
     },
     weights: trained.best,
     tableHash: trained.measure.tableHash,
