@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { openEngine } from '../../server/src/engine/candidates.ts';
+import { relativeDifference } from '../../server/src/engine/trial.ts';
 import { initialise } from '../../server/src/engine/vectors.ts';
 import { inferenceProgram, studentConfig } from '../../server/src/student/architecture.ts';
 import { normals } from '../unit/engine/finite-differences.ts';
-import { cpu, relativeDifference, withoutAdapter } from './webgpu.ts';
+import { cpu, withoutAdapter } from './webgpu.ts';
 
 const isEmulated = /swiftshader|lvp/.test(process.env['VK_ICD_FILENAMES'] ?? '');
 

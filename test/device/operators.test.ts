@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Engine, Ops, Tensor } from '../../server/src/engine/ops.ts';
+import { relativeDifference } from '../../server/src/engine/trial.ts';
 import { normals, operatorProgram } from '../unit/engine/finite-differences.ts';
 import { type OperatorCase, operandsOf, operatorCases } from '../unit/engine/operator-cases.ts';
-import { cpu, placed, relativeDifference, withoutAdapter } from './webgpu.ts';
+import { cpu, placed, withoutAdapter } from './webgpu.ts';
 
 // Float32 sums in another order differ by some 1e-7; a wrong formula or a missing node differs by far more.
 const tolerance = 1e-5;

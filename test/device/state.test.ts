@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Arrays, Engine, LossProgram, Optimiser, Trainer } from '../../server/src/engine/ops.ts';
+import { relativeDifference } from '../../server/src/engine/trial.ts';
 import { initialise, initialState } from '../../server/src/engine/vectors.ts';
 import { normals } from '../unit/engine/finite-differences.ts';
-import { cpu, placed, relativeDifference, webgpu, withoutAdapter } from './webgpu.ts';
+import { cpu, placed, webgpu, withoutAdapter } from './webgpu.ts';
 
 /** A small classifier, and a long vector: a state of 6 MB is seen if one is left behind in each step. */
 const program: LossProgram = {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Arrays, LossProgram } from '../../server/src/engine/ops.ts';
+import { relativeDifference } from '../../server/src/engine/trial.ts';
 import { initialise } from '../../server/src/engine/vectors.ts';
 import { studentConfig } from '../../server/src/student/architecture.ts';
 import { probVnet3d, vnetConfig } from '../../server/src/student/prob-vnet.ts';
@@ -8,7 +9,7 @@ import { collaborateProgram } from '../../server/src/uncol/collaborate.ts';
 import { pretrainProgram } from '../../server/src/uncol/pretrain.ts';
 import { collaborationSettingsSchema } from '../../server/src/uncol/settings.ts';
 import { normals } from '../unit/engine/finite-differences.ts';
-import { cpu, placed, relativeDifference, withoutAdapter } from './webgpu.ts';
+import { cpu, placed, withoutAdapter } from './webgpu.ts';
 
 const frame = { height: 32, width: 32 };
 const config = studentConfig('lite', 2);

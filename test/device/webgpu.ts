@@ -71,9 +71,3 @@ function readPlacement(folder: string): Placement {
     elsewhere: [...new Set(elsewhere.map(({ args }) => `${args?.op_name} on ${args?.provider}`))],
   };
 }
-
-/** Length of the difference over the length of `expected`. */
-export function relativeDifference(actual: Float32Array, expected: Float32Array): number {
-  const lengthOf = (vector: Float32Array) => Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-  return lengthOf(actual.map((value, index) => value - (expected[index] ?? Number.NaN))) / lengthOf(expected);
-}

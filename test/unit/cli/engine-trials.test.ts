@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { tryEngines, tryInChild } from '../../../server/src/cli/engine-trials.ts';
+import { createOnnxEngine } from '../../../server/src/engine/onnx/engine.ts';
+import { compareTrials, tryEngine } from '../../../server/src/engine/trial.ts';
+
+describe('trial of an engine', () => {
+  it('gives the same numbers each time, and tells other numbers apart', async () => {
+    const engine = createOnnxEngine({ threads: 1 });
+    const [first, second] = [await tryEngine(engine), await tryEngine(engine)];
+    assert.equal(first.name, 'onnx-cpu');
+    assert.ok(first.stepMs > 0 && Number.isFinite(first.loss));
+    assert.equal(compareTrials(second, first), 0);
+    const nudged = (values: Float32Array) => values.map((value) => value * 1.001);
+    const difference = compareTrials({ ...second, gradient: nudged(second.gradient) }, first);
+    assert.ok(Math.abs(difference - 1e-3) < 1e-5, `${difference}`);
+    assert.ok(Number.isNaN(compareTrials({ ...second, probabilities: new Float32Array(1) }, first)));
+  });
+
+  it('is made in a process of its own, whose end is only a reason', async () => {
+    const dying = await tryInChild('onnx-cpu', 1, new URL('./dying-child.ts', import.meta.url));
+    assert.deepEqual(dying, { reason: 'trying it ended its process by SIGSEGV' });
+  });
+
+  it('shows each in its place, those that are not there with their reason', async () => {
+    const rows = await tryEngines(
+      [
+        { reading: 'onnx', device: 'none' },
+        { reading: 'onnx', device: 'cpu' },
+      ],
+      1,
+    );
+    const [none, cpu] = rows.map(({ row }) => row);
+    assert.deepEqual(none, {
+      reading: 'onnx',
+      device: 'none',
+      ok: false,
+      maxRelativeDifference: null,
+      stepMs: null,
+      reason: 'there is no engine onnx-none',
+    });
+    assert.deepEqual([cpu?.ok, cpu?.maxRelativeDifference, cpu?.reason], [true, 0, null]);
+  });
+});
