@@ -7,7 +7,8 @@ import { inferenceProgram, studentConfig } from '../../server/src/student/archit
 import { normals } from '../unit/engine/finite-differences.ts';
 import { cpu, withoutAdapter } from './webgpu.ts';
 
-const isEmulated = /swiftshader|lvp/.test(process.env['VK_ICD_FILENAMES'] ?? '');
+const { VK_DRIVER_FILES: named, VK_ICD_FILENAMES: set } = process.env;
+const isEmulated = /swiftshader|lvp/.test(named || set || '');
 
 describe('WebGPU as an engine', { skip: withoutAdapter }, () => {
   it('is passed over where it is emulated, and taken where it is asked for', { skip: !isEmulated }, async () => {

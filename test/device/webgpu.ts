@@ -7,7 +7,9 @@ import type { Engine } from '../../server/src/engine/ops.ts';
 
 // SwiftShader, the emulated GPU that Debian's chromium-common brings, unless another driver is asked for. The loader
 // reads this when the first session is opened.
-process.env['VK_ICD_FILENAMES'] ??= '/usr/lib/chromium/vk_swiftshader_icd.json';
+if (!process.env['VK_DRIVER_FILES']) {
+  process.env['VK_ICD_FILENAMES'] ??= '/usr/lib/chromium/vk_swiftshader_icd.json';
+}
 
 /** Why WebGPU cannot be tested here; false where it can. In CI it must be there. */
 export const withoutAdapter: string | false = await findReason();

@@ -22,6 +22,16 @@ describe('trial of an engine', () => {
     assert.deepEqual(dying, { reason: 'trying it ended its process by SIGSEGV' });
   });
 
+  it('gives one line where no driver finds a GPU', { skip: process.platform !== 'linux' }, async () => {
+    const { VK_ICD_FILENAMES: before } = process.env;
+    process.env['VK_ICD_FILENAMES'] = '/nowhere.json';
+    const answer = await tryInChild('onnx-webgpu', 1);
+    if (before === undefined) delete process.env['VK_ICD_FILENAMES'];
+    else process.env['VK_ICD_FILENAMES'] = before;
+    assert.ok('reason' in answer);
+    assert.match(answer.reason, /^[^\n]*adapter[^\n]*$/);
+  });
+
   it('shows each in its place, those that are not there with their reason', async () => {
     const rows = await tryEngines(
       [

@@ -35,7 +35,10 @@ export type OnnxDevice = 'cpu' | 'webgpu' | 'cuda';
 export interface SessionOptions {
   /** Threads of one session on the CPU; see `availableThreads`. */
   readonly threads: number;
-  /** `cpu` unless given. A device that is not there refuses every session: nothing is moved to the CPU in silence. */
+  /**
+   * `cpu` unless given. Where the device is not there no session opens; nodes that it cannot run would run on the CPU,
+   * and forms.ts sees to it that there are none.
+   */
   readonly device?: OnnxDevice;
   /** Prefix of the file in which the runtime writes the time of every node when the session ends. */
   readonly profilePrefix?: string;
