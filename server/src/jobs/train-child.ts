@@ -50,12 +50,12 @@ export interface TrainResult {
 
 serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp, note) => {
   const openEngine = openOnce(setUp.engine, setUp, note);
-  return async (task, report, whenFree) => train(setUp, await openEngine(), task, report, whenFree);
+  return async (task, report, whenFree) => train(setUp, openEngine, task, report, whenFree);
 });
 
 async function train(
   setUp: TrainSetUp,
-  engine: Engine,
+  openEngine: () => Promise<Engine>,
   task: TrainTask,
   report: (progress: RoundProgress) => void,
   whenFree: () => Promise<void>,
@@ -67,6 +67,7 @@ async function train(
   if (createHash('sha256').update(bytes).digest('hex') !== card.weights.sha256) {
     throw new AppError('model-invalid', `The weights of ${card.name}@${card.version} are not those of its card.`);
   }
+  const engine = await openEngine();
   const pacs = createPacs(setUp.pacs);
   const { outcome, weights, tableHash } = await runRound(
     plan,
