@@ -1,13 +1,13 @@
 import { loadSettings, maskSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
-import { chooseEngine, engineName } from '../engine/choose.ts';
+import { engineName } from '../engine/choose.ts';
 import { availableThreads } from '../engine/threads.ts';
 import { toErrorRecord } from '../errors/app-error.ts';
 import { readWeights } from '../registry/registry.ts';
 import { readCredentials } from '../setup/prepare.ts';
 import { createPacs } from '../study/dicomweb.ts';
 import { threadsOf } from './engine.ts';
-import { type EngineRow, type TriedEngine, tryEngines } from './engine-trials.ts';
+import { chooseTried, type EngineRow, type TriedEngine, tryEngines } from './engine-trials.ts';
 import type { Outcome } from './output.ts';
 import { openRegistry, withDatabase } from './state.ts';
 
@@ -68,17 +68,10 @@ async function loadCandidates() {
 /** What would be chosen, by the trials. */
 async function describeEngine(settings: Settings, engines: readonly TriedEngine[]): Promise<string> {
   await loadCandidates();
-  const tried = engines.map(({ row, isSoftware }) => ({
-    ...row,
-    open: async () => {
-      if (!row.ok) throw new Error(row.reason ?? 'it stopped');
-      return { isSoftware };
-    },
-  }));
-  const choice = await chooseEngine(settings.engine, tried, { threads: threadsOf(settings) });
+  const name = await chooseTried(settings.engine, engines);
   const { count, reason } = availableThreads();
   const used = settings.threads === undefined ? `${count} threads` : `${settings.threads} threads (UNCOL_THREADS)`;
-  return `${choice.name} (UNCOL_ENGINE ${settings.engine}), ${used}: ${reason}`;
+  return `${name} (UNCOL_ENGINE ${settings.engine}), ${used}: ${reason}`;
 }
 
 function describeTrial({ stepMs, maxRelativeDifference, reason }: EngineRow): string {

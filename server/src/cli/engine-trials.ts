@@ -1,8 +1,9 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { engineName } from '../engine/choose.ts';
+import { chooseEngine, engineName } from '../engine/choose.ts';
 import type { Engine } from '../engine/ops.ts';
 import { compareTrials, type Trial } from '../engine/trial.ts';
+import { AppError } from '../errors/app-error.ts';
 import type { TrialAnswer } from './engine-trial-child.ts';
 
 /** One row of `uncol doctor`. */
@@ -61,6 +62,25 @@ function judge(answer: TrialAnswer, expected: Trial | undefined): Omit<EngineRow
   }
   const reason = isSoftware ? 'its device is emulated by the CPU: it is never chosen by itself' : null;
   return { ok: true, maxRelativeDifference, stepMs, reason };
+}
+
+/**
+ * The name of the engine that would be chosen, by what the trials found.
+ *
+ * @throws AppError `engine-unavailable` as the choice itself does, `engine-failed` when the chosen one gives other
+ *   results than it should.
+ */
+export async function chooseTried(wanted: string, engines: readonly TriedEngine[]): Promise<string> {
+  const openables = engines.map(({ row, isSoftware }) => ({
+    ...row,
+    async open() {
+      if (row.stepMs === null) throw new Error(row.reason ?? 'it stopped');
+      return { isSoftware, row };
+    },
+  }));
+  const { name, opened } = await chooseEngine(wanted, openables, { threads: 1 });
+  if (!opened.row.ok) throw new AppError('engine-failed', `${name}: ${opened.row.reason}.`);
+  return name;
 }
 
 /** The answer of a process that tries the engine; how the process ended where it gave none. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { tryEngines, tryInChild } from '../../../server/src/cli/engine-trials.ts';
+import { chooseTried, type EngineRow, tryEngines, tryInChild } from '../../../server/src/cli/engine-trials.ts';
 import { createOnnxEngine } from '../../../server/src/engine/onnx/engine.ts';
 import { compareTrials, tryEngine } from '../../../server/src/engine/trial.ts';
 
@@ -30,6 +30,27 @@ describe('trial of an engine', () => {
     else process.env['VK_ICD_FILENAMES'] = before;
     assert.ok('reason' in answer);
     assert.match(answer.reason, /^[^\n]*adapter[^\n]*$/);
+  });
+
+  it('tells which engine would be chosen, and refuses one whose results are wrong', async () => {
+    const row = (device: string, rest: Partial<EngineRow>, isSoftware = false) => ({
+      row: { reading: 'onnx', device, ok: true, maxRelativeDifference: 0, stepMs: 1, reason: null, ...rest } as const,
+      isSoftware,
+    });
+    const absent = row('cuda', { ok: false, maxRelativeDifference: null, stepMs: null, reason: 'no libraries' });
+    const emulated = row('webgpu', {}, true);
+    const cpu = row('cpu', {});
+    assert.equal(await chooseTried('auto', [absent, emulated, cpu]), 'onnx-cpu');
+    assert.equal(await chooseTried('onnx-webgpu', [absent, emulated, cpu]), 'onnx-webgpu');
+    await assert.rejects(chooseTried('onnx-cuda', [absent, cpu]), {
+      code: 'engine-unavailable',
+      message: /no libraries/,
+    });
+    const wrong = row('cuda', { ok: false, maxRelativeDifference: 0.1, reason: 'its results differ' });
+    await assert.rejects(chooseTried('auto', [wrong, cpu]), {
+      code: 'engine-failed',
+      message: /onnx-cuda: its results/,
+    });
   });
 
   it('shows each in its place, those that are not there with their reason', async () => {

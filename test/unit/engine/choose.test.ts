@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { engineCandidates, openEngine } from '../../../server/src/engine/candidates.ts';
+import { engineCandidates, openEngine, openOnce } from '../../../server/src/engine/candidates.ts';
 import { chooseEngine, describeChoice, engineName, type Openable } from '../../../server/src/engine/choose.ts';
 import { hasCudaLibraries } from '../../../server/src/engine/onnx/session.ts';
 import type { LossProgram } from '../../../server/src/engine/ops.ts';
@@ -78,6 +78,18 @@ describe('engines of this machine', () => {
 
   it('say how to get the CUDA libraries where they are not there', { skip: hasCudaLibraries() }, async () => {
     await assert.rejects(openEngine('onnx-cuda', threads), /onnx-cuda \(the CUDA libraries .*cuda12` fetches them\)/);
+  });
+
+  it('are opened once and told once; a refusal is not kept', async () => {
+    const said: string[] = [];
+    const open = openOnce('onnx-cpu', threads, (line) => said.push(line));
+    const [first, second] = await Promise.all([open(), open()]);
+    assert.equal(first, second);
+    assert.equal(await open(), first);
+    assert.deepEqual(said, ['Engine onnx-cpu']);
+    const refused = openOnce('onnx-none', threads, (line) => said.push(line));
+    for (const _ of [1, 2]) await assert.rejects(refused(), { code: 'engine-unavailable' });
+    assert.equal(said.length, 1);
   });
 
   it('always hold one that can be chosen', async () => {
