@@ -10,6 +10,8 @@ const MINUTE_MS = 60_000;
 const TOTAL_LIMIT_MS = 60 * MINUTE_MS;
 const plans = {
   unit: { concurrency: 2, timeout: 5 * MINUTE_MS },
+  // Shaders of an emulated GPU are compiled by the CPU, which takes both cores.
+  device: { concurrency: 1, timeout: 10 * MINUTE_MS },
   integration: { concurrency: 1, timeout: 10 * MINUTE_MS },
   conformance: { concurrency: 1, timeout: 5 * MINUTE_MS },
   e2e: { concurrency: 1, timeout: 25 * MINUTE_MS },

@@ -10,8 +10,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const inCi = Boolean(process.env.CI);
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 
-/** Programs of the system that tests need: the real browser, independent validators and readers. */
+/** Programs of the system that tests need: the real browser, an emulated GPU, independent validators and readers. */
 const systemPackages = [
+  // An emulated GPU for WebGPU (SwiftShader), and the loader of its driver.
+  { name: 'chromium-common', kinds: ['device'] },
+  { name: 'libvulkan1', kinds: ['device'] },
   { name: 'chromium', kinds: ['e2e'] },
   { name: 'dicom3tools', kinds: ['conformance', 'e2e'] },
   { name: 'dcmtk', kinds: ['conformance', 'e2e', 'integration'] },

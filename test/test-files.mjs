@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The kinds of test, in the order in which they run. */
-export const kinds = ['unit', 'integration', 'conformance', 'e2e'];
+export const kinds = ['unit', 'device', 'integration', 'conformance', 'e2e'];
 
 /** Test files below `root/test`, as paths from `root`, whose path holds one of `filters` (all when there is none). */
 export function findTestFiles(root, filters) {

@@ -104,7 +104,8 @@ interface Children {
 function createChildren({ settings, host, log, metrics }: Ground, pacs: PacsOptions, blobFolder: string): Children {
   const threads = settings.threads ?? availableThreads().count;
   const common = { idleMs: settings.idleSeconds * 1000, log, metrics };
-  const inferSetUp: InferSetUp = { pacs, maxVoxels: settings.maxVoxels, blobFolder, threads };
+  const { maxVoxels, engine } = settings;
+  const inferSetUp: InferSetUp = { pacs, maxVoxels, blobFolder, threads, engine };
   const trainSetUp: TrainSetUp = {
     ...inferSetUp,
     sampleRoot: host.sampleRoot,

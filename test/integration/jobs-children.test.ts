@@ -15,13 +15,14 @@ const never = new AbortController().signal;
 
 describe('child process', { timeout: 120_000 }, () => {
   let child: Child<string, string, Echo>;
+  const lines: string[] = [];
   const start = (idleMs = 60_000) => {
     child = createChild({
       kind: 'infer',
       entry: new URL('./jobs-echo-child.ts', import.meta.url),
       setUp: { word: 'secret' },
       idleMs,
-      log: createLog('silent'),
+      log: createLog('info', new Uint8Array(32), { write: (line) => lines.push(line) }),
       metrics: createMetrics(),
     });
     return (task: string, signal: AbortSignal = never, onProgress: (line: string) => void = () => {}) =>
@@ -98,6 +99,15 @@ describe('child process', { timeout: 120_000 }, () => {
     await assert.rejects(run('break'), (error: Error & { code: string }) => {
       return error.code === 'internal' && !error.message.includes('patient');
     });
+  });
+
+  it('writes what it notes into the log of its parent', async () => {
+    await start()('note');
+    const noted = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'Engine onnx-cpu');
+    assert.deepEqual(
+      noted.map(({ kind }) => kind),
+      ['infer'],
+    );
   });
 
   it('a held task stops before its next piece of work and goes on after the release', async () => {

@@ -2,10 +2,11 @@
 import { AppError } from '../../server/src/errors/app-error.ts';
 import { serveTasks } from '../../server/src/jobs/child-side.ts';
 
-type Task = 'echo' | 'die' | 'hang' | 'refuse' | 'break' | 'count';
+type Task = 'echo' | 'die' | 'hang' | 'refuse' | 'break' | 'count' | 'note';
 
-serveTasks<{ word: string }, Task, string, unknown>((setUp) => async (task, report, whenFree) => {
+serveTasks<{ word: string }, Task, string, unknown>((setUp, note) => async (task, report, whenFree) => {
   report(`began ${task}`);
+  if (task === 'note') note('Engine onnx-cpu');
   if (task === 'die') process.exit(7);
   if (task === 'hang') await new Promise(() => setInterval(() => undefined, 1000));
   if (task === 'refuse') throw new AppError('series-no-contrast', 'All voxels are 0.', { voxels: 8 });

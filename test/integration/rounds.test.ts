@@ -136,7 +136,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
           generalizedTeacher: '',
           exam: null,
         };
-        return { outcome, tableHash: card.weights.tableHash, weightsPath };
+        return { outcome, tableHash: card.weights.tableHash, weightsPath, engine: 'onnx-cpu' };
       },
       hold: () => () => {},
       pid: undefined,
@@ -157,7 +157,8 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
 
     const first = await roundEnd(await open());
     assert.equal(first.verdict?.outcome, 'promoted', JSON.stringify(first.error));
-    assert.equal((await registry.resolve(modelName)).card.version, 2);
+    const { card: promoted } = await registry.resolve(modelName);
+    assert.deepEqual([promoted.version, promoted.engine], [2, 'onnx-cpu']);
     during = () => database.transaction((tx) => moveAlias(tx, modelName, 2));
     await database.transaction((tx) => moveAlias(tx, modelName, 1));
     const second = await roundEnd(await open());

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import dcmjs from 'dcmjs';
+import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import { createChild } from '../../server/src/jobs/children.ts';
 import { createSegmenter } from '../../server/src/jobs/segmenter.ts';
 import { countOverlap, diceOf } from '../../server/src/labelmap/metrics.ts';
@@ -87,7 +88,7 @@ describe('a 3D model', () => {
     const source = await readSeriesFromFolder(folder, { maxVoxels: 1e7 });
     const ours = (await readVersion(join(models, name, '1'), 'service'))!;
     const other = (await readVersion(join(models, otherName, '1'), 'service'))!;
-    const segmenter = createSegmenter({ threads: 2 });
+    const segmenter = createSegmenter(async () => createOnnxEngine({ threads: 2 }));
     const percents: number[] = [];
     const onProgress = (stage: string, percent: number) => void (stage === 'segment' && percents.push(percent));
     const first = await segmenter.segment(source, ours, { onProgress });
@@ -107,7 +108,7 @@ describe('a 3D model', () => {
   it('is stopped between two windows', async () => {
     const source = await readSeriesFromFolder(folder, { maxVoxels: 1e7 });
     const model = (await readVersion(join(models, name, '1'), 'service'))!;
-    const segmenter = createSegmenter({ threads: 2 });
+    const segmenter = createSegmenter(async () => createOnnxEngine({ threads: 2 }));
     const cancel = new AbortController();
     const seen: number[] = [];
     const onProgress = (stage: string, percent: number) => {

@@ -16,11 +16,12 @@ const bin = fileURLToPath(new URL('../../server/bin/uncol.mjs', import.meta.url)
 describe('command line as a process', () => {
   const home = mkdtempSync(join(tmpdir(), 'uncol-cli-'));
   after(() => rmSync(home, { recursive: true }));
-  const run = (...parameters: string[]) =>
+  const runIn = (environment: Readonly<Record<string, string>>, ...parameters: string[]) =>
     spawnSync(process.execPath, [bin, ...parameters], {
       encoding: 'utf8',
-      env: { PATH: process.env['PATH'], UNCOL_HOME: home },
+      env: { PATH: process.env['PATH'], UNCOL_HOME: home, ...environment },
     });
+  const run = (...parameters: string[]) => runIn({}, ...parameters);
 
   it('wrong usage ends with 2, a failure with 1, both explained on stderr', () => {
     const usage = run('segment', 'folder');
@@ -37,6 +38,52 @@ describe('command line as a process', () => {
     assert.deepEqual(JSON.parse(rounds.stdout), { rounds: [] });
   });
 
+  it('models gives a row a version, with the sha256 and the size of its weights', async () => {
+    await makeModel(join(home, 'models'), { name: 'listed-mr', version: 2 });
+    const card = JSON.parse(readFileSync(join(home, 'models/listed-mr/2/card.json'), 'utf8'));
+    const { status, stdout, stderr } = run('models', '--json');
+    assert.equal(status, 0, stderr);
+    const rows: { name: string; inService: boolean }[] = JSON.parse(stdout);
+    const { inferenceParameters } = card.architecture;
+    assert.deepEqual(
+      rows.filter(({ name }) => name === 'listed-mr'),
+      [
+        {
+          name: 'listed-mr',
+          version: 2,
+          sha256: card.weights.sha256,
+          dimension: 2,
+          parameters: { inference: inferenceParameters, training: inferenceParameters },
+          inService: false,
+        },
+      ],
+    );
+    assert.ok(
+      rows.some(({ inService }) => inService),
+      'the seeds serve',
+    );
+    assert.match(run('models').stdout, /listed-mr@2 /);
+  });
+
+  it('doctor tries every engine, and says why the others are not there', () => {
+    const { status, stdout, stderr } = runIn({ UNCOL_ENGINE: 'onnx-cpu' }, 'doctor', '--json');
+    assert.equal(status, 0, stderr);
+    const { engines, checks } = JSON.parse(stdout);
+    assert.match(checks[0].found, /^onnx-cpu \(UNCOL_ENGINE onnx-cpu\)/);
+    const names = engines.map(({ reading, device }: { reading: string; device: string }) => `${reading}-${device}`);
+    assert.deepEqual(names.slice(-3), ['onnx-cuda', 'onnx-webgpu', 'onnx-cpu']);
+    for (const { ok, stepMs, maxRelativeDifference, reason } of engines) {
+      if (ok) assert.ok(stepMs > 0 && maxRelativeDifference < 1e-4);
+      else assert.ok(reason.length > 10 && !reason.includes('\n'));
+    }
+    const { stepMs, ...cpu } = engines.at(-1);
+    assert.ok(stepMs > 0);
+    assert.deepEqual(cpu, { reading: 'onnx', device: 'cpu', ok: true, maxRelativeDifference: 0, reason: null });
+    const refused = runIn({ UNCOL_ENGINE: 'onnx-none' }, 'doctor', '--json');
+    assert.equal(refused.status, 1);
+    assert.match(JSON.parse(refused.stdout).checks[0].found, /^engine-unavailable: /);
+  });
+
   it('segment writes a SEG and says with --json what is in it', async () => {
     const { weights } = await makeModel(join(home, 'models'), { name: 'test-mr', version: 3 });
     const { volume } = ballVolume(centredGrid([40, 44, 10], [2, 2.5, 3], axialDirection), [0, 0, 0], 12);
@@ -44,6 +91,18 @@ describe('command line as a process', () => {
     const folder = await writeSeries(series.files);
     const out = join(home, 'made', 'ball.seg.dcm');
     const { status, stdout, stderr } = run('segment', folder, '--json', '--out', out, '--model', 'test-mr@3');
+    assert.match(stderr, /^Engine onnx-/m);
+    const refused = runIn(
+      { UNCOL_ENGINE: 'onnx-none' },
+      'segment',
+      folder,
+      '--json',
+      '--out',
+      out,
+      '--model',
+      'test-mr@3',
+    );
+    assert.deepEqual([refused.status, JSON.parse(refused.stdout).error.code], [1, 'engine-unavailable']);
     rmSync(folder, { recursive: true });
     assert.equal(status, 0, stderr);
     const { segments, uncertainty, timingsMs, ...rest } = JSON.parse(stdout);

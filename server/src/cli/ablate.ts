@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSettings } from '../config/load.ts';
-import { createOnnxEngine } from '../engine/onnx/engine.ts';
 import { foreignGraphOpener } from '../engine/onnx/foreign.ts';
-import { availableThreads } from '../engine/threads.ts';
 import { AppError } from '../errors/app-error.ts';
 import { openTeacher } from '../registry/teachers.ts';
 import { parseAblation } from '../round/ablation/recipe.ts';
@@ -15,6 +13,7 @@ import { unpackDebian } from '../setup/debian.ts';
 import { samplePackages } from '../setup/prepare.ts';
 import { createSteps } from '../setup/steps.mjs';
 import { openEmbeddingFolder } from '../store/embeddings.ts';
+import { openForCommand, threadsOf } from './engine.ts';
 import { interruption, type Outcome } from './output.ts';
 
 /** Runs the ablation; Ctrl-C stops after the running arm, and the same command goes on from there. */
@@ -28,7 +27,7 @@ export async function runAblate(recipePath: string, folder: string): Promise<Out
   const sampleRoot = await createSteps().run('Sample volumes', (progress) =>
     unpackDebian(settings.home, samplePackages, progress),
   );
-  const threads = settings.threads ?? availableThreads().count;
+  const threads = threadsOf(settings);
   const teacher = await openTeacher(recipe.teacher, {
     files: join(settings.home, 'teachers'),
     open: foreignGraphOpener({ threads }),
@@ -45,7 +44,7 @@ export async function runAblate(recipePath: string, folder: string): Promise<Out
   };
   try {
     const colin = await loadColin27(sampleRoot);
-    const engine = createOnnxEngine({ threads });
+    const engine = await openForCommand(settings)();
     const rows = await ablate(recipe, { folder, colin, engine, teacher, onRow: showRow, signal });
     const table = renderSummary(rows);
     await writeDurably(join(folder, 'summary.md'), [Buffer.from(`${table}\n`)]);

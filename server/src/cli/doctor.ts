@@ -1,10 +1,13 @@
 import { loadSettings, maskSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
+import { engineName } from '../engine/choose.ts';
 import { availableThreads } from '../engine/threads.ts';
 import { toErrorRecord } from '../errors/app-error.ts';
 import { readWeights } from '../registry/registry.ts';
 import { readCredentials } from '../setup/prepare.ts';
 import { createPacs } from '../study/dicomweb.ts';
+import { threadsOf } from './engine.ts';
+import { chooseTried, type EngineRow, type TriedEngine, tryEngines } from './engine-trials.ts';
 import type { Outcome } from './output.ts';
 import { openRegistry, withDatabase } from './state.ts';
 
@@ -15,12 +18,13 @@ interface Check {
   readonly found: string;
 }
 
-/** Checks each part and prints the settings in force, secrets masked. Fails when a part fails. */
+/** Checks each part, tries each engine, and prints the settings in force, secrets masked. Fails when a part fails. */
 export async function runDoctor(): Promise<Outcome> {
   const settings = loadSettings();
   const shown = maskSettings(settings);
+  const engines = await tryAll(settings);
   const checks = [
-    await check('engine', () => describeEngine(settings)),
+    await check('engine', () => describeEngine(settings, engines)),
     await check('pacs', () => describePacs(settings)),
     await check('database', () => describeDatabase(settings)),
     ...(await checkModels(settings)),
@@ -30,8 +34,15 @@ export async function runDoctor(): Promise<Outcome> {
     ...Object.entries(shown).map(([key, value]) => `  ${key.padEnd(22)} ${String(value)}`),
     'Checks',
     ...checks.map(({ name, ok, found }) => `  ${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(20)} ${found}`),
+    'Engines, in the order of choice',
+    ...engines.map(({ row }) => `  ${row.ok ? 'ok  ' : '-   '} ${engineName(row).padEnd(20)} ${describeTrial(row)}`),
   ];
-  return { json: { node: process.version, settings: shown, checks }, lines, failed: checks.some(({ ok }) => !ok) };
+  const rows = engines.map(({ row }) => row);
+  return {
+    json: { node: process.version, settings: shown, checks, engines: rows },
+    lines,
+    failed: checks.some(({ ok }) => !ok),
+  };
 }
 
 async function check(name: string, work: () => Promise<string>): Promise<Check> {
@@ -43,12 +54,30 @@ async function check(name: string, work: () => Promise<string>): Promise<Check> 
   }
 }
 
-async function describeEngine(settings: Settings): Promise<string> {
-  // Loading the runtime is the check: its binary may not fit the machine.
-  await import('../engine/onnx/engine.ts');
+/** None where the runtime cannot be loaded: its binary may not fit the machine. The check of the engine says so. */
+async function tryAll(settings: Settings): Promise<readonly TriedEngine[]> {
+  const candidates = await loadCandidates().catch(() => []);
+  return tryEngines(candidates, threadsOf(settings));
+}
+
+async function loadCandidates() {
+  const { engineCandidates } = await import('../engine/candidates.ts');
+  return engineCandidates;
+}
+
+/** What would be chosen, by the trials. */
+async function describeEngine(settings: Settings, engines: readonly TriedEngine[]): Promise<string> {
+  await loadCandidates();
+  const name = await chooseTried(settings.engine, engines);
   const { count, reason } = availableThreads();
   const used = settings.threads === undefined ? `${count} threads` : `${settings.threads} threads (UNCOL_THREADS)`;
-  return `onnxruntime on the CPU, ${used}: ${reason}`;
+  return `${name} (UNCOL_ENGINE ${settings.engine}), ${used}: ${reason}`;
+}
+
+function describeTrial({ stepMs, maxRelativeDifference, reason }: EngineRow): string {
+  const time = stepMs === null ? [] : [`training step ${stepMs} ms`];
+  const difference = maxRelativeDifference === null ? [] : [`differs by ${maxRelativeDifference.toExponential(1)}`];
+  return [...time, ...difference, ...(reason === null ? [] : [reason])].join(', ');
 }
 
 async function describePacs(settings: Settings): Promise<string> {

@@ -3,7 +3,7 @@ import { runCommand } from './output.ts';
 
 // Only what parses the command line is imported here: each command loads its own parts when it runs.
 
-const jsonOption = ['--json', 'one JSON object on stdout, everything else on stderr'] as const;
+const jsonOption = ['--json', 'one JSON value on stdout, everything else on stderr'] as const;
 
 /** The command line. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 export function createProgram(): Command {

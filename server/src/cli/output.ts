@@ -3,7 +3,7 @@ import { errorTable } from '../errors/table.ts';
 
 /** What a command has found. */
 export interface Outcome {
-  /** For `--json`: one object. */
+  /** For `--json`: one object or array. */
   readonly json: object;
   /** For people: lines. */
   readonly lines: readonly string[];

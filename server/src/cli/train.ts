@@ -2,8 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
-import { createOnnxEngine } from '../engine/onnx/engine.ts';
-import { availableThreads } from '../engine/threads.ts';
 import { AppError } from '../errors/app-error.ts';
 import { isGenerated } from '../round/data/sources.ts';
 import { parseRecipe, resolveFolders } from '../round/recipe.ts';
@@ -12,6 +10,7 @@ import { type Colin27, loadColin27 } from '../sample/colin27.ts';
 import { unpackDebian } from '../setup/debian.ts';
 import { samplePackages } from '../setup/prepare.ts';
 import { createSteps } from '../setup/steps.mjs';
+import { openForCommand } from './engine.ts';
 import { interruption, type Outcome } from './output.ts';
 import { openPacs } from './pacs.ts';
 import { progressLines } from './train-progress.ts';
@@ -30,7 +29,7 @@ export async function runTrain(recipePath: string, folder: string): Promise<Outc
     colin: generates ? await loadAnatomy(settings) : undefined,
     openPacs: (url) => openPacs(settings, url),
     maxVoxels: settings.maxVoxels,
-    engine: createOnnxEngine({ threads: settings.threads ?? availableThreads().count }),
+    engine: await openForCommand(settings)(),
     onEvent: progressLines((line) => process.stderr.write(`${line}\n`)),
     signal,
   });

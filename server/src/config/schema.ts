@@ -32,6 +32,13 @@ export const settingsSchema = z.strictObject({
     .default('auto')
     .describe('Whether a candidate that passes the gate serves at once.'),
   threads: int(1, 64).optional().describe('Threads of the network. Default: what affinity and CPU quota allow.'),
+  engine: z
+    .string()
+    .regex(/^(auto|(onnx|tfjs)-[a-z][a-z-]*)$/, 'auto or a name from `uncol doctor`, e.g. onnx-cpu')
+    .default('auto')
+    .describe(
+      'What the network runs on: auto, or onnx-cpu, onnx-webgpu, onnx-cuda. `uncol doctor` shows which are there.',
+    ),
   maxVoxels: int(1e6, 4e9).default(400_000_000).describe('Largest series accepted, voxels.'),
   samples: flag.default(true).describe('Load the sample studies into the own PACS.'),
   oidcIssuer: z.url().optional().describe('OpenID Connect issuer; needed to listen beyond loopback.'),

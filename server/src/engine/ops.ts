@@ -157,11 +157,12 @@ export interface Trainer {
     inputs: Arrays,
     rates: { readonly learningRate: number; readonly emaDecay: number },
   ): Promise<{ readonly loss: number; readonly terms: Readonly<Record<string, number>>; readonly outputs: Arrays }>;
-  /** A copy. */
-  state(): TrainingState;
-  /** The specialized teacher's weights without a copy: only to read, and only until the next step. */
-  readonly ema: Float32Array;
-  load(state: TrainingState): void;
+  /** A copy. On a GPU it has to be fetched, so it is asked for seldom: to validate and to save. */
+  state(): Promise<TrainingState>;
+  /** The specialized teacher's weights, where possible without a copy: only to read, and only until the next step. */
+  ema(): Promise<Float32Array>;
+  /** Goes on from `state`. @throws RangeError when it is of another network. */
+  load(state: TrainingState): Promise<void>;
   dispose(): Promise<void>;
 }
 

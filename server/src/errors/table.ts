@@ -99,6 +99,11 @@ export const errorTable = {
     'Compare its files with its manifest; see models/README.',
   ),
   'engine-failed': row(500, 'Network could not be run', 'Run `uncol doctor`; it names the fault and the engines.'),
+  'engine-unavailable': row(
+    500,
+    'Engine cannot be used here',
+    'Set UNCOL_ENGINE to auto or to one that `uncol doctor` shows as there.',
+  ),
   // inference and corrections
   'inference-not-found': row(
     404,

@@ -13,10 +13,11 @@ export type TaskHandler<Task, Progress, Result> = (
 
 /**
  * The child's side of children.ts: waits for the set-up, builds the handler from it, then serves tasks until the parent
- * kills it or goes away. Ctrl-C in a terminal reaches this process too and is left to the parent.
+ * kills it or goes away. What is given to `note` goes to the parent's log. Ctrl-C in a terminal reaches this process too
+ * and is left to the parent.
  */
 export function serveTasks<SetUp, Task, Progress, Result>(
-  build: (setUp: SetUp) => TaskHandler<Task, Progress, Result>,
+  build: (setUp: SetUp, note: (text: string) => void) => TaskHandler<Task, Progress, Result>,
 ): void {
   const send = (message: FromChild) => process.send?.(message);
   let handle: TaskHandler<Task, Progress, Result> | undefined;
@@ -27,7 +28,7 @@ export function serveTasks<SetUp, Task, Progress, Result>(
   process.on('disconnect', () => process.exit(0));
   process.on('message', (message: ToChild) => {
     if (message.type === 'start') {
-      handle = build(message.setUp as SetUp);
+      handle = build(message.setUp as SetUp, (text) => send({ type: 'note', text }));
       return;
     }
     if (message.type === 'hold') {

@@ -13,7 +13,9 @@ export type ToChild =
 export type FromChild =
   | { readonly type: 'progress'; readonly id: number; readonly progress: unknown }
   | { readonly type: 'done'; readonly id: number; readonly result: unknown }
-  | { readonly type: 'failed'; readonly id: number; readonly error: ErrorRecord };
+  | { readonly type: 'failed'; readonly id: number; readonly error: ErrorRecord }
+  /** A line for the log, without patient data. */
+  | { readonly type: 'note'; readonly text: string };
 
 /** A process that is there only while it has work: the scale-to-zero part. */
 export interface Child<Task, Progress, Result> {
@@ -82,6 +84,9 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
     const started = forkChild(options);
     child = started;
     metrics.childrenRunning.inc({ kind });
+    started.on('message', (message: FromChild) => {
+      if (message.type === 'note') log.info(message.text, { kind });
+    });
     if (holds > 0) tell(started, { type: 'hold', held: true });
     started.once('exit', (exitCode, endSignal) => {
       if (child === started) child = undefined;
@@ -186,7 +191,7 @@ function exchange<Progress, Result>(
       settle(() => reject(new AppError('child-lost', `The worker process ended ${how}.`)));
     };
     const onMessage = (message: FromChild) => {
-      if (message.id !== id) return;
+      if (message.type === 'note' || message.id !== id) return;
       if (message.type === 'progress') onProgress(message.progress as Progress);
       else if (message.type === 'done') settle(() => resolve(message.result as Result));
       else settle(() => reject(fromErrorRecord(message.error)));

@@ -1,5 +1,6 @@
 /** Entry of the inference process: one series a task. It alone loads the network of the server. */
 import { gzipSync } from 'node:zlib';
+import { openOnce } from '../engine/candidates.ts';
 import { encodeEnvelope } from '../labelmap/envelope.ts';
 import type { ModelVersion } from '../registry/registry.ts';
 import { openBlobStore } from '../store/blobs.ts';
@@ -16,6 +17,8 @@ export interface InferSetUp {
   readonly maxVoxels: number;
   readonly blobFolder: string;
   readonly threads: number;
+  /** Setting `engine`. */
+  readonly engine: string;
 }
 
 export interface InferTask {
@@ -46,9 +49,9 @@ const spans: Readonly<Record<InferStage, readonly [number, number]>> = {
   save: [97, 100],
 };
 
-serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp) => {
+serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
   const pacs = createPacs(setUp.pacs);
-  const segmenter = createSegmenter({ threads: setUp.threads });
+  const segmenter = createSegmenter(openOnce(setUp.engine, setUp, note));
   return async (task, report) => {
     const show = (stage: InferStage, percent: number) => {
       const [from, to] = spans[stage];

@@ -170,9 +170,10 @@ async function conclude(
   round: RoundRow,
   plan: RoundPlan,
   inService: ListedVersion,
-  { outcome, tableHash, weightsPath }: TrainResult,
+  result: TrainResult,
   parts: RoundParts,
 ): Promise<void> {
+  const { outcome } = result;
   const { epsilon } = inService.card.gate;
   const judged = judge({ ...outcome, isInService: outcome.chosen.source === 'in-service' }, epsilon);
   const planned: RoundVerdict = {
@@ -191,9 +192,7 @@ async function conclude(
       passedOver: outcome.passedOver,
     },
   };
-  const version = judged.passed
-    ? await createCandidate(plan, inService, planned, { outcome, tableHash, weightsPath }, parts)
-    : undefined;
+  const version = judged.passed ? await createCandidate(plan, inService, planned, result, parts) : undefined;
   const highestSeed = await findHighestSeed(round.modelName, parts.registry);
   const verdict = await parts.database.transaction(async (tx) => {
     const serving = (await holdAlias(tx, round.modelName)) ?? highestSeed;
@@ -239,7 +238,7 @@ async function createCandidate(
   plan: RoundPlan,
   inService: ListedVersion,
   { outcome: _, ...judgement }: RoundVerdict,
-  { outcome, tableHash, weightsPath }: TrainResult,
+  { outcome, tableHash, weightsPath, engine }: TrainResult,
   parts: RoundParts,
 ) {
   const { name, toVersion } = plan.model;
@@ -252,6 +251,7 @@ async function createCandidate(
     card: {
       ...parentCard,
       version: toVersion,
+      engine,
       parent: { version: inService.card.version, sha256: parentWeights.sha256 },
       notes: [
         `Round ${plan.roundId} from version ${inService.card.version}: ${labelled} corrected, ${replay} replayed, ${unlabelled} unlabelled slices, ${plan.steps} steps.`,

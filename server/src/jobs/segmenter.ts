@@ -1,5 +1,4 @@
-import { createOnnxEngine } from '../engine/onnx/engine.ts';
-import type { Predictor, Shape } from '../engine/ops.ts';
+import type { Engine, Predictor, Shape } from '../engine/ops.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap } from '../labelmap/labelmap.ts';
@@ -20,11 +19,11 @@ export interface Segmented {
   readonly result: PredictionResult;
 }
 
-/** Runs students; keeps the last one compiled. Loads onnxruntime, so it belongs in a child process or a command. */
+/** Runs students; keeps the last one compiled. Engines load their runtime, so it belongs in a child process or a command. */
 export interface Segmenter {
   /**
    * Segments a series with a version, whose weights are read only after their sha256 was compared.
-   * @throws AppError `series-modality-mismatch`, `model-invalid`, `engine-failed`, and those of `segmentVolume`.
+   * @throws AppError `series-modality-mismatch`, `model-invalid`, `engine-unavailable`, `engine-failed`, and those of `segmentVolume`.
    */
   segment(
     series: SourceSeries,
@@ -45,8 +44,8 @@ interface Loaded {
   readonly batch: number;
 }
 
-export function createSegmenter(options: { readonly threads: number }): Segmenter {
-  const engine = createOnnxEngine(options);
+/** @param openEngine asked for the engine when a network is loaded. */
+export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
   let loaded: Loaded | undefined;
   const load = async (model: ModelVersion): Promise<Loaded> => {
     const { card } = model;
@@ -57,6 +56,7 @@ export function createSegmenter(options: { readonly threads: number }): Segmente
     const space = sampleSpace(card.input);
     const batch = batchOf(space);
     const program = studentOf(card.architecture).inferenceProgram(batch, space);
+    const engine = await openEngine();
     const predictor = await engine.predictor(program, { frozen: true });
     if (predictor.table.hash !== card.weights.tableHash || predictor.table.size !== weights.length) {
       await predictor.dispose();

@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createOnnxEngine } from '../engine/onnx/engine.ts';
+import { openOnce } from '../engine/candidates.ts';
+import { engineName } from '../engine/choose.ts';
 import { foreignGraphOpener } from '../engine/onnx/foreign.ts';
+import type { Engine } from '../engine/ops.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import { cardSchema, seesSlices } from '../registry/card.ts';
@@ -33,6 +35,8 @@ export interface TrainSetUp {
   readonly teacherFiles: string;
   readonly embeddingFolder: string;
   readonly embeddingQuotaBytes: number;
+  /** Setting `engine`. */
+  readonly engine: string;
 }
 
 export interface TrainTask {
@@ -48,9 +52,22 @@ export interface TrainResult {
   readonly tableHash: string;
   /** Canonical float32 vector in the round's folder. */
   readonly weightsPath: string;
+  /** Name of the engine that trained, for the card. */
+  readonly engine: string;
 }
 
-serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (task, report, whenFree) => {
+serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp, note) => {
+  const openEngine = openOnce(setUp.engine, setUp, note);
+  return async (task, report, whenFree) => train(setUp, openEngine, task, report, whenFree);
+});
+
+async function train(
+  setUp: TrainSetUp,
+  openEngine: () => Promise<Engine>,
+  task: TrainTask,
+  report: (progress: RoundProgress) => void,
+  whenFree: () => Promise<void>,
+): Promise<TrainResult> {
   const plan = roundPlanSchema.parse(task.plan);
   const card = cardSchema.parse(JSON.parse(await readFile(join(task.modelFolder, 'card.json'), 'utf8')));
   if (!seesSlices(card)) {
@@ -61,6 +78,7 @@ serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (
   if (createHash('sha256').update(bytes).digest('hex') !== card.weights.sha256) {
     throw new AppError('model-invalid', `The weights of ${card.name}@${card.version} are not those of its card.`);
   }
+  const engine = await openEngine();
   const pacs = createPacs(setUp.pacs);
   const { outcome, weights, tableHash } = await runRound(
     plan,
@@ -80,15 +98,15 @@ serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp) => async (
         },
       },
     },
-    yieldingEngine(createOnnxEngine({ threads: setUp.threads }), whenFree),
+    yieldingEngine(engine, whenFree),
     fromHalf(bytes),
     // A cancelled round ends by the end of this process.
     { folder: task.roundFolder, onProgress: report, signal: new AbortController().signal },
   );
   const weightsPath = join(task.roundFolder, 'candidate.weights.f32');
   await writeDurably(weightsPath, [new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)]);
-  return { outcome, tableHash, weightsPath };
-});
+  return { outcome, tableHash, weightsPath, engine: engineName(engine) };
+}
 
 /** A round does without a teacher that cannot be opened, and says so. */
 async function teacherFor(name: string, setUp: TrainSetUp): Promise<GeneralizedTeacher> {

@@ -13,9 +13,7 @@ export function yieldingEngine(engine: Engine, whenFree: () => Promise<void>): E
         table: trainer.table,
         step: (...values) => whenFree().then(() => trainer.step(...values)),
         state: () => trainer.state(),
-        get ema() {
-          return trainer.ema;
-        },
+        ema: () => trainer.ema(),
         load: (state) => trainer.load(state),
         dispose: () => trainer.dispose(),
       };

@@ -156,7 +156,7 @@ async function trainRound(running: Running) {
       extra = { ...extra, sums: addFigures(extra.sums, done) };
       report.training(done);
       if (!isEvaluated(step, plan.steps)) continue;
-      const state = stage.state();
+      const state = await stage.state();
       for (const [source, weights] of [
         ['student', state.student],
         ['specialized-teacher', state.ema],

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeVersionFiles } from '../candidate/write-version.ts';
+import { engineName } from '../engine/choose.ts';
 import type { Engine, ParameterTable, TrainingState } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts';
@@ -170,7 +171,7 @@ async function runPhase(phase: Phase, from: Run, surroundings: Surroundings): Pr
       curve = addStep(curve, { ...done, step: offset + step }, all);
       options.onEvent?.({ kind: 'step', step: offset + step, steps: all, loss: done.loss, terms: done.terms });
       if (step % stage1.validateEvery !== 0 && step !== steps) continue;
-      const state = stage.state();
+      const state = await stage.state();
       const student = await meanDice(measure, state.student, data.validation);
       const ema = await meanDice(measure, state.ema, data.validation);
       const validated = addValidation(curve, { step: offset + step, student, ema });
@@ -184,7 +185,7 @@ async function runPhase(phase: Phase, from: Run, surroundings: Surroundings): Pr
       });
       kept = offset + step;
     }
-    const state = best ? initialState(fromHalf(toHalf(best))) : stage.state();
+    const state = best ? initialState(fromHalf(toHalf(best))) : await stage.state();
     return { state, best, curve: { ...curve, phase: curve.phase + 1 } };
   } finally {
     await stage.dispose();
@@ -252,7 +253,7 @@ async function publish(
         'The generalized teacher abstained: no visual or semantic distillation.',
         `Chosen on validation subjects: ${bestSource} of step ${bestStep}, Dice ${bestScore.toFixed(3)}.`,
       ],
-      engine: `${engine.reading} ${engine.device}`,
+      engine: engineName(engine),
     },
     weights: trained.best,
     tableHash: measure.tableHash,

@@ -82,7 +82,7 @@ export class Pretraining {
   }
 
   /** Everything needed to go on later; a copy. */
-  state(): TrainingState {
+  state(): Promise<TrainingState> {
     return this.#trainer.state();
   }
 

@@ -121,7 +121,7 @@ export class Collaboration {
   }
 
   /** Everything needed to go on later; a copy. */
-  state(): TrainingState {
+  state(): Promise<TrainingState> {
     return this.#trainer.state();
   }
 
@@ -138,7 +138,7 @@ export class Collaboration {
     }
     const { trustStart, trustEnd, totalSteps } = this.#settings;
     const { teacher: generalized, calibration } = guidance;
-    const ema = pickParameters(this.#trainer.ema, this.#trainer.table, this.#servedTable);
+    const ema = pickParameters(await this.#trainer.ema(), this.#trainer.table, this.#servedTable);
     const teachers = { specialized: this.#specialized, generalized, calibration };
     const tau = trustThreshold(this.#step, totalSteps, { start: trustStart, end: trustEnd });
     return {

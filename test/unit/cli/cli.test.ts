@@ -13,7 +13,7 @@ describe('command line', () => {
     }
     assert.deepEqual(
       createProgram().commands.map((command) => command.name()),
-      ['serve', 'segment', 'train', 'rounds', 'models', 'doctor'],
+      ['serve', 'segment', 'train', 'ablate', 'rounds', 'models', 'doctor'],
     );
   });
 });

@@ -42,10 +42,20 @@ describe('settings', () => {
     const message = problems({
       UNCOL_PORT: '70000',
       UNCOL_PROMOTION: 'maybe',
+      UNCOL_ENGINE: 'fast',
       UNCOL_PORTT: '1',
       UNCOL_CONFIG_FILE: file('{"colour": "red"}'),
     });
-    for (const part of ['UNCOL_PORT', '70000', 'UNCOL_PROMOTION', 'maybe', 'UNCOL_PORTT is not a setting', 'colour']) {
+    for (const part of [
+      'UNCOL_PORT',
+      '70000',
+      'UNCOL_PROMOTION',
+      'maybe',
+      'UNCOL_ENGINE',
+      'fast',
+      'UNCOL_PORTT is not a setting',
+      'colour',
+    ]) {
       assert.ok(message.includes(part), `${part} is missing in: ${message}`);
     }
   });

@@ -7,7 +7,8 @@ import { buildForward, buildStep } from '../../../server/src/engine/onnx/program
 import { bind, Session } from '../../../server/src/engine/onnx/session.ts';
 import { graphOps, startWriting } from '../../../server/src/engine/onnx/vocabulary.ts';
 import type { ForwardProgram, LossProgram, Ops, Tensor } from '../../../server/src/engine/ops.ts';
-import { engine, normals } from './finite-differences.ts';
+import { engine, normals, operatorProgram } from './finite-differences.ts';
+import { operandsOf, operatorCases } from './operator-cases.ts';
 
 const { onnx } = onnxProto;
 
@@ -161,19 +162,30 @@ describe('forms of a device family', () => {
     return [...report!, ...firstMomentNext!];
   }
 
-  it('give the same loss and gradient', async () => {
-    const program: LossProgram = {
-      inputs: {},
-      build(ops, parameters) {
-        const get = (name: string, ...shape: number[]) => parameters.get(name, shape, { kind: 'zeros' });
-        const down = ops.maxPool2(ops.instanceNorm(ops.conv(get('x', 2, 3, 8, 8), get('w', 4, 3, 3, 3), get('b', 4))));
-        const loss = ops.mean(ops.square(ops.matmul(down, get('m', 4, 5))));
-        return { loss, terms: {} };
-      },
+  it('give the same loss and gradient for every operator', async () => {
+    for (const [index, operator] of operatorCases.entries()) {
+      const program = operatorProgram(operator.shapes, operator.apply);
+      const operands = operandsOf(operator, index + 1);
+      const [cpu, gpu] = [await gradientOf(program, operands, 'cpu'), await gradientOf(program, operands, 'gpu')];
+      for (const [entry, value] of cpu.entries()) {
+        const difference = Math.abs(value - gpu[entry]!);
+        assert.ok(difference < 1e-4 * (1 + Math.abs(value)), `${operator.name}, ${entry}: ${value}, ${gpu[entry]}`);
+      }
+    }
+  });
+
+  it('mark the first of equal largest entries', async () => {
+    const program: ForwardProgram = {
+      inputs: { x: [2, 3] },
+      build: (ops, _, { x }) => ({ y: ops.oneHotArgmax(x!, 1) }),
     };
-    const weights = normals(4, engine.table(program).size);
-    const [cpu, gpu] = [await gradientOf(program, weights, 'cpu'), await gradientOf(program, weights, 'gpu')];
-    for (const [index, value] of cpu.entries()) assert.ok(Math.abs(value - gpu[index]!) < 1e-5, `${index}`);
+    for (const family of ['cpu', 'gpu'] as const) {
+      const session = await Session.open(buildForward(program, family).bytes, { threads: 1 });
+      const feeds = { x: bind(Float32Array.of(1, 4, 4, 2, 2, -1), [2, 3]), student: bind(new Float32Array(0), [0]) };
+      const { y } = await session.run(feeds, { y: null });
+      await session.close();
+      assert.deepEqual([...y!], [0, 1, 0, 1, 0, 0], family);
+    }
   });
 });
 

@@ -121,7 +121,7 @@ test('stage 1 with a teacher learns blobs, draws prior and posterior together, a
   let state: TrainingState;
   try {
     for (let step = 0; step < 30; step++) seen.push((await stage.step(slices(1 + ((3 * step) % 12), 3))).terms);
-    state = stage.state();
+    state = await stage.state();
   } finally {
     await stage.dispose();
   }

@@ -53,7 +53,7 @@ test('stage 1 learns blobs from a few slices', async () => {
       assert.deepEqual(Object.keys(terms), ['crossEntropy', 'dice', 'focal', 'softIou']);
       losses.push(loss);
     }
-    pretrained = stage.state();
+    pretrained = await stage.state();
     const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     const [first, last] = [mean(losses.slice(0, 5)), mean(losses.slice(-5))];
     assert.ok(last < 0.6 * first, `loss ${first} to ${last}`);
@@ -68,10 +68,10 @@ test('stage 1 copies the student into the EMA first, follows it then, and goes o
   const whole = await pretraining(fresh);
   try {
     await whole.step(blobs(1, 4));
-    const first = whole.state();
+    const first = await whole.state();
     assert.deepEqual(first.ema, first.student);
     await whole.step(blobs(5, 4));
-    const second = whole.state();
+    const second = await whole.state();
     const halves = first.ema.map((value, index) => (value + (second.student[index] ?? 0)) / 2);
     const worst = second.ema.reduce((most, value, index) => Math.max(most, Math.abs(value - (halves[index] ?? 0))), 0);
     assert.ok(worst < 1e-6, `${worst}`);
@@ -79,9 +79,9 @@ test('stage 1 copies the student into the EMA first, follows it then, and goes o
     const resumed = await pretraining(first);
     try {
       await resumed.step(blobs(5, 4));
-      assert.deepEqual(resumed.state(), second);
+      assert.deepEqual(await resumed.state(), second);
       assert.deepEqual(await resumed.step(blobs(9, 4)), await whole.step(blobs(9, 4)));
-      assert.deepEqual(resumed.state(), whole.state());
+      assert.deepEqual(await resumed.state(), await whole.state());
     } finally {
       await resumed.dispose();
     }
@@ -106,7 +106,7 @@ test('stage 2 learns with the abstaining teacher, and the specialized teacher is
       assert.ok(Math.abs(trust.specialized + trust.ignored - 1) < 1e-6);
       assert.ok((terms['pseudo'] ?? 0) > 0 && (terms['groundTruth'] ?? 0) > 0);
     }
-    const [before, now] = [await diceOf(warm().student), await diceOf(stage.state().student)];
+    const [before, now] = [await diceOf(warm().student), await diceOf((await stage.state()).student)];
     assert.ok(now > before + 0.02, `Dice ${before} to ${now}`);
   } finally {
     await stage.dispose();
@@ -118,11 +118,11 @@ test('stage 2 goes on from its state bit by bit', async () => {
   const whole = await collaboration(warm());
   try {
     for (let step = 0; step < 2; step++) await whole.step(batch(step));
-    const middle = whole.state();
+    const middle = await whole.state();
     const resumed = await collaboration(middle);
     try {
       assert.deepEqual(await resumed.step(batch(2)), await whole.step(batch(2)));
-      assert.deepEqual(resumed.state(), whole.state());
+      assert.deepEqual(await resumed.state(), await whole.state());
     } finally {
       await resumed.dispose();
     }
@@ -201,7 +201,7 @@ test('slices without contrast give numbers, slices that are no numbers stop the 
     const flat = [constantSlice(0), constantSlice(0)];
     const { loss } = await stage.step({ labelled: flat, unlabelled: flat.map((slice) => slice.image) });
     assert.ok(Number.isFinite(loss));
-    assert.ok(stage.state().student.every(Number.isFinite));
+    assert.ok((await stage.state()).student.every(Number.isFinite));
     const broken = [constantSlice(Number.NaN), constantSlice(0)];
     await assert.rejects(
       stage.step({ labelled: broken, unlabelled: flat.map((slice) => slice.image) }),

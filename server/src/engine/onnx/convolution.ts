@@ -49,15 +49,15 @@ function requireFit(
 }
 
 function convNode(writing: Writing, inputs: readonly Value[], shape: Shape): Value {
-  const { graph, training } = writing;
+  const { graph, training, forms } = writing;
   const [x, ...rest] = inputs as [Value, ...Value[]];
   const window = rest[0]!.shape.slice(2);
   const halo = window.map((size) => (size - 1) / 2);
   const attributes = { kernel_shape: { ints: window }, pads: { ints: [...halo, ...halo] } };
   const [batch, outputs, ...space] = shape as [number, number, ...number[]];
   const positions = sizeOf(space);
-  // The runtime uses one thread where an image has fewer positions than the result channels.
-  if (!training || batch === 1 || outputs <= positions || outputs > batch * positions) {
+  // The CPU provider uses one thread where an image has fewer positions than the result channels.
+  if (!training || !forms.joinsImages || batch === 1 || outputs <= positions || outputs > batch * positions) {
     return graph.emit('Conv', inputs, shape, attributes);
   }
   // So the images become one, below each other, with as many rows of zeros between them as a kernel reaches.
@@ -90,13 +90,13 @@ function flipped({ graph }: Writing, weight: Value): Value {
 /**
  * dW[o,i,k...] = sum over n and positions r of dy[n,o,r+p-k] x[n,i,r], zero outside the image.
  *
- * Stacked form: copies of dy carry the shifts along every axis but the last, copies of x those along the last one. One
- * product for each last-axis offset then gives all the others at once, with matrices k times larger than one product
- * an offset would have.
+ * Copies of dy carry the shifts along every axis but the last, copies of x those along the last one. One product for
+ * each last-axis offset then gives all the others at once, with matrices k times larger than one product an offset
+ * would have. With a convolution of x with dy as its kernel instead, a whole step took twice the time, on the CPU and on
+ * emulated WebGPU.
  */
 function weightGradient(writing: Writing, x: Value, dy: Value, shape: Shape): Value {
-  const { graph, forms } = writing;
-  if (forms.weightGradient === 'conv') return weightGradientByConv(writing, x, dy, shape);
+  const { graph } = writing;
   const [outputs, inputs, ...window] = shape as [number, number, ...number[]];
   const taps = sizeOf(window);
   const length = sizeOf(x.shape.slice(2));
@@ -160,21 +160,6 @@ function positionsOf(sizes: readonly number[]): number[][] {
   );
 }
 
-/** dW as a convolution of x (channels as batch) with dy as a kernel of the size of the image. */
-function weightGradientByConv({ graph }: Writing, x: Value, dy: Value, shape: Shape): Value {
-  const window = shape.slice(2);
-  const swap = [1, 0, ...window.map((_, axis) => axis + 2)];
-  const halo = window.map((size) => (size - 1) / 2);
-  const attributes = { kernel_shape: { ints: dy.shape.slice(2) }, pads: { ints: [...halo, ...halo] } };
-  const swapped = graph.emit(
-    'Conv',
-    [transposed(graph, x, swap), transposed(graph, dy, swap)],
-    [shape[1]!, shape[0]!, ...window],
-    attributes,
-  );
-  return transposed(graph, swapped, swap);
-}
-
 function convolveDown(writing: Writing): Ops['convDown'] {
   const { graph, training } = writing;
   const { reshape, transpose } = shapingOps(writing);
@@ -207,7 +192,7 @@ function convolveDown(writing: Writing): Ops['convDown'] {
 }
 
 function convolveUp(writing: Writing): Ops['convUp'] {
-  const { graph, training } = writing;
+  const { graph, training, forms } = writing;
   const { reshape, transpose } = shapingOps(writing);
   return (x, weight, bias) => {
     const [inputs, outputs, ...window] = weight.shape as [number, number, ...number[]];
@@ -215,7 +200,7 @@ function convolveUp(writing: Writing): Ops['convUp'] {
     if (window.some((size) => size !== 2)) throw new RangeError(`convUp: kernel [${window.join(',')}] is not 2`);
     const [batch, , ...space] = x.shape as [number, number, ...number[]];
     const doubled = [batch, outputs, ...space.map((size) => 2 * size)];
-    if (!training) {
+    if (!training && (forms.convTranspose3d || window.length < 3)) {
       const operands = [x, weight, ...(bias === undefined ? [] : [bias])].map(asValue);
       const attributes = { kernel_shape: { ints: window }, strides: { ints: window } };
       return graph.emit('ConvTranspose', operands, doubled, attributes);

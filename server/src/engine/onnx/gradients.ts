@@ -32,13 +32,14 @@ export class Tape {
   }
 
   /** Gradients of the scalar `loss` with respect to `targets`; zeros where the loss does not depend on one. */
-  gradients(graph: Graph, loss: Value, targets: readonly Value[]): Value[] {
+  gradients(writing: Writing, loss: Value, targets: readonly Value[]): Value[] {
+    const { graph } = writing;
     if (sizeOf(loss.shape) !== 1) throw new RangeError(`gradients: loss has shape [${loss.shape.join(',')}]`);
     const parts = new Map<Value, Value[]>([[loss, [graph.constant([1], loss.shape)]]]);
     for (const { inputs, output, backward } of this.#entries.toReversed()) {
       const arrived = parts.get(output);
       if (arrived === undefined) continue;
-      const outputGradient = total(graph, arrived);
+      const outputGradient = total(writing, arrived);
       parts.set(output, [outputGradient]);
       for (const [index, input] of inputs.entries()) {
         if (!this.#needed.has(input)) continue;
@@ -50,7 +51,7 @@ export class Tape {
     }
     return targets.map((target) => {
       const arrived = parts.get(target);
-      if (arrived !== undefined) return total(graph, arrived);
+      if (arrived !== undefined) return total(writing, arrived);
       return graph.constant(new Float32Array(sizeOf(target.shape)), target.shape);
     });
   }
@@ -99,12 +100,13 @@ function joined(graph: Graph, parts: readonly Value[]): Value | undefined {
   return graph.emit('Concat', inputs, shape, { axis: { i: axis } });
 }
 
-function total(graph: Graph, parts: readonly Value[]): Value {
-  const [first, second] = parts;
-  if (second === undefined) return first!;
+function total({ graph, forms }: Writing, parts: readonly Value[]): Value {
+  const { shape } = parts[0]!;
+  if (parts.length === 1) return parts[0]!;
   const whole = joined(graph, parts);
   if (whole !== undefined) return whole;
-  return graph.emit(parts.length === 2 ? 'Add' : 'Sum', parts, first!.shape);
+  if (forms.sums && parts.length > 2) return graph.emit('Sum', parts, shape);
+  return parts.reduce((sum, part) => graph.emit('Add', [sum, part], shape));
 }
 
 /** A fresh handle on the same value, through which no gradient flows. */

@@ -12,13 +12,25 @@ export function normalisationOps(writing: Writing): Pick<Ops, 'instanceNorm' | '
 }
 
 /** Rows [R,L] of mean 0 and variance 1, and the inverse standard deviations [R,1]. */
-function standardised({ graph }: Writing, rows: Value, epsilon: number): { unit: Value; inverse: Value } {
+function standardised(writing: Writing, rows: Value, epsilon: number): { unit: Value; inverse: Value } {
+  const { graph } = writing;
   const [count, length] = rows.shape as [number, number];
   const ones = graph.constant(new Float32Array(length).fill(1), [length]);
   const outputs = [{ shape: rows.shape }, { shape: [count, 1] }, { shape: [count, 1] }];
   const attributes = { axis: { i: -1 }, epsilon: { f: epsilon } };
-  const [unit, , inverse] = graph.emitMany('LayerNormalization', [rows, ones], outputs, attributes);
+  const [unit, , inverse] = graph.emitMany(
+    'LayerNormalization',
+    [centred(writing, rows, [1]), ones],
+    outputs,
+    attributes,
+  );
   return { unit: unit!, inverse: inverse! };
+}
+
+/** x less its mean over `axes` where the device's norms need it; what follows takes out the rest, so nothing else changes. */
+function centred({ graph, forms }: Writing, x: Value, axes: readonly number[]): Value {
+  if (!forms.centresNorms) return x;
+  return graph.emit('Sub', [x, reduced(graph, 'ReduceMean', x, axes)], x.shape);
 }
 
 function instanceNorm(writing: Writing): Ops['instanceNorm'] {
@@ -36,7 +48,12 @@ function instanceNorm(writing: Writing): Ops['instanceNorm'] {
     const gain = scale === undefined ? graph.constant(new Float32Array(channels).fill(1), [channels]) : asValue(scale);
     const shift = bias === undefined ? graph.constant(new Float32Array(channels), [channels]) : asValue(bias);
     if (!training) {
-      return graph.emit('InstanceNormalization', [x, gain, shift], x.shape, { epsilon: { f: instanceEpsilon } });
+      const input = centred(
+        writing,
+        x,
+        space.map((_, axis) => axis + 2),
+      );
+      return graph.emit('InstanceNormalization', [input, gain, shift], x.shape, { epsilon: { f: instanceEpsilon } });
     }
     const length = sizeOf(space);
     const cube = [batch, channels, length];
@@ -84,7 +101,8 @@ function layerNorm(writing: Writing): Ops['layerNorm'] {
     }
     if (!training) {
       const attributes = { axis: { i: -1 }, epsilon: { f: epsilon } };
-      return graph.emit('LayerNormalization', [x, gain, shift], x.shape, attributes);
+      const rows = centred(writing, x, [x.shape.length - 1]);
+      return graph.emit('LayerNormalization', [rows, gain, shift], x.shape, attributes);
     }
     const flat = [sizeOf(x.shape) / width, width];
     const { unit, inverse } = standardised(writing, reshaped(graph, x, flat), epsilon);

@@ -1,4 +1,5 @@
 import type { Arrays, ForwardProgram, InputShapes, Predictor } from '../ops.ts';
+import { familyOf } from './forms.ts';
 import { sizeOf } from './graph.ts';
 import { type BuiltProgram, buildForward, weightsInput } from './programs.ts';
 import { type BoundArray, bind, bindInputs, Session, type SessionOptions } from './session.ts';
@@ -9,7 +10,8 @@ export async function openPredictor(
   frozen: boolean,
   options: SessionOptions,
 ): Promise<Predictor> {
-  const built = buildForward(program, 'cpu');
+  const family = familyOf(options.device);
+  const built = buildForward(program, family);
   let session = frozen ? undefined : await Session.open(built.bytes, options);
   let compiled: Float32Array | undefined;
 
@@ -18,7 +20,7 @@ export async function openPredictor(
     await session?.close();
     session = undefined;
     compiled = weights.slice();
-    session = await Session.open(buildForward(program, 'cpu', compiled).bytes, options);
+    session = await Session.open(buildForward(program, family, compiled).bytes, options);
     return session;
   };
 

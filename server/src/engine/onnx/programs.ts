@@ -14,6 +14,7 @@ import { encodeModel } from './encode.ts';
 import { reshaped, type Writing } from './gradients.ts';
 import { asValue, sizeOf, type Value } from './graph.ts';
 import { rateCount, writeUpdate } from './optimiser.ts';
+import { sliced } from './shaping.ts';
 import { graphOps, startWriting } from './vocabulary.ts';
 
 /** A program as the bytes of an ONNX file, and the shapes of what goes in and out. */
@@ -95,7 +96,7 @@ function writeLoss(program: LossProgram, family: DeviceFamily) {
     terms,
     outputs = {},
   } = program.build(graphOps(writing), parameters, programInputs(writing, program.inputs));
-  const gradients = tape.gradients(graph, asValue(loss), tensors);
+  const gradients = tape.gradients(writing, asValue(loss), tensors);
   const flat = gradients.map((gradient) => reshaped(graph, gradient, [sizeOf(gradient.shape)]));
   const gradient = flat.length === 1 ? flat[0]! : graph.emit('Concat', flat, [table.size], { axis: { i: 0 } });
   const scalars = [loss, ...Object.values(terms)].map((scalar) => reshaped(graph, asValue(scalar), [1]));
@@ -132,15 +133,19 @@ function programInputs(writing: Writing, shapes: InputShapes): Record<string, Va
 function flatParameters(writing: Writing, table: ParameterTable) {
   const { graph } = writing;
   const student = graph.input(weightsInput, [table.size]);
-  const sizes = table.rows.map((row) => sizeOf(row.shape));
-  const pieces = graph.emitMany(
-    'Split',
-    [student, graph.integers(sizes)],
-    sizes.map((size) => ({ shape: [size] })),
-    { axis: { i: 0 } },
-  );
+  const pieces = writing.forms.pieces === 'split' ? splitPieces(writing, student, table) : slicedPieces();
   const tensors = table.rows.map((row, index) => reshaped(graph, pieces[index]!, row.shape));
   return { student, tensors, parameters: knownParameters(table, tensors) };
+
+  function slicedPieces(): Value[] {
+    return table.rows.map(({ offset, shape }) => sliced(graph, student, 0, offset, offset + sizeOf(shape)));
+  }
+}
+
+function splitPieces({ graph }: Writing, vector: Value, table: ParameterTable): Value[] {
+  const sizes = table.rows.map((row) => sizeOf(row.shape));
+  const outputs = sizes.map((size) => ({ shape: [size] }));
+  return graph.emitMany('Split', [vector, graph.integers(sizes)], outputs, { axis: { i: 0 } });
 }
 
 function frozenParameters(writing: Writing, table: ParameterTable, weights: Float32Array): Parameters {

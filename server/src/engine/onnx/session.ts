@@ -1,3 +1,6 @@
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
 import { AppError } from '../../errors/app-error.ts';
 import type { Arrays, InputShapes, Shape } from '../ops.ts';
@@ -25,13 +28,34 @@ export function bindInputs(arrays: Arrays, shapes: InputShapes): Record<string, 
   );
 }
 
+/** Where a session computes. */
+export type OnnxDevice = 'cpu' | 'webgpu' | 'cuda';
+
 /** How a session runs. */
 export interface SessionOptions {
-  /** Threads of one session; see `availableThreads`. */
+  /** Threads of one session on the CPU; see `availableThreads`. */
   readonly threads: number;
+  /**
+   * `cpu` unless given. Where the device is not there no session opens; nodes that it cannot run would run on the CPU,
+   * and forms.ts sees to it that there are none.
+   */
+  readonly device?: OnnxDevice;
   /** Prefix of the file in which the runtime writes the time of every node when the session ends. */
   readonly profilePrefix?: string;
 }
+
+/** What a run gave: arrays, and the outputs that stayed on the device; the caller disposes those. */
+export interface RunResult {
+  readonly arrays: Arrays;
+  readonly kept: Readonly<Record<string, BoundArray>>;
+}
+
+/** Without a layout of its own, WebGPU would have the CPU transpose what it wants channels-last. */
+const providers: Readonly<Record<OnnxDevice, ort.InferenceSession.ExecutionProviderConfig>> = {
+  cpu: 'cpu',
+  webgpu: { name: 'webgpu', preferredLayout: 'NCHW' },
+  cuda: 'cuda',
+};
 
 /** An ONNX graph ready to run. A run blocks the calling thread until it is done. */
 export class Session {
@@ -43,12 +67,17 @@ export class Session {
     this.#profiling = profiling;
   }
 
-  /** Throws AppError `engine-failed` when the runtime refuses the graph. */
-  static async open(model: Uint8Array, options: SessionOptions): Promise<Session> {
-    const { threads, profilePrefix } = options;
+  /**
+   * @param kept outputs that stay in the memory of a WebGPU device, to be fed to the next run. The runtime knows no such
+   *   outputs on other devices.
+   * @throws AppError `engine-failed` when the runtime refuses the graph, or the device is not there.
+   */
+  static async open(model: Uint8Array, options: SessionOptions, kept: readonly string[] = []): Promise<Session> {
+    const { threads, device = 'cpu', profilePrefix } = options;
     try {
       const session = await ort.InferenceSession.create(model, {
-        executionProviders: ['cpu'],
+        executionProviders: [providers[device]],
+        preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const])),
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         executionMode: 'sequential',
@@ -73,10 +102,24 @@ export class Session {
   async run(
     feeds: Readonly<Record<string, BoundArray>>,
     fetches: Readonly<Record<string, BoundArray | null>>,
-  ): Promise<Readonly<Record<string, Float32Array>>> {
+  ): Promise<Arrays> {
+    const { arrays } = await this.runKeeping(feeds, fetches);
+    return arrays;
+  }
+
+  /** As {@link Session.run}, with the outputs that this session was opened to keep on the device. */
+  async runKeeping(
+    feeds: Readonly<Record<string, BoundArray>>,
+    fetches: Readonly<Record<string, BoundArray | null>>,
+  ): Promise<RunResult> {
     try {
-      const results = await this.#session.run(feeds, fetches);
-      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, tensor.data as Float32Array]));
+      const results = Object.entries(await this.#session.run(feeds, fetches));
+      // Asking a tensor on the device for its data ends the process, so it is not touched here.
+      const [onDevice, onHost] = [true, false].map((isKept) =>
+        results.filter(([, tensor]) => (tensor.location !== 'cpu') === isKept),
+      );
+      const arrays = Object.fromEntries(onHost!.map(([name, tensor]) => [name, tensor.data as Float32Array]));
+      return { arrays, kept: Object.fromEntries(onDevice!) };
     } catch (error) {
       throw failure('The network stopped', error);
     }
@@ -91,4 +134,11 @@ export class Session {
 function failure(what: string, cause: unknown): AppError {
   const text = cause instanceof Error ? cause.message : String(cause);
   return new AppError('engine-failed', `${what}: ${text.slice(0, 500)}`, {}, { cause });
+}
+
+/** Whether the CUDA libraries, which the runtime's package does not bring, were put beside its own. */
+export function hasCudaLibraries(): boolean {
+  const root = dirname(dirname(fileURLToPath(import.meta.resolve('onnxruntime-node'))));
+  const files = readdirSync(join(root, 'bin'), { recursive: true, encoding: 'utf8' });
+  return files.some((file) => file.includes(join(process.platform, process.arch)) && file.includes('providers_cuda'));
 }

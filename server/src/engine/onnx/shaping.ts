@@ -150,7 +150,7 @@ function expanded(graph: Graph, x: Value, shape: Shape): Value {
   return graph.emit('Expand', [x, graph.integers(shape)], shape);
 }
 
-function axisOps({ graph, tape }: Writing): Pick<Ops, 'softmax' | 'logSoftmax' | 'oneHotArgmax'> {
+function axisOps({ graph, tape, forms }: Writing): Pick<Ops, 'softmax' | 'logSoftmax' | 'oneHotArgmax'> {
   const along = (operator: string, x: Value, axis: number): Value => {
     if (x.shape[axis] === undefined) throw new RangeError(`${operator}: axis ${axis} of [${x.shape.join(',')}]`);
     return graph.emit(operator, [x], x.shape, { axis: { i: axis } });
@@ -169,7 +169,7 @@ function axisOps({ graph, tape }: Writing): Pick<Ops, 'softmax' | 'logSoftmax' |
     return graph.emit('Div', [powers, mass], x.shape);
   };
   const logSoftmaxNode = (x: Value, axis: number): Value => {
-    if (!isInner(x, axis)) return along('LogSoftmax', x, axis);
+    if (forms.logSoftmax && !isInner(x, axis)) return along('LogSoftmax', x, axis);
     const { shifted, mass } = writtenOut(x, axis);
     return graph.emit('Sub', [shifted, graph.emit('Log', [mass], mass.shape)], x.shape);
   };
@@ -199,6 +199,7 @@ function axisOps({ graph, tape }: Writing): Pick<Ops, 'softmax' | 'logSoftmax' |
       const input = asValue(x);
       const depth = input.shape[axis];
       if (depth === undefined) throw new RangeError(`oneHotArgmax: axis ${axis} of [${input.shape.join(',')}]`);
+      if (forms.argmax === 'equal') return firstOfLargest(graph, input, axis);
       const kept = keptShape(input, axis);
       const best = graph.emit('ArgMax', [input], kept, { axis: { i: axis }, keepdims: { i: 1 } }, { type: 'int64' });
       const indices = graph.integers(Array.from({ length: depth }, (_, index) => index));
@@ -207,4 +208,19 @@ function axisOps({ graph, tape }: Writing): Pick<Ops, 'softmax' | 'logSoftmax' |
       return graph.emit('Cast', [hits], input.shape, { to: { i: 1 } });
     },
   };
+}
+
+/** 1 at the first of the largest entries: the largest ones marked by how early they stand, then the earliest of them. */
+function firstOfLargest(graph: Graph, x: Value, axis: number): Value {
+  const depth = x.shape[axis]!;
+  const largest = (value: Value): Value =>
+    graph.emit('ReduceMax', [value, graph.integers([axis])], keptShape(x, axis), { keepdims: { i: 1 } });
+  const equal = (a: Value, b: Value): Value => {
+    const hits = graph.emit('Equal', [a, b], x.shape, {}, { type: 'bool' });
+    return graph.emit('Cast', [hits], x.shape, { to: { i: 1 } });
+  };
+  const ranks = Array.from({ length: depth }, (_, index) => depth - index);
+  const column = graph.constant(ranks, [depth, ...x.shape.slice(axis + 1).map(() => 1)]);
+  const marked = graph.emit('Mul', [equal(x, largest(x)), column], x.shape);
+  return equal(marked, largest(marked));
 }

@@ -1,86 +1,72 @@
-import type { Arrays, LossProgram, Optimiser, ParameterTable, Trainer, TrainingState } from '../ops.ts';
+import type { Arrays, LossProgram, Optimiser, Trainer, TrainingState } from '../ops.ts';
+import { familyOf } from './forms.ts';
 import { rateCount, ratesOf } from './optimiser.ts';
 import { buildStep } from './programs.ts';
-import { type BoundArray, bind, bindInputs, Session, type SessionOptions } from './session.ts';
+import { bind, bindInputs, Session, type SessionOptions } from './session.ts';
+import { createDeviceState, createHostState, type TrainerState, vectorNames } from './trainer-state.ts';
 
-const vectorNames = ['student', 'ema', 'firstMoment', 'secondMoment'] as const;
-type VectorName = (typeof vectorNames)[number];
-type Vectors = Readonly<Record<VectorName, Float32Array>>;
-
-/** One set of state vectors with its bindings as inputs of a step and as outputs of the step before. */
-interface StateSet {
-  readonly vectors: Vectors;
-  readonly feeds: Readonly<Record<string, BoundArray>>;
-  readonly fetches: Readonly<Record<string, BoundArray>>;
-}
-
-/** Compiles `program` with its optimiser. Two state sets alternate: the big vectors are never allocated again. */
+/** Compiles `program` with its optimiser. The state stays on the device where the runtime can keep it there. */
 export async function openTrainer(
   program: LossProgram,
   optimiser: Optimiser,
   initial: TrainingState,
   options: SessionOptions,
 ): Promise<Trainer> {
-  const built = buildStep(program, 'cpu', optimiser);
-  const session = await Session.open(built.bytes, options);
-  const kept = vectorNames.filter((name) => `${name}Next` in built.outputs);
-  const wanted: Record<string, null> = { report: null };
-  for (const name of Object.keys(built.outputs)) if (!name.endsWith('Next')) wanted[name] = null;
-  let current = emptySet(built.table, kept);
-  let next = emptySet(built.table, kept);
-  let step = 0;
-
-  const load = (state: TrainingState): void => {
-    for (const name of vectorNames) {
-      if (state[name].length !== built.table.size) {
-        throw new RangeError(`state ${name}: ${state[name].length} values for ${built.table.size} parameters`);
-      }
-    }
-    for (const name of vectorNames) current.vectors[name].set(state[name]);
-    // What the optimiser does not write must be the same in both sets.
-    for (const name of vectorNames) next.vectors[name].set(state[name]);
-    step = state.step;
-  };
-  load(initial);
+  const built = buildStep(program, familyOf(options.device), optimiser);
+  const { table, terms: termNames } = built;
+  requireSize(initial, table.size);
+  const staysOnDevice = options.device === 'webgpu';
+  const written = vectorNames.filter((name) => `${name}Next` in built.outputs);
+  const session = await Session.open(built.bytes, options, staysOnDevice ? written.map((name) => `${name}Next`) : []);
+  const vectors: TrainerState = staysOnDevice
+    ? await createDeviceState(table.size, written, options)
+    : createHostState(table.size, written);
+  const wanted = Object.fromEntries(
+    Object.keys(built.outputs).flatMap((name) => (name.endsWith('Next') ? [] : [[name, null]])),
+  );
+  let step = initial.step;
+  await vectors.load(initial);
 
   return {
-    table: built.table,
+    table,
     async step(inputs: Arrays, { learningRate, emaDecay }) {
       const rates = bind(ratesOf(optimiser, step + 1, learningRate, emaDecay), [rateCount]);
-      const feeds = { ...bindInputs(inputs, built.inputs), ...current.feeds, rates };
-      const { report, ...results } = await session.run(feeds, { ...wanted, ...next.fetches });
-      [current, next] = [next, current];
+      const feeds = { ...bindInputs(inputs, built.inputs), ...vectors.feeds(), rates };
+      const result = await session.runKeeping(feeds, { ...wanted, ...vectors.fetches() });
+      vectors.advance(result);
       step += 1;
-      const terms = Object.fromEntries(built.terms.map((name, index) => [name, report![index + 1]!]));
+      const { report, ...results } = result.arrays;
+      const terms = Object.fromEntries(termNames.map((name, index) => [name, report![index + 1]!]));
       const outputs = Object.fromEntries(Object.entries(results).filter(([name]) => !name.endsWith('Next')));
       return { loss: report![0]!, terms, outputs };
     },
-    get ema() {
-      return current.vectors.ema;
+    ema: () => vectors.read('ema'),
+    async state() {
+      const copy = async (name: (typeof vectorNames)[number]) => (await vectors.read(name)).slice();
+      return {
+        step,
+        student: await copy('student'),
+        ema: await copy('ema'),
+        firstMoment: await copy('firstMoment'),
+        secondMoment: await copy('secondMoment'),
+      };
     },
-    state: () => ({
-      step,
-      student: current.vectors.student.slice(),
-      ema: current.vectors.ema.slice(),
-      firstMoment: current.vectors.firstMoment.slice(),
-      secondMoment: current.vectors.secondMoment.slice(),
-    }),
-    load,
-    dispose: () => session.close(),
+    async load(state) {
+      requireSize(state, table.size);
+      await vectors.load(state);
+      step = state.step;
+    },
+    async dispose() {
+      await vectors.dispose();
+      await session.close();
+    },
   };
 }
 
-function emptySet(table: ParameterTable, kept: readonly VectorName[]): StateSet {
-  const vectors: Vectors = {
-    student: new Float32Array(table.size),
-    ema: new Float32Array(table.size),
-    firstMoment: new Float32Array(table.size),
-    secondMoment: new Float32Array(table.size),
-  };
-  const shape = [table.size];
-  return {
-    vectors,
-    feeds: Object.fromEntries(vectorNames.map((name) => [name, bind(vectors[name], shape)])),
-    fetches: Object.fromEntries(kept.map((name) => [`${name}Next`, bind(vectors[name], shape)])),
-  };
+function requireSize(state: TrainingState, size: number): void {
+  for (const name of vectorNames) {
+    if (state[name].length !== size) {
+      throw new RangeError(`state ${name}: ${state[name].length} values for ${size} parameters`);
+    }
+  }
 }

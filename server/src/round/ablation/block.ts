@@ -98,7 +98,7 @@ export class Block {
         const random = Random.for(seed, 'ablation', 'stage-1', step);
         await stage.step(Array.from({ length: batch }, () => this.#draw(slices, random)));
       }
-      const state = stage.state();
+      const state = await stage.state();
       const served = this.#servedTable;
       const student = pickParameters(state.student, table, served);
       return { ...initialState(student), ema: pickParameters(state.ema, table, served) };
@@ -139,12 +139,12 @@ export class Block {
         await stage.step(batch);
         times.push(performance.now() - before);
         if ((step + 1) % validateEvery !== 0 && step + 1 !== steps) continue;
-        const state = stage.state();
+        const state = await stage.state();
         for (const weights of [state.student, state.ema].map(served)) {
           if (await this.#isBetterOnValidation(weights, best)) best = weights;
         }
       }
-      const last = stage.state();
+      const last = await stage.state();
       const pseudo = guidance
         ? await judgePseudoLabels(engine, student, unlabelled, this.#frame, guidance, settings, served(last.ema))
         : null;
