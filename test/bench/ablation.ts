@@ -47,7 +47,7 @@ function flatten({ diceByClass, admitted, ...row }: AblationRow): Row {
   return {
     ...Object.fromEntries(rounded),
     diceByClass: diceByClass.map((dice) => dice.toFixed(4)).join(' '),
-    admitted: admitted && admitted.map((is) => (is ? 'yes' : 'no')).join(' '),
+    admitted: admitted?.map((is) => (is ? 'yes' : 'no')).join(' ') ?? null,
   };
 }
 
