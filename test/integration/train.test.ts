@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
+import { foreignGraphOpener } from '../../server/src/engine/onnx/foreign.ts';
 import { AppError } from '../../server/src/errors/app-error.ts';
+import { openTeacher } from '../../server/src/registry/teachers.ts';
 import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
 import { type TrainEvent, train } from '../../server/src/round/train.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
+import { memoryCache } from '../../server/src/uncol/teachers/embedding-cache.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
+import { writeTinyTeacher } from '../fixtures/tiny-teacher.ts';
 
 /** The shipped recipe of the brain student, cut to what a test can wait for: lite network, 48 x 48 pixels of 5 mm. */
 async function tinyRecipe(): Promise<Recipe> {
@@ -76,4 +80,61 @@ test('20 steps give the same bits twice, also when stopped in between, and lower
     const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     assert.ok(mean(losses.slice(-5)) < 0.8 * mean(losses.slice(0, 5)), 'the loss falls by a fifth or more');
   }),
+);
+
+test(
+  'both stages with a teacher go on from any checkpoint to the same bits, and the card says who taught',
+  { skip },
+  () =>
+    withFolder(async (folder) => {
+      await writeTinyTeacher(join(folder, 'manifests'), join(folder, 'files'));
+      const open = () =>
+        openTeacher('tiny', {
+          ...{ manifests: join(folder, 'manifests'), files: join(folder, 'files'), cache: memoryCache(200) },
+          open: foreignGraphOpener({ threads: 2 }),
+        });
+      const plain = await tinyRecipe();
+      const recipe = parseRecipe(
+        JSON.stringify({
+          ...plain,
+          teacher: 'tiny',
+          unlabelled: { seeds: { from: 10, to: 11 }, variation: 'sample', slicesPerSubject: 8 },
+          stage1: { ...plain.stage1, steps: 8, validateEvery: 4, refine: undefined, isDistilled: true },
+          stage2: { steps: 8, learningRate: 1e-3, pairs: 1, validateEvery: 4, visualWeight: 0.1, sliceGate: 0 },
+        }),
+      );
+      const parts = { colin: await loadColin27(root), engine: createOnnxEngine({ threads: 2 }), openTeacher: open };
+      const terms = new Set<string>();
+      const first = await train(recipe, {
+        ...parts,
+        folder: join(folder, 'first'),
+        onEvent: (event) => {
+          if (event.kind === 'step') for (const term of Object.keys(event.terms)) terms.add(term);
+        },
+      });
+      for (const term of ['visual', 'semantic', 'pseudo', 'groundTruth', 'specializedTrust'])
+        assert.ok(terms.has(term), term);
+      assert.match(
+        first.notes.join(' '),
+        /visual and semantic distillation.*Bright things in boxes.*Stage 2: unlabelled/,
+      );
+
+      for (const at of [6, 14]) {
+        const stop = new AbortController();
+        const target = join(folder, `stopped-${at}`);
+        const stopping = train(recipe, {
+          ...parts,
+          folder: target,
+          signal: stop.signal,
+          onEvent: (event) => event.kind === 'step' && event.step === at && stop.abort(),
+        });
+        await assert.rejects(stopping, (error) => error instanceof AppError && error.code === 'job-cancelled');
+        const second = await train(recipe, { ...parts, folder: target });
+        assert.equal(second.weights.sha256, first.weights.sha256, `stopped after step ${at}`);
+      }
+      await assert.rejects(
+        train(recipe, { ...parts, openTeacher: undefined as never, folder: join(folder, 'none') }),
+        AppError,
+      );
+    }),
 );

@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSettings } from '../config/load.ts';
-import { foreignGraphOpener } from '../engine/onnx/foreign.ts';
 import { AppError } from '../errors/app-error.ts';
-import { openTeacher } from '../registry/teachers.ts';
 import { parseAblation } from '../round/ablation/recipe.ts';
 import { type AblationRow, ablate } from '../round/ablation/run.ts';
 import { renderSummary, summarise } from '../round/ablation/summary.ts';
@@ -12,9 +10,9 @@ import { loadColin27 } from '../sample/colin27.ts';
 import { unpackDebian } from '../setup/debian.ts';
 import { samplePackages } from '../setup/prepare.ts';
 import { createSteps } from '../setup/steps.mjs';
-import { openEmbeddingFolder } from '../store/embeddings.ts';
-import { openForCommand, threadsOf } from './engine.ts';
+import { openForCommand } from './engine.ts';
 import { interruption, type Outcome } from './output.ts';
+import { openTeacherFor } from './teacher.ts';
 
 /** Runs the ablation; Ctrl-C stops after the running arm, and the same command goes on from there. */
 export async function runAblate(recipePath: string, folder: string): Promise<Outcome> {
@@ -27,12 +25,7 @@ export async function runAblate(recipePath: string, folder: string): Promise<Out
   const sampleRoot = await createSteps().run('Sample volumes', (progress) =>
     unpackDebian(settings.home, samplePackages, progress),
   );
-  const threads = threadsOf(settings);
-  const teacher = await openTeacher(recipe.teacher, {
-    files: join(settings.home, 'teachers'),
-    open: foreignGraphOpener({ threads }),
-    cache: await openEmbeddingFolder(join(settings.home, 'embeddings'), settings.embeddingQuotaMb * 1e6),
-  });
+  const teacher = await openTeacherFor(settings, recipe.teacher);
   const started = performance.now();
   let ran = 0;
   const showRow = (row: AblationRow, done: number, all: number) => {

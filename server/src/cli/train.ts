@@ -13,6 +13,7 @@ import { createSteps } from '../setup/steps.mjs';
 import { openForCommand } from './engine.ts';
 import { interruption, type Outcome } from './output.ts';
 import { openPacs } from './pacs.ts';
+import { openTeacherFor } from './teacher.ts';
 import { progressLines } from './train-progress.ts';
 
 /** Trains a version; Ctrl-C stops after the running step, and the same command goes on from there. */
@@ -30,6 +31,7 @@ export async function runTrain(recipePath: string, folder: string): Promise<Outc
     openPacs: (url) => openPacs(settings, url),
     maxVoxels: settings.maxVoxels,
     engine: await openForCommand(settings)(),
+    openTeacher: (name) => openTeacherFor(settings, name),
     onEvent: progressLines((line) => process.stderr.write(`${line}\n`)),
     signal,
   });

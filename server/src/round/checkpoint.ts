@@ -22,6 +22,8 @@ interface Head<Extra> {
   readonly step: number;
   readonly size: number;
   readonly hasBest: boolean;
+  /** Elements of the best weights, where they are not as many as those of the state: only training knows the others. */
+  readonly bestSize?: number;
   readonly extra: Extra;
 }
 
@@ -62,6 +64,7 @@ export async function saveCheckpoint<Extra>(
     step: state.step,
     size: state.student.length,
     hasBest: best !== undefined,
+    ...(best && best.length !== state.student.length ? { bestSize: best.length } : {}),
     extra,
   };
   const text = Buffer.from(JSON.stringify(head));
@@ -85,13 +88,13 @@ export async function loadCheckpoint<Extra>(path: string, tableHash: string): Pr
   const start = 4 + file.readUInt32LE(0);
   if (start > file.length) return undefined;
   const head = JSON.parse(file.toString('utf8', 4, start)) as Head<Extra>;
-  const count = vectors.length + (head.hasBest ? 1 : 0);
+  const bestSize = head.hasBest ? (head.bestSize ?? head.size) : 0;
   if (head.format !== 'uncol-checkpoint-1' || head.tableHash !== tableHash) return undefined;
-  if (file.length !== start + count * head.size * 4) return undefined;
-  const vector = (index: number) => {
+  if (file.length !== start + (vectors.length * head.size + bestSize) * 4) return undefined;
+  const vector = (index: number, size = head.size) => {
     const from = start + index * head.size * 4;
-    const copy = new Float32Array(head.size);
-    new Uint8Array(copy.buffer).set(file.subarray(from, from + head.size * 4));
+    const copy = new Float32Array(size);
+    new Uint8Array(copy.buffer).set(file.subarray(from, from + size * 4));
     return copy;
   };
   const state: TrainingState = {
@@ -101,7 +104,12 @@ export async function loadCheckpoint<Extra>(path: string, tableHash: string): Pr
     firstMoment: vector(2),
     secondMoment: vector(3),
   };
-  return { workSha256: head.workSha256, state, ...(head.hasBest ? { best: vector(4) } : {}), extra: head.extra };
+  return {
+    workSha256: head.workSha256,
+    state,
+    ...(head.hasBest ? { best: vector(4, bestSize) } : {}),
+    extra: head.extra,
+  };
 }
 
 /** Writes `parts` to `path` so that a crash at any instant leaves the old file or the new one. */

@@ -1,3 +1,5 @@
+import type { Calibration } from '../uncol/teachers/calibration.ts';
+
 /** A point of the loss curve: means over the steps since the point before. */
 export interface LossPoint {
   /** The last of these steps, counted over all phases. */
@@ -24,6 +26,8 @@ export interface Curve {
   readonly bestSource: 'student' | 'specialized-teacher' | 'none';
   readonly validation: readonly ValidationPoint[];
   readonly losses: readonly LossPoint[];
+  /** How the generalized teacher is believed in the phase that runs, where it was examined. */
+  readonly calibration?: Calibration;
   /** Sum and count of each figure since the last point of `losses`. */
   readonly window: Readonly<Record<string, readonly [sum: number, count: number]>>;
 }

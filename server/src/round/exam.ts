@@ -1,12 +1,15 @@
 import type { Engine } from '../engine/ops.ts';
+import { Random } from '../engine/random.ts';
 import type { Student } from '../student/architecture.ts';
+import type { LabelledSlice } from '../uncol/feed.ts';
 import type { CollaborationSettings } from '../uncol/settings.ts';
 import type { Guidance } from '../uncol/stage-two.ts';
-import { calibrate } from '../uncol/teachers/calibration.ts';
+import { calibrate, type ExamSlice } from '../uncol/teachers/calibration.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { SpecializedTeacher } from '../uncol/teachers/specialized.ts';
+import { varyContrast } from './augment.ts';
 import type { RoundData } from './gather.ts';
-import { hasForeground } from './subjects.ts';
+import { evenly, hasForeground } from './subjects.ts';
 
 /** Slices of an exam at most; each costs some prompts. */
 const examSlices = 12;
@@ -19,27 +22,48 @@ interface Surroundings {
 }
 
 /**
- * Whether and how far the generalized teacher of a round is believed. It sits an exam on the new corrections against the
- * version in service, which has not learnt them yet: so neither knows the answers.
- *
- * @returns null where there is no unlabelled slice to teach on.
+ * The exam of a round: the new corrections, which the version in service has not learnt yet. So neither teacher knows the
+ * answers.
  */
-export async function examine(
+function roundExam({ fresh, corrected }: Pick<RoundData, 'fresh' | 'corrected'>): readonly ExamSlice[] {
+  return evenly((fresh.length > 0 ? fresh : corrected).filter(hasForeground), examSlices).map((slice) => ({
+    ...slice,
+    seen: slice.image,
+  }));
+}
+
+/** Who helps in a round, and how far it is believed; null where there is no unlabelled slice to teach on. */
+export async function guideRound(
   teacher: GeneralizedTeacher,
-  { unlabelled, fresh, corrected }: Pick<RoundData, 'unlabelled' | 'fresh' | 'corrected'>,
+  data: Pick<RoundData, 'unlabelled' | 'fresh' | 'corrected'>,
   settings: CollaborationSettings,
-  { engine, student, height, width }: Surroundings,
+  surroundings: Surroundings,
   inService: Float32Array,
 ): Promise<Guidance | null> {
-  if (unlabelled.length === 0) return null;
-  const shown = (fresh.length > 0 ? fresh : corrected).filter(hasForeground);
-  const every = Math.max(1, shown.length / examSlices);
-  const exam = Array.from({ length: Math.min(examSlices, shown.length) }, (_, n) => shown[Math.floor(n * every)])
-    .filter((slice) => slice !== undefined)
-    .map((slice) => ({ ...slice, seen: slice.image }));
+  if (data.unlabelled.length === 0) return null;
+  return examine(teacher, roundExam(data), settings, surroundings, inService);
+}
+
+/** The exam where every labelled slice has been learnt: the specialized teacher sees them with another contrast. */
+export function rehearse(labelled: readonly LabelledSlice[], width: number, seed: number): readonly ExamSlice[] {
+  const random = Random.for(seed, 'exam');
+  return evenly(labelled.filter(hasForeground), 2 * examSlices).map((slice) => ({
+    ...slice,
+    seen: varyContrast(slice.image, width, random),
+  }));
+}
+
+/** Whether and how far the generalized teacher is believed beside a specialized one with these weights. */
+export async function examine(
+  teacher: GeneralizedTeacher,
+  exam: readonly ExamSlice[],
+  settings: CollaborationSettings,
+  { engine, student, height, width }: Surroundings,
+  weights: Float32Array,
+): Promise<Guidance> {
   const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, height, width });
   try {
-    const ask = (slices: readonly Float32Array[]) => specialized.ask(inService, slices);
+    const ask = (slices: readonly Float32Array[]) => specialized.ask(weights, slices);
     const size = { classes: student.classes, height, width };
     return { teacher, calibration: await calibrate(teacher, ask, exam, size, settings) };
   } finally {

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
 import { sliceCardSchema } from '../registry/card.ts';
 import { sampleTaskNames } from '../sample/task.ts';
-import { type FolderSource, isGenerated, testSplit, trainingSplit } from './data/sources.ts';
+import { collaborationSettingsSchema } from '../uncol/settings.ts';
+import { type FolderSource, generatorSplit, isGenerated, testSplit, trainingSplit } from './data/sources.ts';
 
 const phase = {
   steps: z.int().min(1),
@@ -35,7 +36,27 @@ export const recipeSchema = z.strictObject({
     warping: z.strictObject({ rotationDegrees: z.number().min(0), scaleSd: z.number().min(0) }).optional(),
     /** A second phase with a schedule of its own, from the best weights of the first, as they would be served (fp16). */
     refine: z.strictObject(phase).optional(),
+    /** Whether the teacher's hidden maps and prompt-conditioned embeddings are distilled into the student. */
+    isDistilled: z.boolean().optional(),
   }),
+  /** Generalized teacher, a manifest below models/teachers; absent: the method without one. */
+  teacher: z
+    .string()
+    .regex(/^[a-z0-9-]{1,40}$/)
+    .optional(),
+  /** Subjects of the generator whose truth is not looked at, for stage 2. */
+  unlabelled: generatorSplit.optional(),
+  /** Semi-supervised training from the best weights of stage 1; absent: none. Unnamed numbers of the method keep their defaults. */
+  stage2: z
+    .strictObject({
+      ...collaborationSettingsSchema.omit({ totalSteps: true, learningRate: true, seed: true }).partial().shape,
+      steps: z.int().min(1),
+      learningRate: z.number().positive(),
+      /** Slices A, B, U_a and U_b of a step, each so many. */
+      pairs: z.int().min(1),
+      validateEvery: z.int().min(1),
+    })
+    .optional(),
   card: sliceCardSchema.omit({ weights: true, parent: true, engine: true, notes: true }),
 });
 
@@ -72,8 +93,9 @@ function checkSeeds(recipe: Recipe): void {
     const source = recipe[split];
     return [split, isGenerated(source) ? seedsOf(source.seeds) : []] as const;
   });
+  const unlabelled = ['unlabelled', recipe.unlabelled ? seedsOf(recipe.unlabelled.seeds) : []] as const;
   const owner = new Map<number, string>();
-  for (const [split, seeds] of [...splits, ['card.baseSet', recipe.card.baseSet.seeds] as const]) {
+  for (const [split, seeds] of [...splits, unlabelled, ['card.baseSet', recipe.card.baseSet.seeds] as const]) {
     for (const seed of seeds) {
       const other = owner.get(seed);
       if (other) throw new AppError('recipe-invalid', `Subject ${seed} stands in ${other} and in ${split}.`, { seed });

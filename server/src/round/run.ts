@@ -14,7 +14,7 @@ import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { augment } from './augment.ts';
 import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { type Choice, type Chosen, type Evaluation, isBetter } from './choice.ts';
-import { describeGuidance, examine } from './exam.ts';
+import { describeGuidance, guideRound } from './exam.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
 import { Measure } from './measure.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
@@ -102,7 +102,13 @@ export async function runRound(
       report,
       epsilon,
       card: sources.card,
-      guidance: await examine(sources.teacher, data, settingsOf(plan), { engine, student, height, width }, inService),
+      guidance: await guideRound(
+        sources.teacher,
+        data,
+        settingsOf(plan),
+        { engine, student, height, width },
+        inService,
+      ),
     });
   } finally {
     await measure.dispose();

@@ -3,20 +3,17 @@ import { join } from 'node:path';
 import { writeVersionFiles } from '../candidate/write-version.ts';
 import { engineName } from '../engine/choose.ts';
 import type { Engine, ParameterTable, TrainingState } from '../engine/ops.ts';
-import { Random } from '../engine/random.ts';
-import { fromHalf, initialise, initialState, toHalf } from '../engine/vectors.ts';
+import { fromHalf, pickParameters, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { SliceCard } from '../registry/card.ts';
 import { studentOf } from '../student/architecture.ts';
-import type { LabelledSlice } from '../uncol/feed.ts';
-import { pretrainingSettingsSchema } from '../uncol/settings.ts';
-import { Pretraining } from '../uncol/stage-one.ts';
-import { augment } from './augment.ts';
+import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { addStep, addValidation, type Curve, startCurve } from './curve.ts';
 import { type DataAccess, type SplitSubject, Splits } from './data/splits.ts';
 import { hashLearning, loadTrainingData, measureSeen, type TrainingData } from './data/training.ts';
 import { Measure } from './measure.ts';
+import { openPhase, type Phase, phasesOf } from './phases.ts';
 import { type Recipe, withoutPatients } from './recipe.ts';
 import { writeTrainingReport } from './report/training.ts';
 
@@ -44,6 +41,8 @@ export type TrainEvent =
 export interface TrainOptions extends DataAccess {
   readonly folder: string;
   readonly engine: Engine;
+  /** Opens the generalized teacher that a recipe names. */
+  readonly openTeacher?: (name: string) => Promise<GeneralizedTeacher>;
   readonly onEvent?: (event: TrainEvent) => void;
 }
 
@@ -91,16 +90,16 @@ async function trainOn(
   );
   const workSha256 = hashLearning(recipe, splits.areGenerated ? undefined : data);
   checkKept(kept, workSha256, path);
-  let run: Run = kept
-    ? { state: kept.state, best: kept.best, curve: startCurve(kept.extra) }
-    : { state: initialState(initialise(table, recipe.seed)), best: undefined, curve: startCurve() };
+  let run: Run = { start: kept?.state, best: kept?.best, curve: startCurve(kept?.extra) };
   const measure = await Measure.create(engine, recipe.card);
+  const teacher = await openTeacher(recipe, options);
   try {
-    for (let phase = phaseOf(recipe, run.curve.phase); phase; phase = phaseOf(recipe, run.curve.phase)) {
-      run = await runPhase(phase, run, { recipe, options, data, measure, workSha256 });
+    const phases = phasesOf(recipe);
+    for (let phase = phases[run.curve.phase]; phase; phase = phases[run.curve.phase]) {
+      run = await runPhase(phase, run, { recipe, options, data, measure, table, teacher, workSha256 });
     }
     if (!run.best) throw new AppError('training-not-finite', 'No validation gave a number.');
-    return await publish(recipe, options, { best: run.best, curve: run.curve, measure, data, splits });
+    return await publish(recipe, options, { best: run.best, curve: run.curve, measure, data, splits, teacher });
   } finally {
     await measure.dispose();
   }
@@ -116,26 +115,19 @@ function checkKept(kept: { readonly workSha256: string } | undefined, workSha256
   );
 }
 
+async function openTeacher({ teacher }: Recipe, options: TrainOptions): Promise<GeneralizedTeacher | null> {
+  if (teacher === undefined) return null;
+  if (!options.openTeacher) throw new AppError('recipe-invalid', `No way to open the teacher ${teacher} is set up.`);
+  return options.openTeacher(teacher);
+}
+
 /** Where a run stands; what its checkpoint holds. */
 interface Run {
-  readonly state: TrainingState;
+  /** In the middle of a phase its state; between two phases the weights that the next one begins with. */
+  readonly start: TrainingState | Float32Array | undefined;
+  /** Of the student as it is served. */
   readonly best: Float32Array | undefined;
   readonly curve: Curve;
-}
-
-interface Phase {
-  readonly steps: number;
-  readonly learningRate: number;
-  readonly copyPasteShare: number;
-  /** Steps of the phases before. */
-  readonly offset: number;
-  readonly seed: number;
-}
-
-function phaseOf({ stage1, seed }: Recipe, index: number): Phase | undefined {
-  const { steps, learningRate, copyPasteShare, refine } = stage1;
-  if (index === 0) return { steps, learningRate, copyPasteShare, offset: 0, seed };
-  return index === 1 && refine ? { ...refine, offset: steps, seed: seed + 1 } : undefined;
 }
 
 interface Surroundings {
@@ -143,39 +135,39 @@ interface Surroundings {
   readonly options: TrainOptions;
   readonly data: TrainingData;
   readonly measure: Measure;
+  /** Of the served student. */
+  readonly table: ParameterTable;
+  readonly teacher: GeneralizedTeacher | null;
   readonly workSha256: string;
 }
 
 /** Runs a phase to its end, from wherever it was; the run it gives stands at the beginning of the next one. */
 async function runPhase(phase: Phase, from: Run, surroundings: Surroundings): Promise<Run> {
-  const { recipe, options, data, measure, workSha256 } = surroundings;
-  const { card, stage1 } = recipe;
-  const { steps, learningRate, copyPasteShare, offset, seed } = phase;
-  const [width, height] = card.input.sizePx;
-  const student = studentOf(card.architecture);
-  const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, copyPasteShare, seed });
-  const shape = { batch: stage1.batch, height, width, maps: null };
-  const stage = await Pretraining.create(options.engine, student, settings, shape, from.state);
+  const { recipe, options, data, measure, table, teacher, workSha256 } = surroundings;
+  const { steps, offset } = phase;
+  const all = phasesOf(recipe).reduce((sum, one) => sum + one.steps, 0);
   let { best, curve } = from;
+  const stage = await openPhase(phase, { ...options, recipe, data, teacher }, from.start, curve.calibration);
+  if (stage.calibration) curve = { ...curve, calibration: stage.calibration };
+  const served = (vector: Float32Array) => pickParameters(vector, stage.table, table);
   /** Step of the checkpoint on the disk. */
   let kept = curve.validation.at(-1)?.step;
   try {
-    for (let step = from.state.step; step < steps; ) {
+    for (let step = isState(from.start) ? from.start.step : 0; step < steps; ) {
       if (options.signal?.aborted)
         throw new AppError('job-cancelled', `Stopped after step ${offset + step}; the same command goes on.`);
-      const done = await stage.step(drawBatch(data.pool, stage1, width, seed, step)).catch((error: unknown) => {
+      const done = await stage.step(step).catch((error: unknown) => {
         throw tellCheckpoint(error, kept);
       });
       step = done.step;
-      const all = stage1.steps + (stage1.refine?.steps ?? 0);
       curve = addStep(curve, { ...done, step: offset + step }, all);
       options.onEvent?.({ kind: 'step', step: offset + step, steps: all, loss: done.loss, terms: done.terms });
-      if (step % stage1.validateEvery !== 0 && step !== steps) continue;
+      if (step % phase.validateEvery !== 0 && step !== steps) continue;
       const state = await stage.state();
-      const student = await meanDice(measure, state.student, data.validation);
-      const ema = await meanDice(measure, state.ema, data.validation);
+      const student = await meanDice(measure, served(state.student), data.validation);
+      const ema = await meanDice(measure, served(state.ema), data.validation);
       const validated = addValidation(curve, { step: offset + step, student, ema });
-      if (validated.improved) best = student >= ema ? state.student : state.ema;
+      if (validated.improved) best = served(student >= ema ? state.student : state.ema);
       curve = validated.curve;
       options.onEvent?.({ kind: 'validation', step: offset + step, student, ema, best: curve.bestScore });
       const checkpoint = { workSha256, state, ...(best ? { best } : {}), extra: curve };
@@ -185,26 +177,16 @@ async function runPhase(phase: Phase, from: Run, surroundings: Surroundings): Pr
       });
       kept = offset + step;
     }
-    const state = best ? initialState(fromHalf(toHalf(best))) : await stage.state();
-    return { state, best, curve: { ...curve, phase: curve.phase + 1 } };
+    const start = best ? fromHalf(toHalf(best)) : served((await stage.state()).student);
+    const { calibration: _, ...rest } = curve;
+    return { start, best, curve: { ...rest, phase: curve.phase + 1 } };
   } finally {
     await stage.dispose();
   }
 }
 
-function drawBatch(
-  pool: readonly LabelledSlice[],
-  { batch, warping }: Recipe['stage1'],
-  width: number,
-  seed: number,
-  step: number,
-): LabelledSlice[] {
-  const random = Random.for(seed, 'batch', step);
-  return Array.from({ length: batch }, () => {
-    const slice = pool[random.int(pool.length)];
-    if (!slice) throw new AppError('recipe-invalid', 'The labelled split holds no slice.');
-    return augment(slice, width, random, warping);
-  });
+function isState(start: Run['start']): start is TrainingState {
+  return start !== undefined && !(start instanceof Float32Array);
 }
 
 /** A run that left the numbers says from where it can go on. */
@@ -226,6 +208,7 @@ interface Trained {
   readonly measure: Measure;
   readonly data: TrainingData;
   readonly splits: Splits;
+  readonly teacher: GeneralizedTeacher | null;
 }
 
 /** Measures what will be served, the weights after rounding to fp16, and writes the folder; the card comes last. */
@@ -249,8 +232,7 @@ async function publish(
       ...recipe.card,
       parent: null,
       notes: [
-        'Stage 1 of UnCoL, supervised part: four heads, copy-paste within the labelled set, EMA.',
-        'The generalized teacher abstained: no visual or semantic distillation.',
+        ...describeMethod(recipe, trained.teacher),
         `Chosen on validation subjects: ${bestSource} of step ${bestStep}, Dice ${bestScore.toFixed(3)}.`,
       ],
       engine: engineName(engine),
@@ -265,7 +247,20 @@ async function publish(
     curve: trained.curve,
     subjects: [...test.map((row) => ({ split: 'test' as const, ...row })), ...seen],
     labelled: data.labelledSubjects,
-    phases: recipe.stage1.refine ? [{ x: recipe.stage1.steps, label: 'refining' }] : [],
+    phases: phasesOf(recipe)
+      .slice(1)
+      .map(({ offset, label }) => ({ x: offset, label })),
   });
   return card;
+}
+
+/** How the weights came to be, for the card. */
+function describeMethod({ stage1, stage2 }: Recipe, teacher: GeneralizedTeacher | null): readonly string[] {
+  const distilled = stage1.isDistilled
+    ? `visual and semantic distillation. ${teacher?.description}`
+    : 'no visual or semantic distillation.';
+  return [
+    `Stage 1 of UnCoL: four heads, copy-paste within the labelled set, EMA; ${distilled}`,
+    ...(stage2 ? [`Stage 2: unlabelled subjects. ${teacher?.description ?? 'No generalized teacher.'}`] : []),
+  ];
 }

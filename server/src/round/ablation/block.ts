@@ -3,15 +3,17 @@ import { Random } from '../../engine/random.ts';
 import { initialise, initialState, pickParameters, placeParameters } from '../../engine/vectors.ts';
 import type { Student } from '../../student/architecture.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
-import { collaborationSettingsSchema, pretrainingSettingsSchema } from '../../uncol/settings.ts';
+import {
+  type CollaborationSettings,
+  collaborationSettingsSchema,
+  pretrainingSettingsSchema,
+} from '../../uncol/settings.ts';
 import { Pretraining, pretrainingTable } from '../../uncol/stage-one.ts';
 import { Collaboration, collaborationTable, type Guidance } from '../../uncol/stage-two.ts';
-import { calibrate } from '../../uncol/teachers/calibration.ts';
 import { abstainingTeacher, type GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
-import { SpecializedTeacher } from '../../uncol/teachers/specialized.ts';
-import { augment, type TaughtSlice, varyContrast } from '../augment.ts';
+import { augment, type TaughtSlice } from '../augment.ts';
+import { examine, rehearse } from '../exam.ts';
 import type { Measure } from '../measure.ts';
-import { hasForeground } from '../subjects.ts';
 import { showToTeacher } from '../taught.ts';
 import { type Arm, type ArmName, arms } from './arms.ts';
 import { judgePseudoLabels, type PseudoLabelQuality } from './pseudo-labels.ts';
@@ -155,27 +157,12 @@ export class Block {
     }
   }
 
-  /** The exam of the generalized teacher: on labelled slices, which the specialized one sees with another contrast. */
-  async #guide(
-    arm: Arm,
-    settings: ReturnType<typeof collaborationSettingsSchema.parse>,
-    ema: Float32Array,
-  ): Promise<Guidance> {
+  /** The generalized teacher, or none in its place, and its exam on the labelled slices. */
+  #guide(arm: Arm, settings: CollaborationSettings, ema: Float32Array): Promise<Guidance> {
     const { engine, student, teacher, seed } = this.#parts;
     const asked = arm.hasTeacher ? teacher : abstainingTeacher('Left out in this arm.');
-    const random = Random.for(seed, 'ablation', 'exam');
-    const exam = arm.hasTeacher
-      ? this.#data.labelled
-          .filter(hasForeground)
-          .map((slice) => ({ ...slice, seen: varyContrast(slice.image, this.#frame.width, random) }))
-      : [];
-    const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, ...this.#frame });
-    try {
-      const ask = (images: readonly Float32Array[]) => specialized.ask(ema, images);
-      return { teacher: asked, calibration: await calibrate(asked, ask, exam, this.#size, settings) };
-    } finally {
-      await specialized.dispose();
-    }
+    const exam = arm.hasTeacher ? rehearse(this.#data.labelled, this.#frame.width, seed) : [];
+    return examine(asked, exam, settings, { engine, student, ...this.#frame }, ema);
   }
 
   async #judge(last: Float32Array, validated: Float32Array) {

@@ -67,14 +67,17 @@ const dicomweb = {
 /** Slices kept of each subject, drawn by seed; foreground slices are preferred four to one. */
 const slicesPerSubject = z.int().min(1);
 
+/** Subjects of the generator to learn from or to choose by. */
+export const generatorSplit = z.strictObject({
+  ...generator,
+  /** `wide`: scanners, poses, planes and fields of view of every kind; `sample`: moderate. */
+  variation: z.enum(['sample', 'wide']),
+  slicesPerSubject,
+});
+
 /** Subjects to learn from or to choose by. */
 export const trainingSplit = z.discriminatedUnion('kind', [
-  z.strictObject({
-    ...generator,
-    /** `wide`: scanners, poses, planes and fields of view of every kind; `sample`: moderate. */
-    variation: z.enum(['sample', 'wide']),
-    slicesPerSubject,
-  }),
+  generatorSplit,
   z.strictObject({ ...folder, slicesPerSubject }),
   z.strictObject({ ...dicomweb, slicesPerSubject }),
 ]);

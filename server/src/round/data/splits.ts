@@ -97,6 +97,14 @@ export class Splits {
     return subjects;
   }
 
+  /** Slices [H,W] of the unlabelled subjects; none where the recipe names none. */
+  loadUnlabelled(onSubject: (done: number, all: number) => void = () => {}): readonly Float32Array[] {
+    const { task, card, unlabelled } = this.#recipe;
+    if (!unlabelled) return [];
+    const subjects = chooseSubjects(this.#colin('unlabelled'), task, unlabelled, card.input, onSubject);
+    return subjects.flatMap(({ slices }) => slices.map(({ image }) => image));
+  }
+
   /** Looks for the cases of the test split, which are read when all else is done. @throws AppError `case-unreadable` */
   async lookForTest(): Promise<void> {
     for (const one of this.#cases.get('test') ?? []) await one.look();
@@ -182,7 +190,7 @@ export class Splits {
     return { name: one.name, slices };
   }
 
-  #colin(split: SplitName): Colin27 {
+  #colin(split: SplitName | 'unlabelled'): Colin27 {
     const { colin } = this.#access;
     if (!colin)
       throw new AppError('setup-failed', `The ${split} split is generated, and the sample volumes are missing.`);

@@ -17,6 +17,8 @@ export interface TrainingData {
   readonly labelled: readonly SplitSubject[];
   readonly labelledSubjects: number;
   readonly validation: readonly SplitSubject[];
+  /** [H,W] float32. */
+  readonly unlabelled: readonly Float32Array[];
 }
 
 /** Reads the splits that a training sees, and looks for the third. @throws AppError those of {@link Splits.load} */
@@ -31,6 +33,7 @@ export async function loadTrainingData(
     labelled: labelled.slice(0, measuredLabelled),
     labelledSubjects: labelled.length,
     validation: await splits.load('validation', (done, all) => onSubject('validation', done, all)),
+    unlabelled: splits.loadUnlabelled((done, all) => onSubject('unlabelled', done, all)),
   };
 }
 
@@ -39,11 +42,11 @@ export async function loadTrainingData(
  * by their seeds; those of a site by their voxels, so `site` is given where a split is not generated.
  */
 export function hashLearning(recipe: Recipe, site: TrainingData | undefined): string {
-  const { task, seed, stage1, card } = recipe;
+  const { task, seed, stage1, stage2, teacher, unlabelled, card } = recipe;
   const { input, architecture } = card;
   const labelled = isGenerated(recipe.labelled) ? recipe.labelled : {};
   const validation = isGenerated(recipe.validation) ? recipe.validation : {};
-  const work = { task, seed, labelled, validation, stage1, input, architecture };
+  const work = { task, seed, labelled, validation, unlabelled, teacher, stage1, stage2, input, architecture };
   if (!site) return hashWork(work);
   return hashWork({ ...work, data: hashSlices([...site.pool, ...site.validation.flatMap(({ slices }) => slices)]) });
 }
