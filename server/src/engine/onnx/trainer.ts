@@ -1,5 +1,6 @@
+import { requireState } from '../arrays.ts';
 import type { Arrays, LossProgram, Optimiser, ParameterTable, Trainer, TrainingState } from '../ops.ts';
-import { rateCount, ratesOf } from './optimiser.ts';
+import { rateCount, ratesOf } from '../rates.ts';
 import { buildStep } from './programs.ts';
 import { type BoundArray, bind, bindInputs, Session, type SessionOptions } from './session.ts';
 
@@ -31,11 +32,7 @@ export async function openTrainer(
   let step = 0;
 
   const load = (state: TrainingState): void => {
-    for (const name of vectorNames) {
-      if (state[name].length !== built.table.size) {
-        throw new RangeError(`state ${name}: ${state[name].length} values for ${built.table.size} parameters`);
-      }
-    }
+    requireState(state, built.table);
     for (const name of vectorNames) current.vectors[name].set(state[name]);
     // What the optimiser does not write must be the same in both sets.
     for (const name of vectorNames) next.vectors[name].set(state[name]);
