@@ -1,9 +1,7 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
 import type { Ops, Shape, Tensor } from '../../../server/src/engine/ops.ts';
-import { assertGradient, engine, normals, operatorProgram } from './finite-differences.ts';
 
-interface Case {
+/** One operator on random operands, for gradients against finite differences. */
+export interface GradientCase {
   readonly name: string;
   readonly shapes: readonly Shape[];
   readonly apply: (ops: Ops, ...xs: Tensor[]) => Tensor;
@@ -12,7 +10,8 @@ interface Case {
 }
 
 const positive = (value: number): number => 0.5 + Math.abs(value);
-const cases: readonly Case[] = [
+/** Every operator of the vocabulary, in the shapes and forms in which a reading may treat it apart. */
+export const gradientCases: readonly GradientCase[] = [
   {
     name: 'add with broadcasting',
     shapes: [
@@ -185,37 +184,3 @@ const cases: readonly Case[] = [
   { name: 'instanceNorm 3D, plain', shapes: [[2, 2, 3, 4, 5]], apply: (ops, x) => ops.instanceNorm(x!) },
   { name: 'layerNorm', shapes: [[2, 3, 8], [8], [8]], apply: (ops, x, s, b) => ops.layerNorm(x!, s!, b!) },
 ];
-
-describe('gradients', () => {
-  for (const [index, { name, shapes, apply, domain = (value: number) => value }] of cases.entries()) {
-    it(`of ${name} agree with finite differences`, async () => {
-      const count = shapes.reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
-      await assertGradient(operatorProgram(shapes, apply), normals(index + 1, count).map(domain));
-    });
-  }
-
-  it('do not flow through stopGradient, comparisons and oneHotArgmax', async () => {
-    const program = operatorProgram([[6]], (ops, x) =>
-      ops.add(
-        ops.mul(ops.stopGradient(x!), x!),
-        ops.add(ops.lessEqual(x!, ops.scalar(0)), ops.add(ops.greater(x!, ops.scalar(1)), ops.oneHotArgmax(x!, 0))),
-      ),
-    );
-    const weights = normals(5, 6);
-    const { gradient } = await engine.gradients(program, weights, {});
-    const expected = normals(77, 6).map((value, index) => value * weights[index]!);
-    for (const [index, value] of gradient.entries()) assert.ok(Math.abs(value - expected[index]!) < 1e-6);
-  });
-
-  it('are zero for a parameter that the loss does not use', async () => {
-    const program = operatorProgram([[3], [2]], (ops, x) => ops.square(x!));
-    const { gradient } = await engine.gradients(program, Float32Array.of(1, 2, 3, 4, 5), {});
-    assert.deepEqual([...gradient.slice(3)], [0, 0]);
-  });
-
-  it('go to the left operand of a tied maximum', async () => {
-    const program = operatorProgram([[1], [1]], (ops, a, b) => ops.maximum(a!, b!));
-    const { gradient } = await engine.gradients(program, Float32Array.of(2, 2), {});
-    assert.deepEqual([...gradient], [normals(77, 1)[0], 0]);
-  });
-});
