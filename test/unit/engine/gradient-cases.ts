@@ -183,4 +183,38 @@ export const gradientCases: readonly GradientCase[] = [
   },
   { name: 'instanceNorm 3D, plain', shapes: [[2, 2, 3, 4, 5]], apply: (ops, x) => ops.instanceNorm(x!) },
   { name: 'layerNorm', shapes: [[2, 3, 8], [8], [8]], apply: (ops, x, s, b) => ops.layerNorm(x!, s!, b!) },
+  {
+    name: 'mul of a volume with a value for each channel and with one for each position',
+    shapes: [
+      [2, 3, 2, 3, 2],
+      [3, 1, 1, 1],
+      [1, 1, 2, 3, 2],
+    ],
+    apply: (ops, x, a, b) => ops.mul(ops.mul(x!, a!), b!),
+  },
+  { name: 'softmax over the channels of a volume', shapes: [[2, 3, 2, 3, 2]], apply: (ops, x) => ops.softmax(x!, 1) },
+  { name: 'logSoftmax of a volume', shapes: [[2, 3, 2, 3, 2]], apply: (ops, x) => ops.logSoftmax(x!, 1) },
+  {
+    name: 'sum of a volume for each channel',
+    shapes: [[2, 3, 2, 3, 2]],
+    apply: (ops, x) => ops.square(ops.sum(ops.square(x!), [0, 2, 3, 4])),
+  },
+  {
+    name: 'mean of a volume over channels, kept',
+    shapes: [[2, 3, 2, 3, 2]],
+    apply: (ops, x) => ops.mul(x!, ops.mean(x!, [1], true)),
+  },
+  {
+    name: 'concat and slice of volumes',
+    shapes: [
+      [2, 3, 2, 3, 2],
+      [2, 1, 2, 3, 2],
+    ],
+    apply: (ops, a, b) => ops.square(ops.slice(ops.concat([a!, b!], 1), 1, 1, 4)),
+  },
+  {
+    name: 'transpose of seven axes',
+    shapes: [[2, 2, 3, 2, 2, 2, 3]],
+    apply: (ops, x) => ops.square(ops.transpose(x!, [0, 1, 3, 5, 2, 4, 6])),
+  },
 ];

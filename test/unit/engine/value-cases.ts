@@ -31,6 +31,7 @@ function alongAxes(): ValueCase[] {
   const x = random(2, 3, 4);
   const mass = (line: readonly number[]): number => line.reduce((sum, value) => sum + Math.exp(value), 0);
   const tied = given([2, 3], 1, 5, 5, 2, 2, 2);
+  const volume = random(2, 3, 2, 2, 3);
   const large = given([1, 2], 1000, 998);
   const total = (line: readonly number[]): number => line.reduce((sum, value) => sum + value, 0);
   const lineOver = (place: (k: number) => number[], count: number) =>
@@ -65,6 +66,18 @@ function alongAxes(): ValueCase[] {
       operands: [tied],
       apply: (ops, a) => ops.oneHotArgmax(a!, 0),
       expected: given([2, 3], 0, 1, 1, 1, 0, 0),
+    },
+    {
+      name: 'softmax over the channels of a volume',
+      operands: [volume],
+      apply: (ops, a) => ops.softmax(a!, 1),
+      expected: along(1, volume, (value, line) => Math.exp(value) / mass(line)),
+    },
+    {
+      name: 'oneHotArgmax over the channels of a volume',
+      operands: [volume],
+      apply: (ops, a) => ops.oneHotArgmax(a!, 1),
+      expected: along(1, volume, (value, line) => Number(value === Math.max(...line))),
     },
     {
       name: 'sum over outer axes',
