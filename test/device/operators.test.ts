@@ -3,14 +3,14 @@ import { describe, it } from 'node:test';
 import type { Engine, Ops, Tensor } from '../../server/src/engine/ops.ts';
 import { relativeDifference } from '../../server/src/engine/trial.ts';
 import { normals, operatorProgram } from '../unit/engine/finite-differences.ts';
-import { type OperatorCase, operandsOf, operatorCases } from '../unit/engine/operator-cases.ts';
+import { type GradientCase, gradientCases, operandsOf } from '../unit/engine/gradient-cases.ts';
 import { cpu, placed, withoutAdapter } from './webgpu.ts';
 
 // Float32 sums in another order differ by some 1e-7; a wrong formula or a missing node differs by far more.
 const tolerance = 1e-5;
 
 /** Operators without a gradient, on values with ties. */
-const marks: readonly OperatorCase[] = [
+const marks: readonly GradientCase[] = [
   { name: 'lessEqual', shapes: [[3, 4], [4]], apply: (ops, a, b) => ops.lessEqual(a!, b!) },
   { name: 'greater', shapes: [[3, 4], [4]], apply: (ops, a, b) => ops.greater(a!, b!) },
   { name: 'oneHotArgmax over channels', shapes: [[2, 3, 4, 4]], apply: (ops, x) => ops.oneHotArgmax(x!, 1) },
@@ -21,7 +21,7 @@ const marks: readonly OperatorCase[] = [
 /** The operator's own result, from a graph that only runs forward. */
 async function resultOf(
   engine: Engine,
-  { shapes, apply }: OperatorCase,
+  { shapes, apply }: GradientCase,
   operands: Float32Array,
 ): Promise<Float32Array> {
   const predictor = await engine.predictor({
@@ -44,7 +44,7 @@ function near(actual: Float32Array, expected: Float32Array): void {
 }
 
 describe('operators on WebGPU', { skip: withoutAdapter }, () => {
-  for (const [index, operator] of operatorCases.entries()) {
+  for (const [index, operator] of gradientCases.entries()) {
     it(`${operator.name} gives the value and the gradient of the CPU, computed on the device`, async () => {
       const operands = operandsOf(operator, index + 1);
       const program = operatorProgram(operator.shapes, operator.apply);
@@ -82,7 +82,7 @@ describe('operators on WebGPU', { skip: withoutAdapter }, () => {
   ];
   for (const [name, apply] of norms) {
     it(`${name} keeps its accuracy far from zero, in training and forward`, async () => {
-      const operator: OperatorCase = { name, shapes: [[4, 16]], apply: (ops, x) => apply(ops, x!) };
+      const operator: GradientCase = { name, shapes: [[4, 16]], apply: (ops, x) => apply(ops, x!) };
       const operands = far(normals(9, 64));
       const rows = Array.from({ length: 4 }, (_, row) => [...operands.subarray(16 * row, 16 * row + 16)]);
       const exact = Float32Array.from(rows.flatMap(standardise));

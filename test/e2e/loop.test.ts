@@ -15,7 +15,11 @@ let viewer: ViewerPage;
 
 before(async () => {
   if (chromium.skip) return;
-  product = await startProduct({ UNCOL_CORRECTIONS_PER_ROUND: '2', UNCOL_ROUND_STEPS: '80', UNCOL_ROUND_UNLABELLED_SLICES: '24' });
+  product = await startProduct({
+    UNCOL_CORRECTIONS_PER_ROUND: '2',
+    UNCOL_ROUND_STEPS: '80',
+    UNCOL_ROUND_UNLABELLED_SLICES: '24',
+  });
   ({ browser, viewer } = await ViewerPage.launch(chromium.path, product.url));
 });
 

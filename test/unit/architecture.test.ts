@@ -16,6 +16,9 @@ const onlyHere: Readonly<Record<string, readonly string[]>> = {
   dcmjs: ['seg/', 'sample/', 'study/pixel-data'],
   'dcmjs-codecs': ['study/pixel-data', 'study/frame-decoder.ts', 'sample/'],
   'onnxruntime-node': ['engine/onnx/session.ts'],
+  '@tensorflow/tfjs-core': ['engine/tfjs/'],
+  '@tensorflow/tfjs-backend-wasm': ['engine/tfjs/load.ts'],
+  '@tensorflow/tfjs-backend-cpu': ['engine/tfjs/load.ts'],
   pg: ['store/'],
   'pg-boss': ['jobs/queue.ts'],
   express: ['http/', 'compose.ts'],
@@ -98,7 +101,7 @@ describe('architecture', () => {
     assert.deepEqual(wrong, []);
   });
 
-  it('the server process never loads onnxruntime: only children and commands do', () => {
+  it('the server process loads no engine: only children and commands do', () => {
     const reached = new Set<string>();
     const follow = (name: string) => {
       if (reached.has(name)) return;
@@ -110,7 +113,8 @@ describe('architecture', () => {
     };
     follow('main.ts');
     assert.ok(reached.has('http/app.ts') && reached.has('jobs/children.ts'), 'the walk follows imports');
-    assert.ok(!reached.has('engine/onnx/session.ts'), [...reached].filter((name) => /engine/.test(name)).join(', '));
+    const engines = [...reached].filter((name) => name === 'engine/onnx/session.ts' || name.startsWith('engine/tfjs/'));
+    assert.deepEqual(engines, []);
   });
 
   it('no file is longer than 300 lines', () => {

@@ -4,10 +4,41 @@ import { onnxCandidates } from './onnx/candidates.ts';
 import type { Engine } from './ops.ts';
 
 /**
- * Every engine in the order of choice: what trains fastest where it is there comes first, and the last one is always
- * there. Readings on other libraries stand before or after the onnx ones by that rule.
+ * Every engine in the order of choice: what trains fastest where it is there comes first. onnx-cpu is always there, so
+ * those behind it run only when they are asked for by name.
  */
-export const engineCandidates: readonly EngineCandidate[] = [...onnxCandidates];
+export const engineCandidates: readonly EngineCandidate[] = [
+  tfjsCandidate('cuda', '@tensorflow/tfjs-node-gpu'),
+  ...onnxCandidates,
+  tfjsCandidate('tensorflow', '@tensorflow/tfjs-node'),
+  tfjsCandidate('webgpu', 'webgpu'),
+  tfjsCandidate('wasm', '@tensorflow/tfjs-backend-wasm'),
+  tfjsCandidate('cpu', '@tensorflow/tfjs-backend-cpu'),
+];
+
+/** The library is loaded only where the package that a device needs is installed: a process that uses another is spared. */
+function tfjsCandidate(device: string, needed: string): EngineCandidate {
+  return {
+    reading: 'tfjs',
+    device,
+    async open(options) {
+      if (!isInstalled(needed)) throw new Error(`the npm package ${needed} is not installed`);
+      const { tfjsCandidates } = await import('./tfjs/load.ts');
+      const found = tfjsCandidates.find((one) => one.device === device);
+      if (!found) throw new RangeError(`there is no tfjs device ${device}`);
+      return found.open(options);
+    },
+  };
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** {@link chooseEngine} among all. Loads the runtimes, so it belongs in a child process or a command. */
 export function openEngine(wanted: string, options: { readonly threads: number }): Promise<Choice<OpenedEngine>> {

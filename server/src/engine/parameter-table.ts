@@ -35,3 +35,17 @@ export class ParameterCollector implements Parameters {
     return { rows, size: this.#size, hash: createHash('sha256').update(JSON.stringify(layout)).digest('hex') };
   }
 }
+
+/** The parameters of `table` as the given tensors, one a row, for a text that is read again. */
+export function knownParameters(table: ParameterTable, tensors: readonly Tensor[]): Parameters {
+  const byName = new Map(table.rows.map((row, index) => [row.name, tensors[index]!]));
+  return {
+    get: (name: string, shape: Shape) => {
+      const tensor = byName.get(name);
+      if (tensor === undefined || tensor.shape.join() !== shape.join()) {
+        throw new RangeError(`parameter ${name}: [${shape.join(',')}] was not asked for the first time`);
+      }
+      return tensor;
+    },
+  };
+}

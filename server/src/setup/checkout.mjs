@@ -10,6 +10,8 @@ const BUNDLE_FOLDER = 'extension/dist';
 const BUNDLE_STAMP = `${BUNDLE_FOLDER}/.inputs`;
 const KEPT_LINES = 15;
 const BUSY = 75;
+/** Packages that fetch libraries while they are installed; out of reach, npm leaves them out with all they need. */
+const MAY_FAIL = ['@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu'];
 
 /**
  * Whether the installed packages are those of the lock file, and the viewer's bundle is that of its sources.
@@ -35,14 +37,21 @@ export async function makeReady(root, run) {
   return await run('flock', lock);
 }
 
-/** npm notes what it installed at the end of an installation, so an interrupted one is seen, and so is another lock. */
-function packagesMatch(root) {
+/**
+ * Whether the installed packages are those of the lock file, but for what need not be there. npm notes what it installed
+ * at the end of an installation, so an interrupted one is seen, and so is another lock.
+ * @param {string} root
+ */
+export function packagesMatch(root) {
   try {
     const wanted = readPackages(join(root, 'package-lock.json'));
     const found = readPackages(join(root, 'node_modules/.package-lock.json'));
     const missing = Object.entries(wanted).filter(([path]) => found[path] === undefined);
     const differing = Object.entries(found).filter(([path, entry]) => wanted[path]?.integrity !== entry.integrity);
-    return differing.length === 0 && missing.every(([, entry]) => entry.optional === true && !fitsMachine(entry));
+    const failing = withDependencies(MAY_FAIL, wanted);
+    const mayMiss = ([path, entry]) =>
+      entry.optional === true && (!fitsMachine(entry) || failing.has(packageNameOf(path)));
+    return differing.length === 0 && missing.every(mayMiss);
   } catch {
     return false;
   }
@@ -52,6 +61,23 @@ function readPackages(path) {
   const { packages } = JSON.parse(readFileSync(path, 'utf8'));
   const installed = ([name, entry]) => name.startsWith('node_modules/') && entry.link !== true;
   return Object.fromEntries(Object.entries(packages).filter(installed));
+}
+
+/** Names of these packages and of all that they need, by the lock file. */
+function withDependencies(names, packages) {
+  const reached = new Set(names);
+  // A set hands out what is added while it is walked.
+  for (const name of reached) {
+    const entries = Object.entries(packages).filter(([path]) => packageNameOf(path) === name);
+    for (const [, { dependencies }] of entries)
+      for (const needed of Object.keys(dependencies ?? {})) reached.add(needed);
+  }
+  return reached;
+}
+
+/** `node_modules/a/node_modules/@b/c` is `@b/c`. */
+function packageNameOf(path) {
+  return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 }
 
 function fitsMachine({ os, cpu, libc }) {

@@ -3,7 +3,7 @@ import { createOnnxEngine } from '../../../server/src/engine/onnx/engine.ts';
 import type { Arrays, Engine, LossProgram, Ops, Shape, Tensor } from '../../../server/src/engine/ops.ts';
 import { Random } from '../../../server/src/engine/random.ts';
 
-/** One engine for all tests of this folder. */
+/** The engine of all tests of this folder that name no other. */
 export const engine: Engine = createOnnxEngine({ threads: 2 });
 
 export function normals(seed: number, count: number, sd = 1): Float32Array {
@@ -34,18 +34,21 @@ export interface Check {
   readonly step?: number;
   readonly tolerance?: number;
   readonly inputs?: Arrays;
+  /** Whose gradient is checked. */
+  readonly by?: Engine;
 }
 
 /**
- * The gradient of the training graph against central differences of the *inference* graph's loss, so the two forms of
- * each operator are compared as well. Directions are random but half along the gradient, so that the derivative is
- * never a small difference of large numbers. Float32 losses carry about 1e-7 of the summed magnitudes, which a step of
- * 1e-2 turns into 1e-5; curvature adds about as much: 5e-3 separates that safely from a wrong formula.
+ * The gradient against central differences of the loss that the *predictor* gives: of the inference graph in the onnx
+ * reading, so that the two forms of each operator are compared as well. Directions are random but half along the
+ * gradient, so that the derivative is never a small difference of large numbers. Float32 losses carry about 1e-7 of the
+ * summed magnitudes, which a step of 1e-2 turns into 1e-5; curvature adds about as much: 5e-3 separates that safely
+ * from a wrong formula.
  */
 export async function assertGradient(program: LossProgram, weights: Float32Array, check: Check = {}): Promise<void> {
-  const { directions = 2, step = 1e-2, tolerance = 5e-3, inputs = {} } = check;
-  const { loss, gradient } = await engine.gradients(program, weights, inputs);
-  const predictor = await engine.predictor({
+  const { directions = 2, step = 1e-2, tolerance = 5e-3, inputs = {}, by = engine } = check;
+  const { loss, gradient } = await by.gradients(program, weights, inputs);
+  const predictor = await by.predictor({
     inputs: program.inputs,
     build: (ops, parameters, tensors) => ({ loss: ops.reshape(program.build(ops, parameters, tensors).loss, [1]) }),
   });

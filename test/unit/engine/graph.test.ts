@@ -7,8 +7,8 @@ import { buildForward, buildStep } from '../../../server/src/engine/onnx/program
 import { bind, Session } from '../../../server/src/engine/onnx/session.ts';
 import { graphOps, startWriting } from '../../../server/src/engine/onnx/vocabulary.ts';
 import type { ForwardProgram, LossProgram, Ops, Tensor } from '../../../server/src/engine/ops.ts';
-import { engine, normals, operatorProgram } from './finite-differences.ts';
-import { operandsOf, operatorCases } from './operator-cases.ts';
+import { operatorProgram } from './finite-differences.ts';
+import { gradientCases, operandsOf } from './gradient-cases.ts';
 
 const { onnx } = onnxProto;
 
@@ -73,25 +73,6 @@ describe('graph', () => {
     assert.equal(content.constants.length, 1);
   });
 
-  it('lets an input, a constant and one value under two names be outputs', async () => {
-    const program: ForwardProgram = {
-      inputs: { x: [2] },
-      build: (ops, _, { x }) => {
-        const sum = ops.add(x!, x!);
-        return { same: x!, fixed: ops.constant([5, 6], [2]), one: sum, two: sum };
-      },
-    };
-    const predictor = await engine.predictor(program);
-    const out = await predictor.run(new Float32Array(0), { x: Float32Array.of(1, 2) });
-    await predictor.dispose();
-    assert.deepEqual(out, {
-      same: Float32Array.of(1, 2),
-      fixed: Float32Array.of(5, 6),
-      one: Float32Array.of(2, 4),
-      two: Float32Array.of(2, 4),
-    });
-  });
-
   const misfits: readonly [RegExp, (ops: Ops, x: Tensor) => Tensor][] = [
     [/Add: shapes \[2,3,4,4\] and \[2\]/, (ops, x) => ops.add(x, ops.constant([1, 2], [2]))],
     [/reshape: \[2,3,4,4\] does not fit \[5\]/, (ops, x) => ops.reshape(x, [5])],
@@ -118,30 +99,6 @@ describe('graph', () => {
   }
 });
 
-describe('predictor', () => {
-  const program: ForwardProgram = {
-    inputs: { x: [4, 2] },
-    build: (ops, parameters, { x }) => ({ y: ops.matmul(x!, parameters.get('w', [2, 3], { kind: 'zeros' })) }),
-  };
-  for (const frozen of [false, true]) {
-    it(`takes other weights and a smaller last batch${frozen ? ' when frozen' : ''}`, async () => {
-      const predictor = await engine.predictor(program, { frozen });
-      const x = normals(1, 8);
-      for (const seed of [2, 3, 2]) {
-        const weights = normals(seed, 6);
-        const { y } = await predictor.run(weights, { x });
-        assert.equal(y!.length, 12);
-        assert.ok(Math.abs(y![3]! - (x[2]! * weights[0]! + x[3]! * weights[3]!)) < 1e-6);
-        const { y: part } = await predictor.run(weights, { x: x.slice(0, 6) });
-        assert.deepEqual(part, y!.slice(0, 9));
-      }
-      await assert.rejects(predictor.run(normals(1, 6), { x: new Float32Array(3) }), /input x: 3 values/);
-      await assert.rejects(predictor.run(normals(1, 5), { x }), /5 values for 6 parameters/);
-      await predictor.dispose();
-    });
-  }
-});
-
 describe('forms of a device family', () => {
   /** Loss and gradient from a graph in the forms of `family`, run on the CPU. */
   async function gradientOf(program: LossProgram, weights: Float32Array, family: 'cpu' | 'gpu'): Promise<number[]> {
@@ -163,7 +120,7 @@ describe('forms of a device family', () => {
   }
 
   it('give the same loss and gradient for every operator', async () => {
-    for (const [index, operator] of operatorCases.entries()) {
+    for (const [index, operator] of gradientCases.entries()) {
       const program = operatorProgram(operator.shapes, operator.apply);
       const operands = operandsOf(operator, index + 1);
       const [cpu, gpu] = [await gradientOf(program, operands, 'cpu'), await gradientOf(program, operands, 'gpu')];

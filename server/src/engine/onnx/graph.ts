@@ -1,4 +1,7 @@
 import type { Shape, Tensor } from '../ops.ts';
+import { sizeOf } from '../shapes.ts';
+
+export { sizeOf } from '../shapes.ts';
 
 /** Element types that the graphs use, by their number in TensorProto. */
 export const elementTypes = { float32: 1, int64: 7, bool: 9 } as const;
@@ -54,11 +57,6 @@ export interface GraphContent {
 export interface EmitOptions {
   readonly domain?: string;
   readonly type?: ElementType;
-}
-
-/** Number of elements of a shape. */
-export function sizeOf(shape: Shape): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** The value behind a tensor of this reading; anything else is a mistake of the caller. */

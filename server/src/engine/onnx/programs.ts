@@ -6,14 +6,13 @@ import type {
   Optimiser,
   Parameters,
   ParameterTable,
-  Shape,
-  Tensor,
 } from '../ops.ts';
-import { ParameterCollector } from '../parameter-table.ts';
+import { knownParameters, ParameterCollector } from '../parameter-table.ts';
+import { rateCount } from '../rates.ts';
 import { encodeModel } from './encode.ts';
 import { reshaped, type Writing } from './gradients.ts';
 import { asValue, sizeOf, type Value } from './graph.ts';
-import { rateCount, writeUpdate } from './optimiser.ts';
+import { writeUpdate } from './optimiser.ts';
 import { sliced } from './shaping.ts';
 import { graphOps, startWriting } from './vocabulary.ts';
 
@@ -153,19 +152,6 @@ function frozenParameters(writing: Writing, table: ParameterTable, weights: Floa
     writing.graph.constant(weights.subarray(row.offset, row.offset + sizeOf(row.shape)), row.shape),
   );
   return knownParameters(table, tensors);
-}
-
-function knownParameters(table: ParameterTable, tensors: readonly Tensor[]): Parameters {
-  const byName = new Map(table.rows.map((row, index) => [row.name, tensors[index]!]));
-  return {
-    get: (name: string, shape: Shape) => {
-      const tensor = byName.get(name);
-      if (tensor === undefined || tensor.shape.join() !== shape.join()) {
-        throw new RangeError(`parameter ${name}: [${shape.join(',')}] was not asked for the first time`);
-      }
-      return tensor;
-    },
-  };
 }
 
 function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {

@@ -1,3 +1,4 @@
+import { interpolation } from '../interpolation.ts';
 import type { Ops, Shape } from '../ops.ts';
 import type { Writing } from './gradients.ts';
 import { asValue, type Value } from './graph.ts';
@@ -79,22 +80,4 @@ function upsample(writing: Writing): Ops['upsample2'] {
     const across = matmul(x, graph.constant(interpolation(width!, false), [width!, 2 * width!]));
     return matmul(graph.constant(interpolation(height!, true), [2 * height!, height!]), across);
   };
-}
-
-/** Linear weights from `size` samples to twice as many, corners on corners: [size, 2 size], or its transpose. */
-function interpolation(size: number, swapped: boolean): Float32Array {
-  const weights = new Float32Array(2 * size * size);
-  for (let target = 0; target < 2 * size; target += 1) {
-    const position = (target * (size - 1)) / (2 * size - 1);
-    const low = Math.min(Math.floor(position), size - 1);
-    const share = position - low;
-    for (const [source, weight] of [
-      [low, 1 - share],
-      [low + 1, share],
-    ] as const) {
-      if (weight === 0 || source >= size) continue;
-      weights[swapped ? target * size + source : source * 2 * size + target] = weight;
-    }
-  }
-  return weights;
 }

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
 import { AppError } from '../../errors/app-error.ts';
+import { requireArrays } from '../arrays.ts';
 import type { Arrays, InputShapes, Shape } from '../ops.ts';
-import { sizeOf } from './graph.ts';
 
 /** A float32 array bound to a shape; the runtime reads and writes the array itself. */
 export type BoundArray = ort.Tensor;
@@ -15,17 +15,8 @@ export function bind(data: Float32Array, shape: Shape): BoundArray {
 
 /** Arrays with the shapes that a program names; refuses missing, unknown and wrongly sized ones. */
 export function bindInputs(arrays: Arrays, shapes: InputShapes): Record<string, BoundArray> {
-  for (const name of Object.keys(arrays)) if (!(name in shapes)) throw new RangeError(`input ${name}: not asked for`);
-  return Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => {
-      const array = arrays[name];
-      if (array === undefined) throw new RangeError(`input ${name}: missing`);
-      if (array.length !== sizeOf(shape)) {
-        throw new RangeError(`input ${name}: ${array.length} values for shape [${shape.join(',')}]`);
-      }
-      return [name, bind(array, shape)];
-    }),
-  );
+  requireArrays(arrays, shapes);
+  return Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, bind(arrays[name]!, shape)]));
 }
 
 /** Where a session computes. */

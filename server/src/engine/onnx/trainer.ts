@@ -1,6 +1,6 @@
 import type { Arrays, LossProgram, Optimiser, Trainer, TrainingState } from '../ops.ts';
+import { rateCount, ratesOf } from '../rates.ts';
 import { familyOf } from './forms.ts';
-import { rateCount, ratesOf } from './optimiser.ts';
 import { buildStep } from './programs.ts';
 import { bind, bindInputs, Session, type SessionOptions } from './session.ts';
 import { createDeviceState, createHostState, type TrainerState, vectorNames } from './trainer-state.ts';

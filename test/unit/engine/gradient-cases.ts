@@ -1,8 +1,8 @@
 import type { Ops, Shape, Tensor } from '../../../server/src/engine/ops.ts';
 import { normals } from './finite-differences.ts';
 
-/** An operator of the vocabulary applied to parameters of these shapes. */
-export interface OperatorCase {
+/** One operator on random operands, for gradients against finite differences. */
+export interface GradientCase {
   readonly name: string;
   readonly shapes: readonly Shape[];
   readonly apply: (ops: Ops, ...xs: Tensor[]) => Tensor;
@@ -11,8 +11,8 @@ export interface OperatorCase {
 }
 
 const positive = (value: number): number => 0.5 + Math.abs(value);
-/** Every operator that has a gradient, in every shape that is written in its own way. */
-export const operatorCases: readonly OperatorCase[] = [
+/** Every operator of the vocabulary, in the shapes and forms in which a reading may treat it apart. */
+export const gradientCases: readonly GradientCase[] = [
   {
     name: 'add with broadcasting',
     shapes: [
@@ -184,10 +184,44 @@ export const operatorCases: readonly OperatorCase[] = [
   },
   { name: 'instanceNorm 3D, plain', shapes: [[2, 2, 3, 4, 5]], apply: (ops, x) => ops.instanceNorm(x!) },
   { name: 'layerNorm', shapes: [[2, 3, 8], [8], [8]], apply: (ops, x, s, b) => ops.layerNorm(x!, s!, b!) },
+  {
+    name: 'mul of a volume with a value for each channel and with one for each position',
+    shapes: [
+      [2, 3, 2, 3, 2],
+      [3, 1, 1, 1],
+      [1, 1, 2, 3, 2],
+    ],
+    apply: (ops, x, a, b) => ops.mul(ops.mul(x!, a!), b!),
+  },
+  { name: 'softmax over the channels of a volume', shapes: [[2, 3, 2, 3, 2]], apply: (ops, x) => ops.softmax(x!, 1) },
+  { name: 'logSoftmax of a volume', shapes: [[2, 3, 2, 3, 2]], apply: (ops, x) => ops.logSoftmax(x!, 1) },
+  {
+    name: 'sum of a volume for each channel',
+    shapes: [[2, 3, 2, 3, 2]],
+    apply: (ops, x) => ops.square(ops.sum(ops.square(x!), [0, 2, 3, 4])),
+  },
+  {
+    name: 'mean of a volume over channels, kept',
+    shapes: [[2, 3, 2, 3, 2]],
+    apply: (ops, x) => ops.mul(x!, ops.mean(x!, [1], true)),
+  },
+  {
+    name: 'concat and slice of volumes',
+    shapes: [
+      [2, 3, 2, 3, 2],
+      [2, 1, 2, 3, 2],
+    ],
+    apply: (ops, a, b) => ops.square(ops.slice(ops.concat([a!, b!], 1), 1, 1, 4)),
+  },
+  {
+    name: 'transpose of seven axes',
+    shapes: [[2, 2, 3, 2, 2, 2, 3]],
+    apply: (ops, x) => ops.square(ops.transpose(x!, [0, 1, 3, 5, 2, 4, 6])),
+  },
 ];
 
 /** The operands of a case, in its domain; `seed` is its place in the list. */
-export function operandsOf({ shapes, domain = (value) => value }: OperatorCase, seed: number): Float32Array {
+export function operandsOf({ shapes, domain = (value) => value }: GradientCase, seed: number): Float32Array {
   const count = shapes.reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
   return normals(seed, count).map(domain);
 }

@@ -1,0 +1,54 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { cut, filled, isSame, requireArrays, requireWeights, shareOf } from '../arrays.ts';
+import type { ForwardProgram, ParameterTable, Predictor } from '../ops.ts';
+import { knownParameters } from '../parameter-table.ts';
+import { download, ownHandles, parametersOf, tidied, upload, useBackend } from './device.ts';
+import { tfjsOps } from './ops.ts';
+
+/** Weights and where they lie on the device. */
+interface Uploaded {
+  readonly weights: Float32Array;
+  readonly parameters: readonly tf.Tensor[];
+}
+
+/** Runs `program` on `backend`. Frozen, the weights stay on the device until others come. */
+export function openPredictor(
+  program: ForwardProgram,
+  table: ParameterTable,
+  frozen: boolean,
+  backend: string,
+): Predictor {
+  let uploaded: Uploaded | undefined;
+  const release = (): void => {
+    tf.dispose([...(uploaded?.parameters ?? [])]);
+    uploaded = undefined;
+  };
+  const parametersFor = (weights: Float32Array): readonly tf.Tensor[] => {
+    if (uploaded !== undefined && isSame(uploaded.weights, weights)) return uploaded.parameters;
+    release();
+    const copy = weights.slice();
+    uploaded = { weights: copy, parameters: tidied(() => parametersOf(table, tf.tensor1d(copy, 'float32'))) };
+    return uploaded.parameters;
+  };
+
+  return {
+    table,
+    async run(weights, inputs) {
+      requireWeights(weights, table);
+      const share = shareOf(inputs, program.inputs);
+      const whole = share === 1 ? inputs : filled(inputs, program.inputs);
+      requireArrays(whole, program.inputs);
+      useBackend(backend);
+      const parameters = parametersFor(weights);
+      const results = tidied(() =>
+        ownHandles(program.build(tfjsOps, knownParameters(table, parameters), upload(whole, program.inputs))),
+      );
+      if (!frozen) release();
+      const outputs = await download(results);
+      return share === 1 ? outputs : cut(outputs, share);
+    },
+    async dispose() {
+      release();
+    },
+  };
+}
