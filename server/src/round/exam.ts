@@ -37,10 +37,10 @@ export async function examine(
   const exam = Array.from({ length: Math.min(examSlices, shown.length) }, (_, n) => shown[Math.floor(n * every)])
     .filter((slice) => slice !== undefined)
     .map((slice) => ({ ...slice, seen: slice.image }));
-  const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, height, width });
+  const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, space: [height, width] });
   try {
     const ask = (slices: readonly Float32Array[]) => specialized.ask(inService, slices);
-    const size = { classes: student.classes, height, width };
+    const size = { classes: student.classes, space: [height, width] };
     return { teacher, calibration: await calibrate(teacher, ask, exam, size, settings) };
   } finally {
     await specialized.dispose();

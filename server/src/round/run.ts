@@ -140,7 +140,7 @@ async function trainRound(running: Running) {
   const workSha256 = hashWork({ plan, roundSettings });
   const found = await loadCheckpoint<Extra>(file, tableHash);
   const kept = found?.workSha256 === workSha256 ? found : undefined;
-  const shape = { pairs: roundSettings.pairs, height, width, guidance };
+  const shape = { pairs: roundSettings.pairs, space: [height, width], guidance };
   const stage = await Collaboration.create(engine, student, settings, shape, kept?.state ?? initialState(inService));
   try {
     let extra = kept?.extra ?? (await startOf(running));

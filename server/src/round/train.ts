@@ -148,7 +148,7 @@ async function runPhase(phase: Phase, from: Run, { recipe, options, data, measur
   const [width, height] = card.input.sizePx;
   const student = studentOf(card.architecture);
   const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, copyPasteShare, seed });
-  const shape = { batch: stage1.batch, height, width, maps: null };
+  const shape = { batch: stage1.batch, space: [height, width], maps: null };
   const stage = await Pretraining.create(options.engine, student, settings, shape, from.state);
   let { best, curve } = from;
   try {

@@ -13,7 +13,7 @@ import { blobs, size } from './blobs.ts';
 import { engine, evaluate, given } from './on-engine.ts';
 
 const settings = collaborationSettingsSchema.parse({});
-const frame = { classes: 2, height: size, width: size };
+const frame = { classes: 2, space: [size, size] };
 const pixels = size * size;
 const exam = blobs(1, 6).map((slice) => ({ ...slice, seen: slice.image }));
 
@@ -36,8 +36,8 @@ const specializedWith = (wrongShare: number) => async (slices: readonly Float32A
 const teacherWith = (scale: number, isMoved = false): GeneralizedTeacher => ({
   description: 'Knows the answers.',
   features: null,
-  async ask({ image, boxes }) {
-    if (boxes.every((of) => of.length === 0)) return null;
+  async ask({ image, prompts }) {
+    if (prompts.every((of) => of.length === 0)) return null;
     const { label } = exam.find((slice) => slice.image === image) ?? assert.fail();
     const random = Random.for(9, 'teacher');
     return Float32Array.from({ length: pixels }, (_, at) => {
@@ -148,7 +148,7 @@ test('the slice gate leaves out a slice whose mirror image is answered otherwise
 test('a teacher that is not admitted for a class has no word where the specialized one sees it', async () => {
   const [slice] = blobs(50, 1);
   assert.ok(slice);
-  const three = { classes: 3, height: size, width: size };
+  const three = { classes: 3, space: [size, size] };
   const probabilities = new Float32Array(3 * pixels);
   // Class 1 on the left half, class 2 where the blob is, background elsewhere.
   for (let at = 0; at < pixels; at++) {
@@ -160,8 +160,8 @@ test('a teacher that is not admitted for a class has no word where the specializ
   const generalized: GeneralizedTeacher = {
     description: '',
     features: null,
-    ask: async ({ boxes }) => {
-      asked.push(...boxes);
+    ask: async ({ prompts }) => {
+      asked.push(...prompts);
       return new Float32Array(2 * pixels).fill(3);
     },
   };
@@ -174,7 +174,7 @@ test('a teacher that is not admitted for a class has no word where the specializ
     { promptComponents: 1, sliceGate: 0 },
   );
   assert.deepEqual(
-    asked.map((boxes) => boxes.length),
+    asked.map((prompts) => prompts.length),
     [0, 1],
   );
   for (let at = 0; at < pixels; at++) {
@@ -185,7 +185,7 @@ test('a teacher that is not admitted for a class has no word where the specializ
 test('the specialized teacher answers any number of slices as it answers one', async () => {
   const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
   const weights = initialise(engine.table(config.inferenceProgram(1, [size, size])), 3);
-  const teacher = await SpecializedTeacher.create(engine, config, { batch: 2, height: size, width: size });
+  const teacher = await SpecializedTeacher.create(engine, config, { batch: 2, space: [size, size] });
   const images = blobs(60, 5).map(({ image }) => image);
   const all = await teacher.ask(weights, images);
   assert.equal(all.length, 5 * 2 * pixels);

@@ -17,7 +17,7 @@ import { blobs, size } from './blobs.ts';
 import { engine, evaluate, given } from './on-engine.ts';
 
 const medsam: DistilledMaps = { visual: [768, 768], semantic: 256 };
-const frame = { height: 32, width: 32 };
+const frame = { space: [32, 32] };
 
 test('with the maps of MedSAM the student has the published number of parameters in training', () => {
   for (const [classes, inference, training] of [

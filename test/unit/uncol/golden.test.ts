@@ -29,7 +29,7 @@ test('two steps of stage 2 in 2D give what they gave before the text held for 3D
   const settings = collaborationSettingsSchema.parse({ totalSteps: 40, seed: 7, trustStart: 1, sliceGate: 0 });
   const guidance = { teacher, calibration: uncalibrated(student.classes, settings) };
   const start = initialState(initialise(engine.table(student.inferenceProgram(1, [size, size])), 11));
-  const plan = { pairs: 1, guidance, height: size, width: size };
+  const plan = { pairs: 1, guidance, space: [size, size] };
   const stage = await Collaboration.create(engine, student, settings, plan, start);
   try {
     const hash = createHash('sha256');

@@ -146,7 +146,7 @@ export class Block {
       }
       const last = stage.state();
       const pseudo = guidance
-        ? await judgePseudoLabels(engine, student, unlabelled, this.#frame, guidance, settings, served(last.ema))
+        ? await judgePseudoLabels(engine, student, unlabelled, this.#frame.space, guidance, settings, served(last.ema))
         : null;
       const admitted = guidance && arm.hasTeacher ? guidance.calibration.admitted : null;
       return { ...(await this.#judge(served(last.student), best)), pseudo, admitted, stepMs: medianOf(times) };
@@ -167,7 +167,7 @@ export class Block {
     const exam = arm.hasTeacher
       ? this.#data.labelled
           .filter(hasForeground)
-          .map((slice) => ({ ...slice, seen: varyContrast(slice.image, this.#frame.width, random) }))
+          .map((slice) => ({ ...slice, seen: varyContrast(slice.image, this.#parts.recipe.sizePx, random) }))
       : [];
     const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, ...this.#frame });
     try {
@@ -201,12 +201,12 @@ export class Block {
   }
 
   #draw(slices: readonly TaughtSlice[], random: Random): LabelledSlice {
-    return augment(pick(slices, random), this.#frame.width, random, warping);
+    return augment(pick(slices, random), this.#parts.recipe.sizePx, random, warping);
   }
 
   get #frame() {
     const { sizePx } = this.#parts.recipe;
-    return { height: sizePx, width: sizePx };
+    return { space: [sizePx, sizePx] };
   }
 
   get #size() {
