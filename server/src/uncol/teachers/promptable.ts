@@ -135,8 +135,7 @@ export class PromptableTeacher implements GeneralizedTeacher {
     const key = this.#keyOf(frame);
     const known = await this.#cache.get(`${key}-${what}`);
     if (known) return known;
-    const { encoder, dimension, name } = this.manifest;
-    if (frame.space.length !== dimension) throw new RangeError(`${name} was shown an image of [${frame.space}]`);
+    const { encoder } = this.manifest;
     const wanted = [encoder.embedding, ...encoder.hidden];
     const image = shaped(enlarge(frame, encoder), [1, encoder.channels, ...encoder.size]);
     const found = await this.#graphs.encoder.run({ [encoder.input]: image }, [
@@ -153,6 +152,8 @@ export class PromptableTeacher implements GeneralizedTeacher {
 
   /** sha256 of what the teacher sees and of the encoder. */
   #keyOf({ image, space }: Frame): string {
+    const { name, dimension } = this.manifest;
+    if (space.length !== dimension) throw new RangeError(`${name} was shown an image of [${space}]`);
     const known = this.#keys.get(image);
     if (known) return known;
     const bytes = new Uint8Array(image.buffer, image.byteOffset, image.byteLength);
