@@ -3,7 +3,8 @@ import { elementsOn, interpolate } from './grids.ts';
 import type { TeacherManifest } from './manifest.ts';
 
 /**
- * The image in the first corner of the encoder's input, its longest side that of the input, normalised; 0 beside it.
+ * The image in the first corner of the encoder's input, its longest side that of the input, normalised. Beside it lies 0,
+ * as SAM pads; in the range `standard` what air became, as SAM-Med3D pads before it normalises.
  * [channels,side,side] or [channels,side,side,side].
  */
 export function enlarge({ image, space }: Frame, encoder: TeacherManifest['encoder']): Float32Array {
@@ -16,8 +17,9 @@ export function enlarge({ image, space }: Frame, encoder: TeacherManifest['encod
   const result = new Float32Array(encoder.channels * plane);
   for (let channel = 0; channel < encoder.channels; channel++) {
     const [mean, sd] = [encoder.mean[channel] ?? 0, encoder.sd[channel] ?? 1];
-    for (let at = 0; at < values.length; at++)
-      result[channel * plane + places[at]!] = (((values[at]! - low) / span) * encoder.scale - mean) / sd;
+    const normalised = (value: number) => (((value - low) / span) * encoder.scale - mean) / sd;
+    if (encoder.range === 'standard') result.fill(normalised(0), channel * plane, (channel + 1) * plane);
+    for (let at = 0; at < values.length; at++) result[channel * plane + places[at]!] = normalised(values[at]!);
   }
   return result;
 }
