@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Arrays } from '../../../server/src/engine/ops.ts';
 import { Random } from '../../../server/src/engine/random.ts';
 import { initialise } from '../../../server/src/engine/vectors.ts';
 import { studentOf } from '../../../server/src/student/architecture.ts';
 import { foundationOutput } from '../../../server/src/uncol/foundation.ts';
+import type { Prompts } from '../../../server/src/uncol/prompts.ts';
 import { collaborationSettingsSchema } from '../../../server/src/uncol/settings.ts';
 import { calibrate, uncalibrated } from '../../../server/src/uncol/teachers/calibration.ts';
 import { consultTeachers } from '../../../server/src/uncol/teachers/consult.ts';
@@ -119,7 +121,7 @@ test('where it has not answered, its uncertainty is exactly 1', async () => {
   assert.equal(out['uncertainty']?.[1], 1);
 });
 
-test('the slice gate leaves out a slice whose mirror image is answered otherwise', async () => {
+test('the slice gate leaves out a slice or volume whose mirror image is answered otherwise', async () => {
   const [one, other] = blobs(40, 2);
   assert.ok(one && other);
   /** Right on every slice but on the mirror image of the second. */
@@ -137,12 +139,34 @@ test('the slice gate leaves out a slice whose mirror image is answered otherwise
       return all;
     },
   } as unknown as SpecializedTeacher;
-  const generalized: GeneralizedTeacher = { description: '', features: null, ask: async () => null };
+  const asked: Prompts[] = [];
+  const generalized: GeneralizedTeacher = {
+    description: '',
+    features: null,
+    async ask({ prompts }) {
+      asked.push(prompts);
+      return null;
+    },
+  };
   const teachers = { specialized, generalized, calibration: uncalibrated(2, settings) };
-  const consult = (sliceGate: number) =>
-    consultTeachers(teachers, new Float32Array(), [one.image, other.image], frame, { promptComponents: 1, sliceGate });
-  assert.deepEqual((await consult(0.7))['kept'], Float32Array.of(1, 0));
-  assert.deepEqual((await consult(0))['kept'], Float32Array.of(1, 1));
+  // The same numbers as a slice, and as a volume of as many columns.
+  for (const space of [
+    [size, size],
+    [4, size / 4, size],
+  ]) {
+    const consult = (sliceGate: number): Promise<Arrays> =>
+      consultTeachers(
+        teachers,
+        new Float32Array(),
+        [one.image, other.image],
+        { classes: 2, space },
+        { promptComponents: 1, sliceGate },
+      );
+    assert.deepEqual((await consult(0.7))['kept'], Float32Array.of(1, 0));
+    assert.deepEqual((await consult(0))['kept'], Float32Array.of(1, 1));
+    const [prompt] = asked.splice(0)[0]?.[0] ?? [];
+    assert.ok(prompt && (space.length === 2 ? 'top' : 'slice') in prompt, 'boxes in slices, clicks in volumes');
+  }
 });
 
 test('a teacher that is not admitted for a class has no word where the specialized one sees it', async () => {
