@@ -28,12 +28,12 @@ export async function pseudoGradientNorm(
   const { pairs } = roundSettings;
   const settings = collaborationSettingsSchema.parse({ totalSteps: plan.steps, seed: plan.seed });
   const measure = await Measure.create(engine, sources.card);
-  const teacher = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, height, width });
+  const teacher = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, space: [height, width] });
   try {
     const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
     const { corrected, replay, unlabelled } = await gatherRound(plan, sources, find, () => undefined);
     const labelled = [...corrected.slice(0, pairs), ...replay.slice(0, pairs)];
-    const size = { classes: student.classes, height, width };
+    const size = { classes: student.classes, space: [height, width] };
     const { trustStart: start, trustEnd: end } = settings;
     const calibration = uncalibrated(student.classes, settings);
     const asked = unlabelled.slice(0, 2 * pairs);
@@ -47,10 +47,10 @@ export async function pseudoGradientNorm(
         settings,
       )),
       temperature: Float32Array.from(calibration.temperature),
-      ...randomArrays(settings, 'collaboration', 0, student, { mixes: 2 * pairs, height, width }),
+      ...randomArrays(settings, 'collaboration', 0, student, { mixes: 2 * pairs, space: [height, width] }),
       threshold: Float32Array.of(trustThreshold(0, plan.steps, { start, end })),
     };
-    const program = onlyPseudo(collaborateProgram(student, { pairs, height, width }, settings));
+    const program = onlyPseudo(collaborateProgram(student, { pairs, space: [height, width] }, settings));
     const { gradient } = await engine.gradients(program, inService, inputs);
     return Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
   } finally {

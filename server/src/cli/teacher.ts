@@ -9,6 +9,7 @@ import { threadsOf } from './engine.ts';
 /** Opens a generalized teacher for a command, its encodings kept where rounds keep theirs. */
 export async function openTeacherFor(settings: Settings, name: string): Promise<PromptableTeacher> {
   return openTeacher(name, {
+    dimension: 2,
     files: join(settings.home, 'teachers'),
     open: foreignGraphOpener({ threads: threadsOf(settings) }),
     cache: await openEmbeddingFolder(join(settings.home, 'embeddings'), settings.embeddingQuotaMb * 1e6),

@@ -113,6 +113,7 @@ async function teacherFor(name: string, setUp: TrainSetUp): Promise<GeneralizedT
   if (name === 'none') return abstainingTeacher('None is set.');
   try {
     return await openTeacher(name, {
+      dimension: 2,
       files: setUp.teacherFiles,
       open: foreignGraphOpener({ threads: setUp.threads }),
       cache: await openEmbeddingFolder(setUp.embeddingFolder, setUp.embeddingQuotaBytes),

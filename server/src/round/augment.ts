@@ -84,7 +84,7 @@ export function augment(
       origin[to] = from;
     }
   }
-  return { image, label, known, ...tokenMaps(slice, { height, width, from: origin }) };
+  return { image, label, known, ...tokenMaps(slice, { space: [height, width], from: origin }) };
 }
 
 /** Bilinear; the position lies inside the image or at most half a pixel outside it. */

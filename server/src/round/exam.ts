@@ -1,4 +1,4 @@
-import type { Engine } from '../engine/ops.ts';
+import type { Engine, Shape } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import type { Student } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
@@ -17,8 +17,7 @@ const examSlices = 12;
 interface Surroundings {
   readonly engine: Engine;
   readonly student: Student;
-  readonly height: number;
-  readonly width: number;
+  readonly space: Shape;
 }
 
 /**
@@ -58,13 +57,13 @@ export async function examine(
   teacher: GeneralizedTeacher,
   exam: readonly ExamSlice[],
   settings: CollaborationSettings,
-  { engine, student, height, width }: Surroundings,
+  { engine, student, space }: Surroundings,
   weights: Float32Array,
 ): Promise<Guidance> {
-  const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, height, width });
+  const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, space });
   try {
     const ask = (slices: readonly Float32Array[]) => specialized.ask(weights, slices);
-    const size = { classes: student.classes, height, width };
+    const size = { classes: student.classes, space };
     return { teacher, calibration: await calibrate(teacher, ask, exam, size, settings) };
   } finally {
     await specialized.dispose();

@@ -99,18 +99,18 @@ async function openPretraining(phase: Phase, parts: PhaseParts, start: PhaseStar
   const { steps: totalSteps, learningRate, copyPasteShare, seed } = phase;
   const { batch, warping, isDistilled } = recipe.stage1;
   const settings = pretrainingSettingsSchema.parse({ totalSteps, learningRate, copyPasteShare, seed });
-  const { student, frame, size } = sizesOf(recipe);
+  const { student, width, space, size } = sizesOf(recipe);
   const features = isDistilled ? teacher?.features : null;
   if (isDistilled && !features) throw new AppError('recipe-invalid', 'Stage 1 is to distil, but no teacher is named.');
   const pool = features && teacher ? await showToTeacher(data.pool, teacher, size, trueBoxMargin) : data.pool;
-  const plan = { batch, ...frame, maps: features?.maps ?? null };
+  const plan = { batch, space, maps: features?.maps ?? null };
   const table = pretrainingTable(engine, student, plan);
   const stage = await Pretraining.create(engine, student, settings, plan, begin(start, table, parts, phase));
   return {
     table,
     step: (at) => {
       const random = Random.for(seed, 'batch', at);
-      return stage.step(Array.from({ length: batch }, () => augment(pick(pool, random), frame.width, random, warping)));
+      return stage.step(Array.from({ length: batch }, () => augment(pick(pool, random), width, random, warping)));
     },
     state: () => stage.state(),
     dispose: () => stage.dispose(),
@@ -128,23 +128,17 @@ async function openCollaboration(
   if (!stage2) throw new RangeError('the recipe has no stage 2');
   const { pairs, steps, learningRate, validateEvery: _, ...method } = stage2;
   const settings = collaborationSettingsSchema.parse({ ...method, totalSteps: steps, learningRate, seed: phase.seed });
-  const { student, frame, size } = sizesOf(recipe);
+  const { student, width, space, size } = sizesOf(recipe);
   const teacher = parts.teacher ?? abstainingTeacher('None is named.');
   const guide = async (): Promise<Guidance> => {
     if (kept) return { teacher, calibration: kept };
     const weights = start instanceof Float32Array ? start : initialise(servedTable(parts), recipe.seed);
-    return examine(
-      teacher,
-      rehearse(data.pool, frame.width, phase.seed),
-      settings,
-      { engine, student, ...frame },
-      weights,
-    );
+    return examine(teacher, rehearse(data.pool, width, phase.seed), settings, { engine, student, space }, weights);
   };
   const pool =
     settings.visualWeight > 0 ? await showToTeacher(data.pool, teacher, size, settings.promptMargin) : data.pool;
   const guidance = data.unlabelled.length > 0 ? await guide() : null;
-  const plan: CollaborationPlan = { pairs, ...frame, guidance };
+  const plan: CollaborationPlan = { pairs, space, guidance };
   const table = collaborationTable(engine, student, settings, plan);
   const stage = await Collaboration.create(engine, student, settings, plan, begin(start, table, parts, phase));
   const { warping } = recipe.stage1;
@@ -154,7 +148,7 @@ async function openCollaboration(
     step: (at) => {
       const random = Random.for(phase.seed, 'pairs', at);
       return stage.step({
-        labelled: Array.from({ length: 2 * pairs }, () => augment(pick(pool, random), frame.width, random, warping)),
+        labelled: Array.from({ length: 2 * pairs }, () => augment(pick(pool, random), width, random, warping)),
         unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => pick(data.unlabelled, random)) : [],
       });
     },
@@ -166,12 +160,13 @@ async function openCollaboration(
 function sizesOf({ card }: Recipe) {
   const [width, height] = card.input.sizePx;
   const student: Student = studentOf(card.architecture);
-  return { student, frame: { height, width }, size: { classes: student.classes, height, width } };
+  const space = [height, width];
+  return { student, width, space, size: { classes: student.classes, space } };
 }
 
 function servedTable({ engine, recipe }: PhaseParts): ParameterTable {
-  const { student, frame } = sizesOf(recipe);
-  return engine.table(student.inferenceProgram(1, [frame.height, frame.width]));
+  const { student, space } = sizesOf(recipe);
+  return engine.table(student.inferenceProgram(1, space));
 }
 
 /** The state that a phase begins with; what only its distillation needs starts anew. */

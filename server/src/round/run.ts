@@ -86,7 +86,7 @@ export async function runRound(
     const data = await gatherRound(plan, sources, find, report.gathering);
     for (const [at, image] of data.unlabelled.entries()) {
       report.gathering('teacher', at / data.unlabelled.length);
-      await sources.teacher.prepare({ image, height, width });
+      await sources.teacher.prepare({ image, space: [height, width] });
     }
     const { epsilon } = sources.card.gate;
     return await trainRound({
@@ -106,7 +106,7 @@ export async function runRound(
         sources.teacher,
         data,
         settingsOf(plan),
-        { engine, student, height, width },
+        { engine, student, space: [height, width] },
         inService,
       ),
     });
@@ -150,7 +150,7 @@ async function trainRound(running: Running) {
   const workSha256 = hashWork({ plan, roundSettings });
   const found = await loadCheckpoint<Extra>(file, tableHash);
   const kept = found?.workSha256 === workSha256 ? found : undefined;
-  const shape = { pairs: roundSettings.pairs, height, width, guidance };
+  const shape = { pairs: roundSettings.pairs, space: [height, width], guidance };
   const stage = await Collaboration.create(engine, student, settings, shape, kept?.state ?? initialState(inService));
   try {
     let extra = kept?.extra ?? (await startOf(running));

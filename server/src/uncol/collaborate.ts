@@ -1,22 +1,22 @@
-import type { ForwardProgram, InputShapes, LossProgram, Ops, Tensor, Tensors } from '../engine/ops.ts';
+import type { ForwardProgram, InputShapes, LossProgram, Ops, Shape, Tensor, Tensors } from '../engine/ops.ts';
 import type { Student } from '../student/architecture.ts';
 import { type DistilledMaps, distilVisual, pasteMaps, takeVisual, visualInputs } from './distill.ts';
 import { dropoutInputs, dropoutTensors } from './dropout.ts';
 import { foundationOutput } from './foundation.ts';
 import { gate } from './gating.ts';
-import { take } from './inputs.ts';
+import { everywhere, take } from './inputs.ts';
 import { mixLoss, type Side, type SideLoss, sideLoss } from './losses/pseudo-label.ts';
 import { oneHot, outside, paste } from './mix.ts';
 import type { CollaborationSettings } from './settings.ts';
 import { normalisedEntropy } from './uncertainty.ts';
 
 /**
- * Sizes that a stage-2 step is built for: `pairs` n times (A, B, U_a, U_b), so 2n labelled and 2n unlabelled slices.
+ * Sizes that a stage-2 step is built for: `pairs` n times (A, B, U_a, U_b), so 2n labelled and 2n unlabelled images.
  */
 export interface CollaborationShape {
   readonly pairs: number;
-  readonly height: number;
-  readonly width: number;
+  /** [H,W] or [D,H,W]. */
+  readonly space: Shape;
 }
 
 type Rule = Pick<CollaborationSettings, 'groundTruthWeight' | 'pseudoWeight' | 'visualWeight' | 'foundationProb'>;
@@ -25,11 +25,11 @@ type Rule = Pick<CollaborationSettings, 'groundTruthWeight' | 'pseudoWeight' | '
  * One step of stage 2, everything that decides what is learnt: gate both teachers (eq. 6-9, 16), paste labelled and
  * unlabelled slices both ways (eq. 10), learn from both sides of both mixes (eq. 11, 12), distil (eq. 17, 19).
  *
- * Inputs, float32, first half of each batch A or U_a, second half B or U_b: `images`, `labels`, `known` [2n,1,H,W] as
- * in stage 1; `unlabelled` [2n,1,H,W]; of the specialized teacher `specialized` [2n,C,H,W], probabilities; of the
- * generalized one `maskLogits` [2n,C-1,H,W], `answered` [2n,1,H,W], 0 where it abstains, `temperature` [1,C-1,1,1];
- * `kept` [2n,1,1,1], 0 for slices that teach nothing; `threshold` [1,1,1,1], tau; `mask` [1,1,H,W], M; the dropout
- * masks; with `maps` the hidden maps `labelledVisual0`, `unlabelledVisual0`, ... A labelled pixel that nobody vouched for
+ * Inputs, float32, first half of each batch A or U_a, second half B or U_b: `images`, `labels`, `known` [2n,1,space...]
+ * as in stage 1; `unlabelled`, alike; of the specialized teacher `specialized` [2n,C,space...], probabilities; of the
+ * generalized one `maskLogits` [2n,C-1,space...], `answered` [2n,1,space...], 0 where it abstains, `temperature`
+ * [1,C-1,1...]; `kept` [2n,1,1...], 0 for images that teach nothing; `threshold` [1,1,1...], tau; `mask`
+ * [1,1,space...], M; the dropout masks; with `maps` the hidden maps `labelledVisual0`, `unlabelledVisual0`, ... A labelled pixel that nobody vouched for
  * teaches nothing.
  *
  * Terms: Dice and cross-entropy of both sides, unweighted, summed over both mixes; `groundTruth` and `pseudo`, whose
@@ -42,7 +42,7 @@ export function collaborateProgram(
   weights: Rule,
   maps: DistilledMaps | null = null,
 ): LossProgram {
-  const frame = { batch: 2 * shape.pairs, height: shape.height, width: shape.width };
+  const frame = { batch: 2 * shape.pairs, space: shape.space };
   const distilled = maps && {
     ...visualInputs('labelled', maps, frame),
     ...visualInputs('unlabelled', maps, frame),
@@ -112,7 +112,7 @@ export function labelledOnlyProgram(student: Student, shape: CollaborationShape,
 
 /**
  * What stage 2 would learn from unlabelled slices, for its own sake. Inputs as in {@link collaborateProgram}, the
- * teachers' alone. Outputs: `label`, one-hot [2n,C,H,W]; `trusted` [2n,1,H,W], 0 where nothing would be learnt.
+ * teachers' alone. Outputs: `label`, one-hot [2n,C,space...]; `trusted` [2n,1,space...], 0 where nothing would be learnt.
  */
 export function gateProgram(student: Student, shape: CollaborationShape, weights: Rule): ForwardProgram {
   const { unlabelled: _, ...inputs } = teacherInputs(student, shape);
@@ -127,33 +127,34 @@ export function gateProgram(student: Student, shape: CollaborationShape, weights
 
 interface Labelled {
   readonly image: Tensor;
-  /** One-hot [n,C,H,W]. */
+  /** One-hot [n,C,space...]. */
   readonly truth: Tensor;
   readonly known: Tensor;
 }
 
 function labelledInputs(student: Student, shape: CollaborationShape): InputShapes {
-  const { pairs, height, width } = shape;
-  const slices = [2 * pairs, 1, height, width];
+  const { pairs, space } = shape;
+  const image = [2 * pairs, 1, ...space];
   return {
-    images: slices,
-    labels: slices,
-    known: slices,
-    mask: [1, 1, height, width],
-    ...dropoutInputs(student, { mixes: 2 * pairs, height, width }),
+    images: image,
+    labels: image,
+    known: image,
+    mask: [1, 1, ...space],
+    ...dropoutInputs(student, { mixes: 2 * pairs, space }),
   };
 }
 
-function teacherInputs(student: Student, { pairs, height, width }: CollaborationShape): InputShapes {
-  const slices = [2 * pairs, 1, height, width];
+function teacherInputs(student: Student, { pairs, space }: CollaborationShape): InputShapes {
+  const image = [2 * pairs, 1, ...space];
+  const one = everywhere(space);
   return {
-    unlabelled: slices,
-    specialized: [2 * pairs, student.classes, height, width],
-    maskLogits: [2 * pairs, student.classes - 1, height, width],
-    answered: slices,
-    temperature: [1, student.classes - 1, 1, 1],
-    kept: [2 * pairs, 1, 1, 1],
-    threshold: [1, 1, 1, 1],
+    unlabelled: image,
+    specialized: [2 * pairs, student.classes, ...space],
+    maskLogits: [2 * pairs, student.classes - 1, ...space],
+    answered: image,
+    temperature: [1, student.classes - 1, ...one],
+    kept: [2 * pairs, 1, ...one],
+    threshold: [1, 1, ...one],
   };
 }
 

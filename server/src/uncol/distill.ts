@@ -1,4 +1,4 @@
-import type { InputShapes, Ops, Parameters, Tensor, Tensors } from '../engine/ops.ts';
+import type { InputShapes, Ops, Parameters, Shape, Tensor, Tensors } from '../engine/ops.ts';
 import type { Student } from '../student/architecture.ts';
 import type { Layers } from '../student/layers.ts';
 import type { StudentOutputs } from '../student/outputs.ts';
@@ -22,34 +22,35 @@ export function distilledMapsOf({ encoder, decoder }: TeacherManifest): Distille
   return { visual: encoder.hidden.map(({ channels }) => channels), semantic: decoder.semantic?.channels ?? null };
 }
 
-/** Maps of a teacher on the token grid of one slice. */
+/** Maps of a teacher on the token grid of one slice, or of one window of a volume. */
 export interface SliceMaps {
-  /** h of each map, [channels,h,w]. */
+  /** h of each map, [channels,tokens...]. */
   readonly visual: readonly Float32Array[];
-  /** src of all foreground classes, [(C-1)*channels,h,w]; empty where the teacher has none. */
+  /** src of all foreground classes, [(C-1)*channels,tokens...]; empty where the teacher has none. */
   readonly semantic: Float32Array;
 }
 
 const visualName = (of: string, at: number) => `${of}Visual${at}`;
 const semanticName = (of: string) => `${of}Semantic`;
 
-/** Inputs `<of>Visual0`, `<of>Visual1`, ..., [N,K,H/16,W/16]. */
+/** Inputs `<of>Visual0`, `<of>Visual1`, ..., [N,K,space/16...]. */
 export function visualInputs(of: string, maps: DistilledMaps, frame: Frame): InputShapes {
-  const shape = (channels: number) => [frame.batch, channels, frame.height / patchSize, frame.width / patchSize];
-  return Object.fromEntries(maps.visual.map((channels, at) => [visualName(of, at), shape(channels)]));
+  return Object.fromEntries(maps.visual.map((channels, at) => [visualName(of, at), tokenShape(frame, channels)]));
 }
 
-/** Input `<of>Semantic`, [N,(C-1)*K,H/16,W/16]; none where the teacher has no such map. */
+/** Input `<of>Semantic`, [N,(C-1)*K,space/16...]; none where the teacher has no such map. */
 export function semanticInput(of: string, maps: DistilledMaps, frame: Frame, classes: number): InputShapes {
   if (maps.semantic === null) return {};
-  const channels = (classes - 1) * maps.semantic;
-  return { [semanticName(of)]: [frame.batch, channels, frame.height / patchSize, frame.width / patchSize] };
+  return { [semanticName(of)]: tokenShape(frame, (classes - 1) * maps.semantic) };
 }
 
 interface Frame {
   readonly batch: number;
-  readonly height: number;
-  readonly width: number;
+  readonly space: Shape;
+}
+
+function tokenShape({ batch, space }: Frame, channels: number): Shape {
+  return [batch, channels, ...space.map((size) => size / patchSize)];
 }
 
 /** The maps of many slices as the inputs of {@link visualInputs} and {@link semanticInput}. */

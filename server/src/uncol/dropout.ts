@@ -1,4 +1,4 @@
-import type { Arrays, InputShapes, Tensor, Tensors } from '../engine/ops.ts';
+import type { Arrays, InputShapes, Shape, Tensor, Tensors } from '../engine/ops.ts';
 import type { Random } from '../engine/random.ts';
 import type { Student } from '../student/architecture.ts';
 import { take } from './inputs.ts';
@@ -6,15 +6,14 @@ import { take } from './inputs.ts';
 /** Sizes of the batch that the student reads. */
 export interface StudentBatch {
   readonly mixes: number;
-  readonly height: number;
-  readonly width: number;
+  readonly space: Shape;
 }
 
 const nameOf = (level: number) => `dropout${level}`;
 
-/** The dropout masks as inputs of a program, `dropout0`, `dropout1`, ... from the first encoder level down. */
-export function dropoutInputs(student: Student, { mixes, height, width }: StudentBatch): InputShapes {
-  const shapes = student.dropoutShapes(mixes, [height, width]);
+/** The dropout masks as inputs of a program, `dropout0`, `dropout1`, ... from the first encoder level down; none in 3D. */
+export function dropoutInputs(student: Student, { mixes, space }: StudentBatch): InputShapes {
+  const shapes = student.dropoutShapes(mixes, space);
   return Object.fromEntries(shapes.map((shape, level) => [nameOf(level), shape]));
 }
 

@@ -6,7 +6,7 @@ import { drawDropout, type StudentBatch } from './dropout.ts';
 import { stack } from './inputs.ts';
 import { drawMixMask } from './mix.ts';
 
-/** A slice with the reader's label; all three [H,W], row-major. */
+/** A slice, or a window of a volume, with the reader's label; all three [space...], row-major. */
 export interface LabelledSlice {
   readonly image: Float32Array;
   /** Class index. */
@@ -17,7 +17,7 @@ export interface LabelledSlice {
   readonly maps?: SliceMaps;
 }
 
-/** Labelled slices as the inputs `images`, `labels`, `known` [N,1,H,W]. */
+/** Labelled slices as the inputs `images`, `labels`, `known` [N,1,space...]. */
 export function labelledArrays(slices: readonly LabelledSlice[], pixels: number): Arrays {
   return {
     images: stack(
@@ -56,7 +56,7 @@ export function randomArrays(
 ): Arrays {
   const random = Random.for(settings.seed, stage, step);
   const isPasted = random.next() < (settings.copyPasteShare ?? 1);
-  const mask = drawMixMask(random, batch.height, batch.width, settings.boxSide);
+  const mask = drawMixMask(random, batch.space, settings.boxSide);
   return {
     mask: isPasted ? mask : mask.fill(0),
     ...drawDropout(random, student, batch),

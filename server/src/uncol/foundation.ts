@@ -11,9 +11,9 @@ import { normalisedEntropy } from './uncertainty.ts';
  * - `renorm`: divided by their sum.
  * - `calibrated`: the same with temperatures fitted on labelled slices.
  *
- * @param maskLogits [N,C-1,H,W] float32.
- * @param temperature [1,C-1,1,1], T; 1 unless calibrated.
- * @param answered [N,1,H,W], 0 where the teacher abstains: u_G is 1 there.
+ * @param maskLogits [N,C-1,space...] float32.
+ * @param temperature [1,C-1,1...], T; 1 unless calibrated.
+ * @param answered [N,1,space...], 0 where the teacher abstains: u_G is 1 there.
  */
 export function foundationOutput(
   ops: Ops,

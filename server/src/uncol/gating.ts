@@ -2,23 +2,23 @@ import type { Ops, Tensor } from '../engine/ops.ts';
 
 /** What one teacher says of a batch of slices. */
 export interface TeacherOutput {
-  /** [N,C,H,W] float32, sum 1 over C. */
+  /** [N,C,space...] float32, sum 1 over C. */
   readonly probabilities: Tensor;
-  /** [N,1,H,W] float32 in [0, 1]. */
+  /** [N,1,space...] float32 in [0, 1]. */
   readonly uncertainty: Tensor;
 }
 
 /** The pseudo label of a batch of unlabelled slices, and how it came to be. No gradient flows through any of it. */
 export interface Gated {
-  /** Fused probabilities [N,C,H,W]; all 0 where no teacher is trusted. */
+  /** Fused probabilities [N,C,space...]; all 0 where no teacher is trusted. */
   readonly fused: Tensor;
-  /** Hard pseudo label, one-hot [N,C,H,W]. Meaningless where `trusted` is 0. */
+  /** Hard pseudo label, one-hot [N,C,space...]. Meaningless where `trusted` is 0. */
   readonly label: Tensor;
-  /** R, 1 where at least one teacher is trusted, else 0, [N,1,H,W]. */
+  /** R, 1 where at least one teacher is trusted, else 0, [N,1,space...]. */
   readonly trusted: Tensor;
-  /** r_G, 1 where the generalized teacher is trusted, [N,1,H,W]. */
+  /** r_G, 1 where the generalized teacher is trusted, [N,1,space...]. */
   readonly generalizedTrusted: Tensor;
-  /** r_S, 1 where the specialized teacher is trusted, [N,1,H,W]. */
+  /** r_S, 1 where the specialized teacher is trusted, [N,1,space...]. */
   readonly specializedTrusted: Tensor;
 }
 
@@ -29,7 +29,7 @@ export interface Gated {
  * exp(-u). One trusted: that one alone. None: ignored. An uncertainty of exactly 1 of the generalized teacher means
  * that it abstained; it is then never trusted, also not when the threshold has risen to 1.
  *
- * @param threshold tau, broadcastable to [N,1,H,W].
+ * @param threshold tau, broadcastable to [N,1,space...].
  */
 export function gate(ops: Ops, generalized: TeacherOutput, specialized: TeacherOutput, threshold: Tensor): Gated {
   const one = ops.scalar(1);

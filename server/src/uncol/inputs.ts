@@ -1,4 +1,10 @@
-import type { Tensor, Tensors } from '../engine/ops.ts';
+import type { Shape, Tensor, Tensors } from '../engine/ops.ts';
+
+/** Sizes of a slice, [H,W], or of a window of a volume, [D,H,W]; classes with the background. */
+export interface ImageSize {
+  readonly classes: number;
+  readonly space: Shape;
+}
 
 /** The named input of a program. @throws RangeError when it is not there. */
 export function take(inputs: Tensors, name: string): Tensor {
@@ -7,7 +13,12 @@ export function take(inputs: Tensors, name: string): Tensor {
   return tensor;
 }
 
-/** Arrays one after another, as float32: slices [H,W] become a batch [N,1,H,W]. */
+/** The shape of one value for all of a space: [1,1] or [1,1,1]. */
+export function everywhere(space: Shape): number[] {
+  return space.map(() => 1);
+}
+
+/** Arrays one after another, as float32: images [space...] become a batch [N,1,space...]. */
 export function stack(arrays: readonly ArrayLike<number>[], lengthEach: number): Float32Array {
   const batch = new Float32Array(arrays.length * lengthEach);
   for (const [index, array] of arrays.entries()) {

@@ -1,4 +1,4 @@
-import type { LossProgram, Tensors } from '../engine/ops.ts';
+import type { LossProgram, Shape, Tensors } from '../engine/ops.ts';
 import type { Student } from '../student/architecture.ts';
 import {
   type DistilledMaps,
@@ -16,11 +16,11 @@ import { semanticLoss, spread } from './losses/distillation.ts';
 import { supervisedLoss } from './losses/supervised.ts';
 import { oneHot, paste } from './mix.ts';
 
-/** Sizes that a stage-1 step is built for. `batch` slices a step: one image A and `batch - 1` images B_i. */
+/** Sizes that a stage-1 step is built for. `batch` images a step: one image A and `batch - 1` images B_i. */
 export interface PretrainingShape {
   readonly batch: number;
-  readonly height: number;
-  readonly width: number;
+  /** [H,W] or [D,H,W]. */
+  readonly space: Shape;
 }
 
 /**
@@ -30,9 +30,9 @@ export interface PretrainingShape {
  * With a teacher that has prompt-conditioned embeddings the decoder attends to the posterior made of them, and the
  * student's own prior is drawn towards it; at inference the prior stands in its place, so no teacher is needed then.
  *
- * Inputs, float32, N = batch: `images` [N,1,H,W]; `labels` [N,1,H,W] class indices; `known` [N,1,H,W], 1 where the
- * label is vouched for; `mask` [1,1,H,W], M; the dropout masks; with a teacher its maps, `labelledVisual0`, ...,
- * `labelledSemantic`, and `distillation` [1,1,1,1], w(t). Slice 0 is A, pasted with each of the others.
+ * Inputs, float32, N = batch: `images` [N,1,space...]; `labels`, alike, class indices; `known`, alike, 1 where the
+ * label is vouched for; `mask` [1,1,space...], M; the dropout masks; with a teacher its maps, `labelledVisual0`, ...,
+ * `labelledSemantic`, and `distillation` [1,1,1,1], w(t). Image 0 is A, pasted with each of the others.
  *
  * Terms: the four losses; `visual`, `semantic`, unweighted; `visualSpread`, `posteriorSpread`.
  */
@@ -41,9 +41,9 @@ export function pretrainProgram(
   shape: PretrainingShape,
   maps: DistilledMaps | null = null,
 ): LossProgram {
-  const { batch, height, width } = shape;
+  const { batch, space } = shape;
   if (batch < 2) throw new RangeError(`copy-paste needs two labelled slices a step or more, got ${batch}`);
-  const slices = [batch, 1, height, width];
+  const image = [batch, 1, ...space];
   const distilled = maps && {
     ...visualInputs('labelled', maps, shape),
     ...semanticInput('labelled', maps, shape, student.classes),
@@ -51,11 +51,11 @@ export function pretrainProgram(
   };
   return {
     inputs: {
-      images: slices,
-      labels: slices,
-      known: slices,
-      mask: [1, 1, height, width],
-      ...dropoutInputs(student, { mixes: batch - 1, height, width }),
+      images: image,
+      labels: image,
+      known: image,
+      mask: [1, 1, ...space],
+      ...dropoutInputs(student, { mixes: batch - 1, space }),
       ...distilled,
     },
     build(ops, parameters, inputs) {

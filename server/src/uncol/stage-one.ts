@@ -1,5 +1,6 @@
 import type { Arrays, Engine, ParameterTable, Trainer, TrainingState } from '../engine/ops.ts';
 import type { Student } from '../student/architecture.ts';
+import { product } from '../student/layers.ts';
 import { type DistilledMaps, mapArrays } from './distill.ts';
 import { warmingEmaDecay } from './ema.ts';
 import { type LabelledSlice, labelledArrays, mapsOf, randomArrays } from './feed.ts';
@@ -8,7 +9,7 @@ import { type Progress, Watch } from './progress.ts';
 import { distillationWeight, polynomialRate } from './schedule.ts';
 import { optimiserOf, type PretrainingSettings } from './settings.ts';
 
-/** What a stage 1 is built for. `maps`: what the slices bring of a generalized teacher, null without one. */
+/** What a stage 1 is built for. `maps`: what the images bring of a generalized teacher, null without one. */
 export interface PretrainingPlan extends PretrainingShape {
   readonly maps: DistilledMaps | null;
 }
@@ -37,7 +38,7 @@ export class Pretraining {
     plan: PretrainingPlan,
     step: number,
   ) {
-    const size = { mixes: plan.batch - 1, height: plan.height, width: plan.width };
+    const size = { mixes: plan.batch - 1, space: plan.space };
     this.#trainer = trainer;
     this.#draw = (at) => randomArrays(settings, 'pretraining', at, student, size);
     this.#settings = settings;
@@ -60,14 +61,14 @@ export class Pretraining {
   /**
    * One step of stage 1.
    *
-   * @param labelled as many slices as the plan's batch, with maps where it has any; the first is pasted with each of the
+   * @param labelled as many slices, or windows of volumes, as the plan's batch, with maps where it has any; the first is pasted with each of the
    *   others.
    * @throws AppError `training-not-finite`, `training-collapsed`.
    */
   async step(labelled: readonly LabelledSlice[]): Promise<Progress> {
     const { learningRate, totalSteps, emaDecay } = this.#settings;
     const inputs = {
-      ...labelledArrays(labelled, this.#plan.height * this.#plan.width),
+      ...labelledArrays(labelled, product(this.#plan.space)),
       ...this.#distilled(labelled),
       ...this.#draw(this.#step),
     };

@@ -1,15 +1,17 @@
 import type { Arrays, Engine, ParameterTable, Trainer, TrainingState } from '../engine/ops.ts';
 import { pickParameters } from '../engine/vectors.ts';
 import type { Student } from '../student/architecture.ts';
+import { product } from '../student/layers.ts';
 import { patchSize } from '../student/prior-encoder.ts';
 import { type CollaborationShape, collaborateProgram, labelledOnlyProgram } from './collaborate.ts';
 import { type DistilledMaps, mapArrays } from './distill.ts';
 import { type LabelledSlice, labelledArrays, mapsOf, randomArrays } from './feed.ts';
+import type { ImageSize } from './inputs.ts';
 import { type Progress, Watch } from './progress.ts';
 import { polynomialRate, trustThreshold } from './schedule.ts';
 import { type CollaborationSettings, optimiserOf } from './settings.ts';
 import type { Calibration } from './teachers/calibration.ts';
-import { consultTeachers, type SliceSize } from './teachers/consult.ts';
+import { consultTeachers } from './teachers/consult.ts';
 import { mapTokens } from './teachers/feature-maps.ts';
 import type { GeneralizedTeacher } from './teachers/generalized.ts';
 import { SpecializedTeacher } from './teachers/specialized.ts';
@@ -52,7 +54,7 @@ export class Collaboration {
   readonly #draw: (step: number) => Arrays;
   readonly #settings: CollaborationSettings;
   readonly #plan: CollaborationPlan;
-  readonly #size: SliceSize;
+  readonly #size: ImageSize;
   #step: number;
 
   private constructor(
@@ -64,14 +66,14 @@ export class Collaboration {
     plan: CollaborationPlan,
     step: number,
   ) {
-    const size = { mixes: 2 * plan.pairs, height: plan.height, width: plan.width };
+    const size = { mixes: 2 * plan.pairs, space: plan.space };
     this.#trainer = trainer;
     this.#specialized = specialized;
     this.#servedTable = servedTable;
     this.#draw = (at) => randomArrays(settings, 'collaboration', at, student, size);
     this.#settings = settings;
     this.#plan = plan;
-    this.#size = { classes: student.classes, height: plan.height, width: plan.width };
+    this.#size = { classes: student.classes, space: plan.space };
     this.#step = step;
   }
 
@@ -83,20 +85,18 @@ export class Collaboration {
     plan: CollaborationPlan,
     state: TrainingState,
   ): Promise<Collaboration> {
-    const { pairs, height, width, guidance } = plan;
+    const { pairs, space, guidance } = plan;
     const trainer = await engine.trainer(programOf(student, settings, plan), optimiserOf(settings), state);
-    const specialized = guidance
-      ? await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, height, width })
-      : null;
-    const served = engine.table(student.inferenceProgram(1, [height, width]));
+    const specialized = guidance ? await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, space }) : null;
+    const served = engine.table(student.inferenceProgram(1, space));
     return new Collaboration(trainer, specialized, served, student, settings, plan, state.step);
   }
 
   /**
    * One step of stage 2: ask the teachers, draw the mix, learn, let the specialized teacher follow.
    *
-   * @param slices `labelled`: n slices A, then n slices B. `unlabelled` [H,W]: n slices U_a, then n slices U_b, or none
-   *   where it was created without guidance.
+   * @param slices or windows of volumes. `labelled`: n times A, then n times B. `unlabelled` [space...]: n times U_a, then
+   *   n times U_b, or none where it was created without guidance.
    * @throws AppError `training-not-finite`, `training-collapsed`.
    */
   async step(slices: {
@@ -105,7 +105,7 @@ export class Collaboration {
   }): Promise<CollaborationProgress> {
     const { learningRate, totalSteps, emaDecay, emaInStage2 } = this.#settings;
     const inputs = {
-      ...labelledArrays(slices.labelled, this.#size.height * this.#size.width),
+      ...labelledArrays(slices.labelled, product(this.#size.space)),
       ...(await this.#askTeachers(slices.unlabelled)),
       ...(await this.#distilled(slices)),
       ...this.#draw(this.#step),
@@ -152,11 +152,11 @@ export class Collaboration {
     const maps = visualMapsOf(this.#settings, this.#plan);
     const features = this.#plan.guidance?.teacher.features;
     if (!maps || !features) return {};
-    const { height, width } = this.#size;
+    const { space } = this.#size;
     const seen: Float32Array[][] = [];
     for (const image of unlabelled) {
-      const hidden = await features.hidden({ image, height, width });
-      seen.push(hidden.map((map) => mapTokens(map, { height, width }, patchSize)));
+      const hidden = await features.hidden({ image, space });
+      seen.push(hidden.map((map) => mapTokens(map, { space }, patchSize)));
     }
     const ofUnlabelled = seen.map((visual) => ({ visual, semantic: new Float32Array() }));
     return {

@@ -6,8 +6,8 @@ const logFloor = 1e-8;
 /**
  * Normalised Shannon entropy u = -sum_c p_c log(p_c) / log C (eq. 6): 0 = certain, 1 = says nothing.
  *
- * @param probabilities [N,C,H,W] float32, sum 1 over C.
- * @returns [N,1,H,W] float32 in [0, 1] (up to rounding).
+ * @param probabilities [N,C,space...] float32, sum 1 over C.
+ * @returns [N,1,space...] float32 in [0, 1] (up to rounding).
  */
 export function normalisedEntropy(ops: Ops, probabilities: Tensor): Tensor {
   const classes = probabilities.shape[1] ?? 0;

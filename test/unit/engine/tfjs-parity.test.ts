@@ -13,7 +13,7 @@ import { openTfjs } from './tfjs-engines.ts';
 
 const tfjs = await openTfjs('wasm');
 const student = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 3 });
-const frame = { height: 32, width: 32 };
+const frame = { space: [32, 32] };
 const maps = { visual: [5, 5], semantic: 4 };
 const stage1 = pretrainProgram(student, { batch: 3, ...frame }, maps);
 const stage2 = collaborateProgram(student, { pairs: 1, ...frame }, collaborationSettingsSchema.parse({}), maps);
@@ -117,16 +117,16 @@ describe('both readings of one text', () => {
   });
 
   it('serve the same probabilities, also of a smaller batch', async () => {
-    const program = student.inferenceProgram(2, [frame.height, frame.width]);
+    const program = student.inferenceProgram(2, frame.space);
     const weights = initialise(onnx.table(program), 5);
-    const image = normals(6, 2 * frame.height * frame.width);
+    const image = normals(6, 2 * frame.space[0]! * frame.space[1]!);
     const served = async (engine: Engine, given: Float32Array): Promise<Arrays> => {
       const predictor = await engine.predictor(program, { frozen: true });
       const outputs = await predictor.run(weights, { image: given });
       await predictor.dispose();
       return outputs;
     };
-    for (const given of [image, image.slice(0, frame.height * frame.width)]) {
+    for (const given of [image, image.slice(0, frame.space[0]! * frame.space[1]!)]) {
       const [expected, actual] = [await served(onnx, given), await served(tfjs, given)];
       for (const name of ['probabilities', 'entropy']) {
         assert.equal(actual[name]!.length, expected[name]!.length);

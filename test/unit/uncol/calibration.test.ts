@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Arrays } from '../../../server/src/engine/ops.ts';
 import { Random } from '../../../server/src/engine/random.ts';
 import { initialise } from '../../../server/src/engine/vectors.ts';
 import { studentOf } from '../../../server/src/student/architecture.ts';
 import { foundationOutput } from '../../../server/src/uncol/foundation.ts';
+import type { Prompts } from '../../../server/src/uncol/prompts.ts';
 import { collaborationSettingsSchema } from '../../../server/src/uncol/settings.ts';
 import { calibrate, uncalibrated } from '../../../server/src/uncol/teachers/calibration.ts';
 import { consultTeachers } from '../../../server/src/uncol/teachers/consult.ts';
@@ -13,7 +15,7 @@ import { blobs, size } from './blobs.ts';
 import { engine, evaluate, given } from './on-engine.ts';
 
 const settings = collaborationSettingsSchema.parse({});
-const frame = { classes: 2, height: size, width: size };
+const frame = { classes: 2, space: [size, size] };
 const pixels = size * size;
 const exam = blobs(1, 6).map((slice) => ({ ...slice, seen: slice.image }));
 
@@ -37,8 +39,8 @@ const teacherWith = (scale: number, isMoved = false): GeneralizedTeacher => ({
   description: 'Knows the answers.',
   features: null,
   prepare: async () => {},
-  async ask({ image, boxes }) {
-    if (boxes.every((of) => of.length === 0)) return null;
+  async ask({ image, prompts }) {
+    if (prompts.every((of) => of.length === 0)) return null;
     const { label } = exam.find((slice) => slice.image === image) ?? assert.fail();
     const random = Random.for(9, 'teacher');
     return Float32Array.from({ length: pixels }, (_, at) => {
@@ -120,7 +122,7 @@ test('where it has not answered, its uncertainty is exactly 1', async () => {
   assert.equal(out['uncertainty']?.[1], 1);
 });
 
-test('the slice gate leaves out a slice whose mirror image is answered otherwise', async () => {
+test('the slice gate leaves out a slice or volume whose mirror image is answered otherwise', async () => {
   const [one, other] = blobs(40, 2);
   assert.ok(one && other);
   /** Right on every slice but on the mirror image of the second. */
@@ -138,23 +140,41 @@ test('the slice gate leaves out a slice whose mirror image is answered otherwise
       return all;
     },
   } as unknown as SpecializedTeacher;
+  const asked: Prompts[] = [];
   const generalized: GeneralizedTeacher = {
     description: '',
     features: null,
     prepare: async () => {},
-    ask: async () => null,
+    async ask({ prompts }) {
+      asked.push(prompts);
+      return null;
+    },
   };
   const teachers = { specialized, generalized, calibration: uncalibrated(2, settings) };
-  const consult = (sliceGate: number) =>
-    consultTeachers(teachers, new Float32Array(), [one.image, other.image], frame, { promptComponents: 1, sliceGate });
-  assert.deepEqual((await consult(0.7))['kept'], Float32Array.of(1, 0));
-  assert.deepEqual((await consult(0))['kept'], Float32Array.of(1, 1));
+  // The same numbers as a slice, and as a volume of as many columns.
+  for (const space of [
+    [size, size],
+    [4, size / 4, size],
+  ]) {
+    const consult = (sliceGate: number): Promise<Arrays> =>
+      consultTeachers(
+        teachers,
+        new Float32Array(),
+        [one.image, other.image],
+        { classes: 2, space },
+        { promptComponents: 1, sliceGate },
+      );
+    assert.deepEqual((await consult(0.7))['kept'], Float32Array.of(1, 0));
+    assert.deepEqual((await consult(0))['kept'], Float32Array.of(1, 1));
+    const [prompt] = asked.splice(0)[0]?.[0] ?? [];
+    assert.ok(prompt && (space.length === 2 ? 'top' : 'slice') in prompt, 'boxes in slices, clicks in volumes');
+  }
 });
 
 test('a teacher that is not admitted for a class has no word where the specialized one sees it', async () => {
   const [slice] = blobs(50, 1);
   assert.ok(slice);
-  const three = { classes: 3, height: size, width: size };
+  const three = { classes: 3, space: [size, size] };
   const probabilities = new Float32Array(3 * pixels);
   // Class 1 on the left half, class 2 where the blob is, background elsewhere.
   for (let at = 0; at < pixels; at++) {
@@ -167,8 +187,8 @@ test('a teacher that is not admitted for a class has no word where the specializ
     description: '',
     features: null,
     prepare: async () => {},
-    ask: async ({ boxes }) => {
-      asked.push(...boxes);
+    ask: async ({ prompts }) => {
+      asked.push(...prompts);
       return new Float32Array(2 * pixels).fill(3);
     },
   };
@@ -181,7 +201,7 @@ test('a teacher that is not admitted for a class has no word where the specializ
     { promptComponents: 1, sliceGate: 0 },
   );
   assert.deepEqual(
-    asked.map((boxes) => boxes.length),
+    asked.map((prompts) => prompts.length),
     [0, 1],
   );
   for (let at = 0; at < pixels; at++) {
@@ -192,7 +212,7 @@ test('a teacher that is not admitted for a class has no word where the specializ
 test('the specialized teacher answers any number of slices as it answers one', async () => {
   const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
   const weights = initialise(engine.table(config.inferenceProgram(1, [size, size])), 3);
-  const teacher = await SpecializedTeacher.create(engine, config, { batch: 2, height: size, width: size });
+  const teacher = await SpecializedTeacher.create(engine, config, { batch: 2, space: [size, size] });
   const images = blobs(60, 5).map(({ image }) => image);
   const all = await teacher.ask(weights, images);
   assert.equal(all.length, 5 * 2 * pixels);

@@ -17,7 +17,7 @@ import { blobs, size } from './blobs.ts';
 import { engine, evaluate, given } from './on-engine.ts';
 
 const medsam: DistilledMaps = { visual: [768, 768], semantic: 256 };
-const frame = { height: 32, width: 32 };
+const frame = { space: [32, 32] };
 
 test('with the maps of MedSAM the student has the published number of parameters in training', () => {
   for (const [classes, inference, training] of [
@@ -33,6 +33,19 @@ test('with the maps of MedSAM the student has the published number of parameters
     engine.table(pretrainProgram(three, { batch: 2, ...frame }, medsam)).size -
     engine.table(three.inferenceProgram(1, [32, 32])).size;
   assert.equal(difference, 768 * 128 + 128 + 512 * 256 + 256);
+});
+
+test('with the maps of SAM-Med3D the 3D student has the published number of parameters in training', () => {
+  const samMed3d: DistilledMaps = { visual: [768, 768, 768], semantic: 384 };
+  const shape = { batch: 2, space: [16, 16, 16] };
+  for (const [classes, inference, training] of [
+    [2, 13_940_312, 14_235_224],
+    [3, 13_940_380, 14_333_596],
+  ] as const) {
+    const config = studentOf({ network: 'prob-vnet-3d', variant: 'full', classes });
+    assert.equal(engine.table(config.inferenceProgram(1, shape.space)).size, inference);
+    assert.equal(engine.table(pretrainProgram(config, shape, samMed3d)).size, training);
+  }
 });
 
 test('w(t) has its golden values', () => {

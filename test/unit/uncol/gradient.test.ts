@@ -11,10 +11,11 @@ import { blobs, size } from './blobs.ts';
 import { engine } from './on-engine.ts';
 
 const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
-const shape = { pairs: 1, height: size, width: size };
+const space = [size, size];
+const shape = { pairs: 1, space };
 const settings = collaborationSettingsSchema.parse({});
 const weights = initialise(engine.table(config.inferenceProgram(1, [size, size])), 5);
-const draws = randomArrays(settings, 'collaboration', 0, config, { mixes: 2, height: size, width: size });
+const draws = randomArrays(settings, 'collaboration', 0, config, { mixes: 2, space });
 const pixels = size * size;
 
 /** The program with one of its terms as the loss. */
@@ -47,7 +48,7 @@ const flipped = (slice: LabelledSlice): LabelledSlice => ({ ...slice, label: sli
 
 test('both stages and the inference text read their weights by the same table', () => {
   const { hash } = engine.table(config.inferenceProgram(1, [size, size]));
-  assert.equal(engine.table(pretrainProgram(config, { batch: 2, height: size, width: size })).hash, hash);
+  assert.equal(engine.table(pretrainProgram(config, { batch: 2, space })).hash, hash);
   assert.equal(engine.table(collaborateProgram(config, shape, settings)).hash, hash);
   assert.equal(engine.table(labelledOnlyProgram(config, shape, settings)).hash, hash);
 });
@@ -75,8 +76,8 @@ test('a labelled slice that nobody vouched for teaches nothing in stage 2', asyn
 });
 
 test('a labelled slice that nobody vouched for teaches nothing in stage 1', async () => {
-  const program = pretrainProgram(config, { batch: 2, height: size, width: size });
-  const one = randomArrays(settings, 'pretraining', 0, config, { mixes: 1, height: size, width: size });
+  const program = pretrainProgram(config, { batch: 2, space });
+  const one = randomArrays(settings, 'pretraining', 0, config, { mixes: 1, space });
   const gradient = async (slices: readonly LabelledSlice[]) =>
     (await engine.gradients(program, weights, { ...labelledArrays(slices, pixels), ...one })).gradient;
   assert.ok((await gradient(blobs(1, 2).map(unknown))).every((value) => value === 0));

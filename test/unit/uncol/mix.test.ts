@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../server/src/engine/random.ts';
+import type { BoxRule } from '../../../server/src/uncol/boxes.ts';
 import { drawMixMask, oneHot, paste } from '../../../server/src/uncol/mix.ts';
-import { promptBoxes } from '../../../server/src/uncol/prompts.ts';
+import { promptsOfAnswer } from '../../../server/src/uncol/prompts.ts';
 import { evaluate, given } from './on-engine.ts';
 
 test('the mix mask is one box of two thirds of each side, inside the frame', () => {
@@ -12,7 +13,7 @@ test('the mix mask is one box of two thirds of each side, inside the frame', () 
     [96, 64],
     [32, 21],
   ] as const) {
-    const mask = drawMixMask(Random.for(1, size), size, size, 2 / 3);
+    const mask = drawMixMask(Random.for(1, size), [size, size], 2 / 3);
     const inside = [...mask.keys()].filter((pixel) => mask[pixel] === 0);
     assert.equal(inside.length, side * side);
     const rows = inside.map((pixel) => Math.floor(pixel / size));
@@ -23,13 +24,13 @@ test('the mix mask is one box of two thirds of each side, inside the frame', () 
 
 test('the mix mask moves over the whole frame and repeats with its seed', () => {
   const random = Random.for(3, 'mask');
-  const first = Array.from({ length: 400 }, () => drawMixMask(random, 12, 15, 2 / 3));
+  const first = Array.from({ length: 400 }, () => drawMixMask(random, [12, 15], 2 / 3));
   const seen = new Float32Array(12 * 15);
   for (const mask of first) for (const [pixel, value] of mask.entries()) seen[pixel] = (seen[pixel] ?? 0) + 1 - value;
   assert.ok(seen.every((count) => count > 0));
   const again = Random.for(3, 'mask');
-  assert.deepEqual(drawMixMask(again, 12, 15, 2 / 3), first[0]);
-  assert.deepEqual(drawMixMask(again, 12, 15, 2 / 3), first[1]);
+  assert.deepEqual(drawMixMask(again, [12, 15], 2 / 3), first[0]);
+  assert.deepEqual(drawMixMask(again, [12, 15], 2 / 3), first[1]);
 });
 
 test('pasting takes the image where the mask is 1, and labels become one-hot', async () => {
@@ -48,10 +49,11 @@ test('pasting takes the image where the mask is 1, and labels become one-hot', a
   assert.deepEqual([...(out['classes'] ?? [])], [0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0]);
 });
 
-const size = { classes: 3, height: 8, width: 10 };
+const size = { classes: 3, space: [8, 10] };
+const promptBoxes = (probabilities: Float32Array, rule: BoxRule) => promptsOfAnswer(probabilities, size, rule);
 /** Certain probabilities of a picture: `.` background, digits classes. */
 function picture(rows: readonly string[]): Float32Array {
-  const pixels = size.height * size.width;
+  const pixels = 8 * 10;
   const probabilities = new Float32Array(3 * pixels);
   for (const [pixel, character] of [...rows.join('')].entries())
     probabilities[(character === '.' ? 0 : Number(character)) * pixels + pixel] = 1;
@@ -70,7 +72,6 @@ test('a prompt is the box of the largest 8-connected component of its class, its
       '..........',
       '..........',
     ]),
-    size,
     { margin: [0, 0], components: 1 },
   );
   assert.deepEqual(boxes, [[{ top: 0, left: 0, bottom: 5, right: 5 }], [{ top: 4, left: 0, bottom: 5, right: 9 }]]);
@@ -78,7 +79,7 @@ test('a prompt is the box of the largest 8-connected component of its class, its
 
 test('a box grows by its margin but not out of the frame', () => {
   const rows = Array.from({ length: 8 }, (_, row) => (row === 0 ? '...11.....' : '..........'));
-  const boxes = promptBoxes(picture(rows), size, { margin: [0.2, 0], components: 1 });
+  const boxes = promptBoxes(picture(rows), { margin: [0.2, 0], components: 1 });
   assert.deepEqual(boxes, [[{ top: 0, left: 0, bottom: 3, right: 7 }], []]);
 });
 
@@ -93,7 +94,7 @@ test('both organs of a pair get a box, a speck gets none', () => {
     '..........',
     '..........',
   ];
-  const boxes = promptBoxes(picture(rows), size, { margin: [0, 0], components: 3 });
+  const boxes = promptBoxes(picture(rows), { margin: [0, 0], components: 3 });
   assert.deepEqual(boxes[0], [
     { top: 0, left: 0, bottom: 3, right: 1 },
     { top: 0, left: 8, bottom: 1, right: 9 },

@@ -14,7 +14,7 @@ import { blobs, constantSlice, foregroundDice, size } from './blobs.ts';
 import { engine } from './on-engine.ts';
 
 const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
-const frame = { height: size, width: size };
+const frame = { space: [size, size] };
 const table = engine.table(config.inferenceProgram(1, [size, size]));
 const fresh = initialState(initialise(table, 11));
 const pretrainingSettings = pretrainingSettingsSchema.parse({ totalSteps: 25 });
@@ -137,9 +137,9 @@ test('the generalized teacher gets a box round what was found, and is believed w
     description: 'Foreground in its box, certain.',
     features: null,
     prepare: async () => {},
-    ask: async ({ boxes, height, width }) => {
-      const [box] = boxes[0] ?? [];
-      if (!box) return null;
+    ask: async ({ prompts, space: [height = 0, width = 0] }) => {
+      const [box] = prompts[0] ?? [];
+      if (!box || !('top' in box)) return null;
       asked.push((box.bottom - box.top + 1) * (box.right - box.left + 1));
       return Float32Array.from({ length: height * width }, (_, pixel) => {
         const [row, column] = [Math.floor(pixel / width), pixel % width];
@@ -166,8 +166,8 @@ test('where the specialized teacher finds nothing, the generalized one has no bo
     description: 'Must not be given a box.',
     features: null,
     prepare: async () => {},
-    ask: async ({ boxes }) => {
-      assert.deepEqual(boxes, [[]]);
+    ask: async ({ prompts }) => {
+      assert.deepEqual(prompts, [[]]);
       return null;
     },
   };

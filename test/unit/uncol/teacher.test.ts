@@ -8,9 +8,9 @@ import { buildForward } from '../../../server/src/engine/onnx/programs.ts';
 import { AppError } from '../../../server/src/errors/app-error.ts';
 import { openTeacher } from '../../../server/src/registry/teachers.ts';
 import { openEmbeddingFolder } from '../../../server/src/store/embeddings.ts';
-import { boxesOf } from '../../../server/src/uncol/prompts.ts';
+import { boxesOf } from '../../../server/src/uncol/boxes.ts';
 import { memoryCache } from '../../../server/src/uncol/teachers/embedding-cache.ts';
-import { keptSide, mapTokens, poolToKept } from '../../../server/src/uncol/teachers/feature-maps.ts';
+import { mapTokens, poolToKept } from '../../../server/src/uncol/teachers/feature-maps.ts';
 import { absentLogit } from '../../../server/src/uncol/teachers/generalized.ts';
 import type { TeacherManifest } from '../../../server/src/uncol/teachers/manifest.ts';
 import { writeTinyTeacher } from '../../fixtures/tiny-teacher.ts';
@@ -24,7 +24,7 @@ const openTiny = async (change?: (manifest: TeacherManifest) => TeacherManifest,
   await writeTinyTeacher(manifests, files, change);
   return openTeacher('tiny', { manifests, files, open, cache });
 };
-const frame = { height: size, width: size };
+const frame = { space: [size, size] };
 const isRefusal = (text: RegExp) => (error: unknown) =>
   error instanceof AppError && error.code === 'teacher-invalid' && text.test(error.message);
 
@@ -32,7 +32,7 @@ test('a promptable teacher finds what its box holds, and nothing of a class with
   const teacher = await openTiny();
   const { image, label } = blob(3);
   const [boxes = []] = boxesOf(label, { ...frame, classes: 2 }, { margin: [0], components: 1 });
-  const logits = await teacher.ask({ image, ...frame, boxes: [boxes, []] });
+  const logits = await teacher.ask({ image, ...frame, prompts: [boxes, []] });
   assert.ok(logits);
   let [both, sum] = [0, 0];
   for (const [at, value] of label.entries()) {
@@ -42,7 +42,7 @@ test('a promptable teacher finds what its box holds, and nothing of a class with
   }
   assert.ok((2 * both) / sum > 0.85, `Dice ${(2 * both) / sum}`);
   assert.ok(logits.subarray(size * size).every((value) => value === absentLogit));
-  assert.equal(await teacher.ask({ image, ...frame, boxes: [[], []] }), null);
+  assert.equal(await teacher.ask({ image, ...frame, prompts: [[], []] }), null);
   await teacher.dispose();
 });
 
@@ -66,9 +66,9 @@ test('a slice is encoded once, whatever is asked of it, and a box that hardly mo
     const teacher = await openTeacher('tiny', { manifests, files, open: counting, cache });
     const prompts = boxesOf(label, { ...frame, classes: 2 }, { margin: [0], components: 1 });
     const moved = boxesOf(label, { ...frame, classes: 2 }, { margin: [1e-4], components: 1 });
-    const slice = { image, ...frame, boxes: prompts };
+    const slice = { image, ...frame, prompts };
     const answer = await teacher.ask(slice);
-    await teacher.ask({ ...slice, boxes: moved });
+    await teacher.ask({ ...slice, prompts: moved });
     const hidden = await teacher.features.hidden(slice);
     await teacher.dispose();
     return { answer, hidden: hidden.map((map) => map.slice()), prompts, moved };
@@ -145,12 +145,12 @@ test('a teacher that is not what its manifest says is refused with the reason', 
     isRefusal(/tiny: /),
   );
   await assert.rejects(
-    openAs((m) => ({ ...m, dimension: 3, prompt: 'click' })),
+    openAs((m) => ({ ...m, prompt: 'click' })),
     isRefusal(/only boxes in 2D/),
   );
   const odd = await openAs((m) => ({ ...m, decoder: { ...m.decoder, mask: { ...m.decoder.mask, grid: [9, 9] } } }));
   const box = { top: 4, left: 4, bottom: 20, right: 20 };
-  await assert.rejects(odd.ask({ image: blob(1).image, ...frame, boxes: [[box]] }));
+  await assert.rejects(odd.ask({ image: blob(1).image, ...frame, prompts: [[box]] }));
   await writeTinyTeacher(manifests, files);
   const path = join(files, 'tiny', 'encoder.onnx');
   await writeFile(path, (await readFile(path)).subarray(0, 100));
@@ -162,22 +162,23 @@ test('a teacher that is not what its manifest says is refused with the reason', 
 
 test('maps are pooled by blocks and looked up where each pixel of an augmented slice came from', () => {
   const big = Float32Array.from({ length: 2 * 32 * 32 }, (_, at) => at);
-  const pooled = poolToKept(big, 2, 32);
-  assert.equal(pooled.length, 2 * keptSide * keptSide);
+  const pooled = poolToKept(big, 2, [32, 32]);
+  assert.equal(pooled.length, 2 * 16 * 16);
   assert.equal(pooled[0], (0 + 1 + 32 + 33) / 4);
   assert.equal(pooled[256 + 17], 1024 + (66 + 67 + 98 + 99) / 4);
 
   // 64 x 48 pixels, tokens of 16: the teacher's square is 64 pixels wide, a kept cell 4 pixels.
+  const space = [64, 48];
   const [height, width] = [64, 48];
-  const map = Float32Array.from({ length: 256 }, (_, at) => at % keptSide);
-  const plain = mapTokens(map, { height, width }, 16);
+  const map = Float32Array.from({ length: 256 }, (_, at) => at % 16);
+  const plain = mapTokens(map, { space }, 16);
   assert.deepEqual([...plain], [1.5, 5.5, 9.5, 1.5, 5.5, 9.5, 1.5, 5.5, 9.5, 1.5, 5.5, 9.5]);
   const mirrored = Int32Array.from(
     { length: height * width },
     (_, at) => at - (at % width) + (width - 1 - (at % width)),
   );
-  const turned = mapTokens(map, { height, width, from: mirrored }, 16);
+  const turned = mapTokens(map, { space, from: mirrored }, 16);
   assert.deepEqual([...turned].slice(0, 3), [9.5, 5.5, 1.5]);
   const outside = new Int32Array(height * width).fill(-1);
-  assert.ok(mapTokens(map, { height, width, from: outside }, 16).every((value) => value === 0));
+  assert.ok(mapTokens(map, { space, from: outside }, 16).every((value) => value === 0));
 });

@@ -148,7 +148,7 @@ export class Block {
       }
       const last = await stage.state();
       const pseudo = guidance
-        ? await judgePseudoLabels(engine, student, unlabelled, this.#frame, guidance, settings, served(last.ema))
+        ? await judgePseudoLabels(engine, student, unlabelled, this.#frame.space, guidance, settings, served(last.ema))
         : null;
       const admitted = guidance && arm.hasTeacher ? guidance.calibration.admitted : null;
       return { ...(await this.#judge(served(last.student), best)), pseudo, admitted, stepMs: medianOf(times) };
@@ -161,7 +161,7 @@ export class Block {
   #guide(arm: Arm, settings: CollaborationSettings, ema: Float32Array): Promise<Guidance> {
     const { engine, student, teacher, seed } = this.#parts;
     const asked = arm.hasTeacher ? teacher : abstainingTeacher('Left out in this arm.');
-    const exam = arm.hasTeacher ? rehearse(this.#data.labelled, this.#frame.width, seed) : [];
+    const exam = arm.hasTeacher ? rehearse(this.#data.labelled, this.#parts.recipe.sizePx, seed) : [];
     return examine(asked, exam, settings, { engine, student, ...this.#frame }, ema);
   }
 
@@ -188,12 +188,12 @@ export class Block {
   }
 
   #draw(slices: readonly TaughtSlice[], random: Random): LabelledSlice {
-    return augment(pick(slices, random), this.#frame.width, random, warping);
+    return augment(pick(slices, random), this.#parts.recipe.sizePx, random, warping);
   }
 
   get #frame() {
     const { sizePx } = this.#parts.recipe;
-    return { height: sizePx, width: sizePx };
+    return { space: [sizePx, sizePx] };
   }
 
   get #size() {

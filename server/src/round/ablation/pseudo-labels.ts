@@ -1,7 +1,8 @@
-import type { Engine } from '../../engine/ops.ts';
+import type { Engine, Shape } from '../../engine/ops.ts';
 import type { Student } from '../../student/architecture.ts';
 import { gateProgram } from '../../uncol/collaborate.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
+import type { ImageSize } from '../../uncol/inputs.ts';
 import { trustThreshold } from '../../uncol/schedule.ts';
 import type { CollaborationSettings } from '../../uncol/settings.ts';
 import type { Guidance } from '../../uncol/stage-two.ts';
@@ -34,15 +35,15 @@ export async function judgePseudoLabels(
   engine: Engine,
   student: Student,
   slices: readonly LabelledSlice[],
-  { height, width }: { readonly height: number; readonly width: number },
+  space: Shape,
   guidance: Guidance,
   settings: CollaborationSettings,
   weights: Float32Array,
   progress = 1,
 ): Promise<PseudoLabelQuality> {
-  const size = { classes: student.classes, height, width };
-  const specialized = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, height, width });
-  const gate = await engine.predictor(gateProgram(student, { pairs, height, width }, settings));
+  const size = { classes: student.classes, space };
+  const specialized = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, space });
+  const gate = await engine.predictor(gateProgram(student, { pairs, space }, settings));
   const tally = new Tally(size);
   const range = { start: settings.trustStart, end: settings.trustEnd };
   try {
@@ -71,20 +72,21 @@ export async function judgePseudoLabels(
 }
 
 class Tally {
-  readonly #size: { readonly classes: number; readonly height: number; readonly width: number };
+  readonly #size: ImageSize;
   readonly #classes: { both: number; sum: number }[];
   readonly #band = { kept: { wrong: 0, all: 0 }, ignored: { wrong: 0, all: 0 } };
   #ignored = 0;
   #pixels = 0;
 
-  constructor(size: { readonly classes: number; readonly height: number; readonly width: number }) {
+  constructor(size: ImageSize) {
     this.#size = size;
     this.#classes = Array.from({ length: size.classes }, () => ({ both: 0, sum: 0 }));
   }
 
   /** The n-th slice of a batch. */
   add({ label: truth }: LabelledSlice, label: Float32Array, trusted: Float32Array, n: number): void {
-    const { classes, height, width } = this.#size;
+    const { classes, space } = this.#size;
+    const [height = 0, width = 0] = space;
     const pixels = height * width;
     const found = Uint8Array.from({ length: pixels }, (_, at) => {
       for (let c = 1; c < classes; c++) if (label[(n * classes + c) * pixels + at] === 1) return c;

@@ -1,4 +1,5 @@
 import type { Ops, Tensor } from '../../engine/ops.ts';
+import { countedAxes } from './overlap.ts';
 
 /** Mean of the squared difference of two features of one shape. Gradients reach both. */
 function meanSquare(ops: Ops, a: Tensor, b: Tensor): Tensor {
@@ -9,7 +10,7 @@ function meanSquare(ops: Ops, a: Tensor, b: Tensor): Tensor {
  * L_vis (eq. 17): the mean over the teacher's hidden maps of the squared distance between the projected map and a
  * hidden map of the student.
  *
- * @param projected P h of each map, shallow first, [N,F,h,w].
+ * @param projected P h of each map, shallow first, [N,F,tokens...].
  * @param hidden the student's maps for them, of the same shapes.
  */
 export function visualLoss(ops: Ops, projected: readonly Tensor[], hidden: readonly Tensor[]): Tensor {
@@ -20,7 +21,7 @@ export function visualLoss(ops: Ops, projected: readonly Tensor[], hidden: reado
   return ops.mul(sum, ops.scalar(1 / distances.length));
 }
 
-/** L_sem (eq. 18): squared distance between the student's prior and the posterior F_post, [N,P,h,w]. No stop-gradient. */
+/** L_sem (eq. 18): squared distance between the student's prior and the posterior F_post, [N,P,tokens...]. No stop-gradient. */
 export function semanticLoss(ops: Ops, prior: Tensor, posterior: Tensor): Tensor {
   return meanSquare(ops, prior, posterior);
 }
@@ -30,7 +31,6 @@ export function semanticLoss(ops: Ops, prior: Tensor, posterior: Tensor): Tensor
  * constant; a variance that vanishes shows it.
  */
 export function spread(ops: Ops, features: Tensor): Tensor {
-  const axes = features.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
-  const centred = ops.sub(features, ops.mean(features, axes, true));
+  const centred = ops.sub(features, ops.mean(features, countedAxes(features), true));
   return ops.mean(ops.square(centred));
 }

@@ -5,20 +5,22 @@ const smooth = 1e-5;
 /** Keeps a mean over an empty region 0 instead of NaN. */
 const emptyRegion = 1e-16;
 
-/** Batch and space, the axes over which a class is counted. */
-const countedAxes = [0, 2, 3] as const;
+/** Batch and space, the axes over which a class is counted: all but the channels. */
+export function countedAxes({ shape }: Tensor): number[] {
+  return shape.map((_, axis) => axis).filter((axis) => axis !== 1);
+}
 
 /**
  * Mean over the pixels of a region: sum(x * region) / sum(region), 0 for an empty region.
  *
- * @param x [N,1,H,W].
- * @param region [N,1,H,W] of 0 and 1. Pixels at 0 get exactly no gradient.
+ * @param x [N,1,space...].
+ * @param region [N,1,space...] of 0 and 1. Pixels at 0 get exactly no gradient.
  */
 export function regionMean(ops: Ops, x: Tensor, region: Tensor): Tensor {
   return ops.div(ops.sum(ops.mul(x, region)), ops.add(ops.sum(region), ops.scalar(emptyRegion)));
 }
 
-/** Negative log probability of the true class, [N,1,H,W]. `logits` and one-hot `truth` are [N,C,H,W]. */
+/** Negative log probability of the true class, [N,1,space...]. `logits` and one-hot `truth` are [N,C,space...]. */
 export function negativeLogLikelihood(ops: Ops, logits: Tensor, truth: Tensor): Tensor {
   return ops.neg(ops.sum(ops.mul(ops.logSoftmax(logits, 1), truth), [1], true));
 }
@@ -57,8 +59,9 @@ export function softIou(ops: Ops, logits: Tensor, truth: Tensor, region: Tensor)
 /** Per class [C]: sum of p * y, and sum of p plus sum of y, inside the region. */
 function counts(ops: Ops, logits: Tensor, truth: Tensor, region: Tensor): { overlap: Tensor; total: Tensor } {
   const probabilities = ops.softmax(logits, 1);
+  const axes = countedAxes(logits);
   return {
-    overlap: ops.sum(ops.mul(ops.mul(probabilities, truth), region), countedAxes),
-    total: ops.sum(ops.mul(ops.add(probabilities, truth), region), countedAxes),
+    overlap: ops.sum(ops.mul(ops.mul(probabilities, truth), region), axes),
+    total: ops.sum(ops.mul(ops.add(probabilities, truth), region), axes),
   };
 }

@@ -4,9 +4,9 @@ import type { Loss } from './supervised.ts';
 
 /** One side of a mixed slice: where it lies, what is to be learnt there, how much it counts. */
 export interface Side {
-  /** One-hot [N,C,H,W]. */
+  /** One-hot [N,C,space...]. */
   readonly truth: Tensor;
-  /** [N,1,H,W] of 0 and 1: the side's part of the mix, times what is known (labelled) or trusted (pseudo label). */
+  /** [N,1,space...] of 0 and 1: the side's part of the mix, times what is known (labelled) or trusted (pseudo label). */
   readonly region: Tensor;
   readonly weight: number;
 }

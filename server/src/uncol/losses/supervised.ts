@@ -10,9 +10,9 @@ export interface Loss {
 /**
  * The supervised loss of stage 1 (eq. 5): each of the four heads learns from a loss of its own.
  *
- * @param heads logits of the four heads, each [N,C,H,W].
- * @param truth one-hot [N,C,H,W].
- * @param region [N,1,H,W], 1 where the truth is known.
+ * @param heads logits of the four heads, each [N,C,space...].
+ * @param truth one-hot [N,C,space...].
+ * @param region [N,1,space...], 1 where the truth is known.
  */
 export function supervisedLoss(ops: Ops, heads: readonly Tensor[], truth: Tensor, region: Tensor): Loss {
   const [first, second, third, fourth] = heads;

@@ -1,5 +1,8 @@
+import { Random } from '../../engine/random.ts';
+import { product } from '../../student/layers.ts';
 import type { LabelledSlice } from '../feed.ts';
-import { boxesOf, decide, type PromptRule, type SliceSize } from '../prompts.ts';
+import type { ImageSize } from '../inputs.ts';
+import { decide, type Prompts, promptsOfAnswer, promptsOfTruth } from '../prompts.ts';
 import type { CollaborationSettings } from '../settings.ts';
 import type { GeneralizedTeacher } from './generalized.ts';
 
@@ -7,7 +10,7 @@ import type { GeneralizedTeacher } from './generalized.ts';
 export interface Calibration {
   /** T, by which mask logits are divided (eq. 16). */
   readonly temperature: readonly number[];
-  /** Growth of the boxes, share of the frame's side. */
+  /** Growth of the boxes, share of the frame's side; of no use in 3D. */
   readonly margin: readonly number[];
   /** Whether it may teach the class. */
   readonly admitted: readonly boolean[];
@@ -17,20 +20,20 @@ export interface Calibration {
 
 /** Mean Dice over labelled slices that show a class. */
 export interface ClassEvidence {
-  /** Slices on which the specialized teacher found the class, so that there was a box to ask with. */
+  /** Slices (in 3D windows) on which the specialized teacher found the class, so that there was a prompt to ask with. */
   readonly slices: number;
-  /** The generalized teacher, prompted as it will be: with boxes of the specialized one. NaN without slices. */
+  /** The generalized teacher, prompted as it will be: by the specialized one. NaN without slices. */
   readonly generalized: number;
   /** The specialized teacher itself, on the same slices. NaN without slices. */
   readonly specialized: number;
-  /** The generalized teacher with boxes round the truth. NaN when no labelled slice shows the class. */
+  /** The generalized teacher with boxes round the truth, or clicks in it. NaN when no labelled slice shows the class. */
   readonly trueBoxes: number;
 }
 
 /** A labelled slice of the exam. */
 export interface ExamSlice extends LabelledSlice {
   /**
-   * [H,W], what the specialized teacher is shown in place of `image`: on slices that it has learnt by heart it looks
+   * [space...], what the specialized teacher is shown in place of `image`: on slices that it has learnt by heart it looks
    * better than it is, so those are shown with another contrast.
    */
   readonly seen: Float32Array;
@@ -40,8 +43,12 @@ type Rule = Pick<CollaborationSettings, 'foundationProb' | 'admission' | 'prompt
 
 /** Without an exam: as published. */
 export function uncalibrated(classes: number, { promptMargin }: Pick<Rule, 'promptMargin'>): Calibration {
-  const each = <T>(value: T): T[] => Array.from({ length: classes - 1 }, () => value);
+  const each = <T>(value: T) => everyClass(value, { classes });
   return { temperature: each(1), margin: each(promptMargin), admitted: each(true), evidence: [] };
+}
+
+function everyClass<T>(value: T, { classes }: Pick<ImageSize, 'classes'>): T[] {
+  return Array.from({ length: classes - 1 }, () => value);
 }
 
 /** Margins and temperatures tried. */
@@ -52,30 +59,31 @@ const fewestSlices = 3;
 const fewestPixels = 12;
 
 /**
- * Examines the generalized teacher on labelled slices. Margin: the one with the best Dice with boxes round the truth.
+ * Examines the generalized teacher on labelled images. Margin: the one with the best Dice with boxes round the truth.
+ * In 3D there is nothing to choose: a click has no margin.
  * Temperature: least cross-entropy. Admission: better than the specialized teacher *under the prompts it will get*; where
  * that cannot be measured it is not admitted.
  *
- * @param askSpecialized p_S of slices, [N,C,H,W].
+ * @param askSpecialized p_S of images, [N,C,space...].
  */
 export async function calibrate(
   teacher: GeneralizedTeacher,
   askSpecialized: (slices: readonly Float32Array[]) => Promise<Float32Array>,
   exam: readonly ExamSlice[],
-  size: SliceSize,
+  size: ImageSize,
   rule: Rule,
 ): Promise<Calibration> {
   const start = uncalibrated(size.classes, rule);
   const wanted = rule.foundationProb === 'calibrated' || rule.admission;
   if (!wanted || exam.length === 0)
     return rule.admission ? { ...start, admitted: start.admitted.map(() => false) } : start;
-  const pixels = size.height * size.width;
+  const pixels = product(size.space);
   const answer = await askSpecialized(exam.map(({ seen }) => seen));
   const perSlice = size.classes * pixels;
-  const examined = exam.map((slice, n) => ({
-    slice,
-    found: decide(answer.subarray(n * perSlice, (n + 1) * perSlice), size.classes, pixels),
-  }));
+  const examined = exam.map((slice, n) => {
+    const probabilities = answer.subarray(n * perSlice, (n + 1) * perSlice);
+    return { slice, probabilities, found: decide(probabilities, size.classes, pixels) };
+  });
   const verdicts: (ClassEvidence & { margin: number; temperature: number })[] = [];
   for (let label = 1; label < size.classes; label++) {
     verdicts.push(await examineClass(teacher, examined, label, size, rule));
@@ -95,7 +103,9 @@ export async function calibrate(
 
 interface Examined {
   readonly slice: ExamSlice;
-  /** Class indices of the specialized teacher, [H,W]. */
+  /** p_S, [C,space...]. */
+  readonly probabilities: Float32Array;
+  /** The class indices that it decided, [space...]. */
   readonly found: Uint8Array;
 }
 
@@ -103,24 +113,28 @@ async function examineClass(
   teacher: GeneralizedTeacher,
   examined: readonly Examined[],
   label: number,
-  size: SliceSize,
+  size: ImageSize,
   rule: Rule,
 ) {
   const shown = examined.filter(({ slice }) => countOf(slice.label, label) >= fewestPixels);
-  const ask = (labels: Uint8Array, { slice }: Examined, margin: number) =>
-    askOne(teacher, labels, slice, label, size, { margin: [margin], components: rule.promptComponents });
+  const ask = ({ slice }: Examined, prompts: Prompts) =>
+    teacher.ask({ image: slice.image, space: size.space, prompts: [prompts[label - 1] ?? []] });
+  const boxes = (margin: number) => ({ margin: everyClass(margin, size), components: rule.promptComponents });
 
   let best = { margin: rule.promptMargin, dice: Number.NaN, logits: [] as (Float32Array | null)[] };
-  for (const margin of margins) {
+  for (const margin of size.space.length === 2 ? margins : [rule.promptMargin]) {
     const logits: (Float32Array | null)[] = [];
-    for (const one of shown) logits.push(await ask(one.slice.label, one, margin));
+    for (const [n, one] of shown.entries()) {
+      const random = Random.for(n, 'exam');
+      logits.push(await ask(one, promptsOfTruth(one.slice.label, size, boxes(margin), random)));
+    }
     const dice = mean(shown.map(({ slice }, n) => diceOf(isInside(logits[n]), slice, label)));
     if (dice > best.dice || Number.isNaN(best.dice)) best = { margin, dice, logits };
   }
 
   const prompted: { slice: ExamSlice; logits: Float32Array; found: Uint8Array }[] = [];
   for (const one of shown) {
-    const logits = await ask(one.found, one, best.margin);
+    const logits = await ask(one, promptsOfAnswer(one.probabilities, size, boxes(best.margin)));
     if (logits) prompted.push({ slice: one.slice, logits, found: one.found });
   }
   const fitted =
@@ -133,20 +147,6 @@ async function examineClass(
     margin: best.margin,
     temperature: fitTemperature(fitted, label),
   };
-}
-
-/** Logits of one class prompted with boxes round `labels`, [H,W]; null where there are none. */
-async function askOne(
-  teacher: GeneralizedTeacher,
-  labels: Uint8Array,
-  { image }: ExamSlice,
-  label: number,
-  size: SliceSize,
-  prompts: PromptRule,
-): Promise<Float32Array | null> {
-  const ofClass = labels.map((value) => Number(value === label));
-  const [boxes] = boxesOf(ofClass, { ...size, classes: 2 }, prompts);
-  return teacher.ask({ image, height: size.height, width: size.width, boxes: [boxes ?? []] });
 }
 
 /** The temperature with the least cross-entropy of sigmoid(logit / T) over the vouched-for pixels. */

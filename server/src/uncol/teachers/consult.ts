@@ -1,11 +1,11 @@
 import type { Arrays } from '../../engine/ops.ts';
-import { stack } from '../inputs.ts';
-import { decide, type PromptRule, promptBoxes, type SliceSize } from '../prompts.ts';
+import { product } from '../../student/layers.ts';
+import type { BoxRule } from '../boxes.ts';
+import { type ImageSize, stack } from '../inputs.ts';
+import { decide, promptsOfAnswer } from '../prompts.ts';
 import type { Calibration } from './calibration.ts';
 import { absentLogit, type GeneralizedTeacher } from './generalized.ts';
 import type { SpecializedTeacher } from './specialized.ts';
-
-export type { SliceSize } from '../prompts.ts';
 
 /** Both teachers of stage 2, and how the generalized one is asked. */
 export interface Teachers {
@@ -21,30 +21,30 @@ export interface ConsultRule {
 }
 
 /**
- * Asks both teachers about unlabelled slices: the specialized one first, the generalized one with boxes round what the
+ * Asks both teachers about unlabelled images: the specialized one first, the generalized one with prompts made of what the
  * first found of the classes that it is admitted for. It has no word on pixels of the other classes.
  *
  * @param ema weights of the specialized teacher.
- * @param unlabelled slices [H,W] float32, as many as the specialized teacher was created for.
+ * @param unlabelled slices or windows [space...] float32, as many as the specialized teacher was created for.
  * @returns the inputs `unlabelled`, `specialized`, `maskLogits`, `answered` and `kept` of stage 2.
  */
 export async function consultTeachers(
   { specialized: specializedTeacher, generalized, calibration }: Teachers,
   ema: Float32Array,
   unlabelled: readonly Float32Array[],
-  size: SliceSize,
+  size: ImageSize,
   rule: ConsultRule,
 ): Promise<Arrays> {
-  const pixels = size.height * size.width;
+  const pixels = product(size.space);
   const perSlice = size.classes * pixels;
   const specialized = await specializedTeacher.ask(ema, unlabelled);
   const maskLogits = new Float32Array(unlabelled.length * (size.classes - 1) * pixels).fill(absentLogit);
   const answered = new Float32Array(unlabelled.length * pixels);
-  const prompts: PromptRule = { margin: calibration.margin, components: rule.promptComponents };
+  const boxes: BoxRule = { margin: calibration.margin, components: rule.promptComponents };
   for (const [index, image] of unlabelled.entries()) {
     const seen = specialized.subarray(index * perSlice, (index + 1) * perSlice);
-    const boxes = promptBoxes(seen, size, prompts).map((found, c) => (calibration.admitted[c] ? found : []));
-    const logits = await generalized.ask({ image, height: size.height, width: size.width, boxes });
+    const prompts = promptsOfAnswer(seen, size, boxes).map((found, c) => (calibration.admitted[c] ? found : []));
+    const logits = await generalized.ask({ image, space: size.space, prompts });
     if (!logits) continue;
     if (logits.length !== (size.classes - 1) * pixels)
       throw new RangeError(`the generalized teacher answered ${logits.length} logits for ${size.classes} classes`);
@@ -60,26 +60,28 @@ export async function consultTeachers(
 }
 
 /**
- * The slice gate: 0 for a slice on which the specialized teacher contradicts itself when left and right are exchanged.
- * What it says of both is then wrong far more often. [N,1,1,1].
+ * The slice gate: 0 for an image on which the specialized teacher contradicts itself when left and right are exchanged.
+ * What it says of both is then wrong far more often. [N,1,1...].
  */
 async function keptSlices(
   teacher: SpecializedTeacher,
   ema: Float32Array,
   slices: readonly Float32Array[],
   answer: Float32Array,
-  { classes, height, width }: SliceSize,
+  { classes, space }: ImageSize,
   leastDice: number,
 ): Promise<Float32Array> {
   const kept = new Float32Array(slices.length).fill(1);
   if (leastDice === 0) return kept;
+  const width = space.at(-1) ?? 1;
+  const pixels = product(space);
   const mirrored = await teacher.ask(
     ema,
     slices.map((slice) => mirror(slice, width)),
   );
-  const perSlice = classes * height * width;
+  const perSlice = classes * pixels;
   return kept.map((_, n) => {
-    const of = (all: Float32Array) => decide(all.subarray(n * perSlice, (n + 1) * perSlice), classes, height * width);
+    const of = (all: Float32Array) => decide(all.subarray(n * perSlice, (n + 1) * perSlice), classes, pixels);
     return agreement(of(answer), mirror(of(mirrored), width)) >= leastDice ? 1 : 0;
   });
 }

@@ -1,14 +1,17 @@
+import type { Shape } from '../../engine/ops.ts';
 import type { DistilledMaps } from '../distill.ts';
-import type { Box } from '../prompts.ts';
+import type { Prompts } from '../prompts.ts';
 
-/** A slice as the network sees it, and where the specialized teacher found something. */
-export interface SliceToAsk {
-  /** [H,W] float32, row-major, intensities as the student gets them. */
+/** A slice, [H,W], or a window of a volume, [D,H,W], as the network sees it. */
+export interface Frame {
+  /** [space...] float32, row-major, intensities as the student gets them. */
   readonly image: Float32Array;
-  readonly height: number;
-  readonly width: number;
-  /** Boxes of each foreground class, `boxes[c - 1]` of class c; none: the class is not asked for. */
-  readonly boxes: readonly (readonly Box[])[];
+  readonly space: Shape;
+}
+
+/** The same, and where the specialized teacher found something. */
+export interface ImageToAsk extends Frame {
+  readonly prompts: Prompts;
 }
 
 /** Mask logit of a class that was not asked for: certainly not here. */
@@ -17,13 +20,13 @@ export const absentLogit = -30;
 /** Inner values of a teacher, for distillation. */
 export interface FeatureSource {
   readonly maps: DistilledMaps;
-  /** h: the hidden maps of a slice, each [channels,16,16], shallow first. */
-  hidden(slice: Omit<SliceToAsk, 'boxes'>): Promise<readonly Float32Array[]>;
+  /** h: the hidden maps of an image, each [channels,kept...] (feature-maps.ts), shallow first. */
+  hidden(image: Frame): Promise<readonly Float32Array[]>;
   /**
-   * src: the prompt-conditioned embeddings of a slice, all foreground classes one after the other, [(C-1)*channels,16,16];
-   * 0 for a class without a box. Of several boxes of one class the first counts.
+   * src: the prompt-conditioned embeddings of an image, all foreground classes one after the other,
+   * [(C-1)*channels,kept...]; 0 for a class without a prompt. Of several prompts of one class the first counts.
    */
-  semantic(slice: SliceToAsk): Promise<Float32Array>;
+  semantic(image: ImageToAsk): Promise<Float32Array>;
 }
 
 /** The frozen foundation model that is prompted with what the specialized teacher found. */
@@ -33,12 +36,12 @@ export interface GeneralizedTeacher {
   /** Null where nothing but its answers is to be had. */
   readonly features: FeatureSource | null;
   /** Does what takes long and depends on no prompt, so that a later question is answered sooner. */
-  prepare(slice: Omit<SliceToAsk, 'boxes'>): Promise<void>;
+  prepare(image: Frame): Promise<void>;
   /**
-   * @returns mask logits of every foreground class, [C-1,H,W] float32; null where it abstains, as it does when nothing was
+   * @returns mask logits of every foreground class, [C-1,space...] float32; null where it abstains, as it does when nothing was
    *   found to prompt it with: a foundation model given the whole frame as a box invents an object on an empty slice.
    */
-  ask(slice: SliceToAsk): Promise<Float32Array | null>;
+  ask(image: ImageToAsk): Promise<Float32Array | null>;
 }
 
 /**

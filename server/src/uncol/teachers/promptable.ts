@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { ForeignGraph, ShapedArray } from '../../engine/foreign-graph.ts';
 import { AppError } from '../../errors/app-error.ts';
+import { product } from '../../student/layers.ts';
 import { distilledMapsOf } from '../distill.ts';
-import type { Box } from '../prompts.ts';
+import type { Prompt } from '../prompts.ts';
 import type { EmbeddingCache } from './embedding-cache.ts';
-import { keptSide, poolToKept } from './feature-maps.ts';
-import { enlarge, type Frame, readAtPixels } from './framing.ts';
-import { absentLogit, type FeatureSource, type GeneralizedTeacher, type SliceToAsk } from './generalized.ts';
+import { keptGrid, poolToKept } from './feature-maps.ts';
+import { enlarge, readAtPixels } from './framing.ts';
+import {
+  absentLogit,
+  type FeatureSource,
+  type Frame,
+  type GeneralizedTeacher,
+  type ImageToAsk,
+} from './generalized.ts';
 import type { FeatureMap, TeacherManifest } from './manifest.ts';
 
 /** The two graphs of a manifest, opened with the inner values that it names. */
@@ -15,45 +22,52 @@ export interface TeacherGraphs {
   readonly decoder: ForeignGraph;
 }
 
-/** Masks kept by slice and box; one of 112 x 112 pixels takes 50 kB. */
-const masksKept = 1500;
+/** Numbers in the masks that are kept by image and prompt: 75 MB, 1500 masks of 112 x 112 pixels. */
+const maskNumbersKept = 1500 * 112 * 112;
 
 /**
- * A promptable foundation model (SAM, MedSAM and their kin) as generalized teacher. It sees exactly the pixels that the
- * student sees, enlarged. Frozen: no gradient ever reaches it.
+ * A promptable foundation model as generalized teacher: of slices with boxes (SAM, MedSAM and their kin) or of volumes with
+ * clicks (SAM-Med3D). It sees exactly the pixels that the student sees, enlarged. Frozen: no gradient ever reaches it.
  */
 export class PromptableTeacher implements GeneralizedTeacher {
   readonly description: string;
   readonly features: FeatureSource;
   readonly manifest: TeacherManifest;
   readonly #graphs: TeacherGraphs;
+  /** Of the encoder's file. */
+  readonly #sha256: string;
   readonly #cache: EmbeddingCache;
   readonly #masks = new Map<string, Float32Array>();
   readonly #keys = new WeakMap<Float32Array, string>();
 
-  /** @throws AppError `teacher-invalid` when a graph lacks an input or output that the manifest names. */
-  constructor(manifest: TeacherManifest, graphs: TeacherGraphs, cache: EmbeddingCache) {
+  /**
+   * @param sha256 of the encoder's file, by which encodings are kept.
+   * @throws AppError `teacher-invalid` when a graph lacks an input or output that the manifest names.
+   */
+  constructor(manifest: TeacherManifest, graphs: TeacherGraphs, sha256: string, cache: EmbeddingCache) {
     checkFit(manifest, graphs);
     this.manifest = manifest;
-    this.description = `Generalized teacher: ${manifest.title}, prompted with boxes round what the specialized teacher found.`;
+    const prompts = manifest.prompt === 'box' ? 'boxes round' : 'clicks in';
+    this.description = `Generalized teacher: ${manifest.title}, prompted with ${prompts} what the specialized teacher found.`;
+    this.#sha256 = sha256;
     this.#graphs = graphs;
     this.#cache = cache;
     const maps = distilledMapsOf(manifest);
-    this.features = { maps, hidden: (frame) => this.#hidden(frame), semantic: (slice) => this.#semantic(slice) };
+    this.features = { maps, hidden: (frame) => this.#hidden(frame), semantic: (image) => this.#semantic(image) };
   }
 
-  async prepare(slice: Frame): Promise<void> {
-    await this.#encoded(slice, 'embedding');
+  async prepare(image: Frame): Promise<void> {
+    await this.#encoded(image, 'embedding');
   }
 
-  async ask(slice: SliceToAsk): Promise<Float32Array | null> {
-    if (slice.boxes.every((boxes) => boxes.length === 0)) return null;
-    const pixels = slice.height * slice.width;
-    const logits = new Float32Array(slice.boxes.length * pixels).fill(absentLogit);
-    for (const [index, boxes] of slice.boxes.entries()) {
+  async ask(image: ImageToAsk): Promise<Float32Array | null> {
+    if (image.prompts.every((ofClass) => ofClass.length === 0)) return null;
+    const pixels = product(image.space);
+    const logits = new Float32Array(image.prompts.length * pixels).fill(absentLogit);
+    for (const [index, prompts] of image.prompts.entries()) {
       const ofClass = logits.subarray(index * pixels, (index + 1) * pixels);
-      for (const box of boxes) {
-        const mask = await this.#mask(slice, box);
+      for (const prompt of prompts) {
+        const mask = await this.#mask(image, prompt);
         for (let at = 0; at < pixels; at++) ofClass[at] = Math.max(ofClass[at] ?? 0, mask[at] ?? 0);
       }
     }
@@ -68,7 +82,7 @@ export class PromptableTeacher implements GeneralizedTeacher {
   async #hidden(frame: Frame): Promise<readonly Float32Array[]> {
     const { hidden } = this.manifest.encoder;
     const kept = await this.#encoded(frame, 'hidden');
-    const cells = keptSide * keptSide;
+    const cells = product(keptGrid(frame.space.length));
     let end = 0;
     return hidden.map(({ channels }) => {
       end += channels * cells;
@@ -76,49 +90,47 @@ export class PromptableTeacher implements GeneralizedTeacher {
     });
   }
 
-  async #semantic(slice: SliceToAsk): Promise<Float32Array> {
+  async #semantic(image: ImageToAsk): Promise<Float32Array> {
     const { semantic } = this.manifest.decoder;
     if (!semantic) return new Float32Array();
-    const each = semantic.channels * keptSide * keptSide;
-    const all = new Float32Array(slice.boxes.length * each);
-    for (const [index, [box]] of slice.boxes.entries()) {
-      if (!box) continue;
-      const { [semantic.output]: map } = await this.#decode(slice, box, [semantic.output]);
-      all.set(poolToKept(checkedMap(map, semantic), semantic.channels, semantic.grid[0] ?? 0), index * each);
+    const each = semantic.channels * product(keptGrid(image.space.length));
+    const all = new Float32Array(image.prompts.length * each);
+    for (const [index, [prompt]] of image.prompts.entries()) {
+      if (!prompt) continue;
+      const { [semantic.output]: map } = await this.#decode(image, prompt, [semantic.output]);
+      all.set(poolToKept(checkedMap(map, semantic), semantic.channels, semantic.grid), index * each);
     }
     return all;
   }
 
-  /** Logits of one box on the slice's pixels, [H,W]. */
-  async #mask(slice: Frame, box: Box): Promise<Float32Array> {
-    const key = `${this.#keyOf(slice)} ${box.top} ${box.left} ${box.bottom} ${box.right}`;
+  /** Logits of one prompt on the image's pixels, [space...]. */
+  async #mask(frame: Frame, prompt: Prompt): Promise<Float32Array> {
+    const key = `${this.#keyOf(frame)} ${pointsOf(prompt, 1).coordinates.join(' ')}`;
     const known = this.#masks.get(key);
     if (known) return known;
     const { mask } = this.manifest.decoder;
-    const { [mask.output]: logits } = await this.#decode(slice, box, [mask.output]);
-    const result = readAtPixels(checkedMap(logits, mask), mask.grid[0] ?? 0, slice);
+    const { [mask.output]: logits } = await this.#decode(frame, prompt, [mask.output]);
+    const result = readAtPixels(checkedMap(logits, mask), mask.grid[0] ?? 0, frame);
     this.#masks.set(key, result);
     const oldest = this.#masks.keys().next().value;
-    if (this.#masks.size > masksKept && oldest !== undefined) this.#masks.delete(oldest);
+    if (this.#masks.size * result.length > maskNumbersKept && oldest !== undefined) this.#masks.delete(oldest);
     return result;
   }
 
-  async #decode(slice: Frame, box: Box, outputs: readonly string[]) {
+  async #decode({ image, space }: Frame, prompt: Prompt, outputs: readonly string[]) {
     const { encoder, decoder } = this.manifest;
-    const embedding = await this.#encoded(slice, 'embedding');
-    const scale = (encoder.size[0] ?? 0) / Math.max(slice.height, slice.width);
-    const corners = [box.left, box.top, box.right + 1, box.bottom + 1].map((edge) => edge * scale);
-    const [rows, columns] = decoder.mask.grid;
+    const embedding = await this.#encoded({ image, space }, 'embedding');
+    const { coordinates, labels } = pointsOf(prompt, (encoder.size[0] ?? 0) / Math.max(...space));
     const names = decoder.inputs;
     const inputs: Record<string, ShapedArray> = {
       [names.embedding]: shaped(embedding, [1, encoder.embedding.channels, ...encoder.embedding.grid]),
-      [names.points]: shaped(corners, [1, 2, 2]),
-      // The labels that stand for the two corners of a box.
-      [names.labels]: shaped([2, 3], [1, 2]),
-      [names.mask]: shaped(new Float32Array((rows ?? 0) * (columns ?? 0)), [1, 1, rows ?? 0, columns ?? 0]),
-      [names.hasMask]: shaped([0], [1]),
+      [names.points]: shaped(coordinates, [1, labels.length, space.length]),
+      [names.labels]: shaped(labels, [1, labels.length]),
     };
-    if (names.originalSize) inputs[names.originalSize] = shaped([slice.height, slice.width], [2]);
+    const { grid } = decoder.mask;
+    if (names.mask) inputs[names.mask] = shaped(new Float32Array(product(grid)), [1, 1, ...grid]);
+    if (names.hasMask) inputs[names.hasMask] = shaped([0], [1]);
+    if (names.originalSize) inputs[names.originalSize] = shaped(space, [space.length]);
     return this.#graphs.decoder.run(inputs, outputs);
   }
 
@@ -134,9 +146,7 @@ export class PromptableTeacher implements GeneralizedTeacher {
       ...new Set(wanted.map((map) => map.output)),
     ]);
     const embedding = checkedMap(found[encoder.embedding.output], encoder.embedding);
-    const maps = encoder.hidden.map((map) =>
-      poolToKept(checkedMap(found[map.output], map), map.channels, map.grid[0] ?? 0),
-    );
+    const maps = encoder.hidden.map((map) => poolToKept(checkedMap(found[map.output], map), map.channels, map.grid));
     const hidden = Float32Array.from(maps.flatMap((map) => [...map]));
     await this.#cache.set(`${key}-embedding`, embedding);
     await this.#cache.set(`${key}-hidden`, hidden);
@@ -145,15 +155,13 @@ export class PromptableTeacher implements GeneralizedTeacher {
   }
 
   /** sha256 of what the teacher sees and of the encoder. */
-  #keyOf({ image, height, width }: Frame): string {
+  #keyOf({ image, space }: Frame): string {
+    const { name, dimension } = this.manifest;
+    if (space.length !== dimension) throw new RangeError(`${name} was shown an image of [${space}]`);
     const known = this.#keys.get(image);
     if (known) return known;
     const bytes = new Uint8Array(image.buffer, image.byteOffset, image.byteLength);
-    const key = createHash('sha256')
-      .update(this.manifest.encoder.sha256)
-      .update(`${height} ${width}`)
-      .update(bytes)
-      .digest('hex');
+    const key = createHash('sha256').update(this.#sha256).update(space.join(' ')).update(bytes).digest('hex');
     this.#keys.set(image, key);
     return key;
   }
@@ -161,6 +169,19 @@ export class PromptableTeacher implements GeneralizedTeacher {
 
 function shaped(values: ArrayLike<number>, shape: readonly number[]): ShapedArray {
   return { data: values instanceof Float32Array ? values : Float32Array.from(values), shape };
+}
+
+/**
+ * A prompt as SAM's decoders take it, on an input that is `scale` times as large. A box: its corners (x, y), labels 2 and 3.
+ * A click: one point along the axes of the input, label 1; the decoder adds the half that leads to the voxel's middle.
+ */
+function pointsOf(prompt: Prompt, scale: number): { readonly coordinates: number[]; readonly labels: number[] } {
+  if ('slice' in prompt) {
+    const { slice, row, column } = prompt;
+    return { coordinates: [slice, row, column].map((place) => (place + 0.5) * scale - 0.5), labels: [1] };
+  }
+  const { left, top, right, bottom } = prompt;
+  return { coordinates: [left, top, right + 1, bottom + 1].map((edge) => edge * scale), labels: [2, 3] };
 }
 
 function checkedMap(values: Float32Array | undefined, map: FeatureMap): Float32Array {
@@ -173,10 +194,11 @@ function checkedMap(values: Float32Array | undefined, map: FeatureMap): Float32A
 }
 
 function checkFit(manifest: TeacherManifest, { encoder, decoder }: TeacherGraphs): void {
-  if (manifest.dimension !== 2 || manifest.prompt !== 'box') {
+  const { name, dimension, prompt } = manifest;
+  if (prompt !== (dimension === 2 ? 'box' : 'click')) {
     throw new AppError(
       'teacher-invalid',
-      `${manifest.name} wants ${manifest.prompt} prompts in ${manifest.dimension}D; only boxes in 2D are built.`,
+      `${name} wants ${prompt} prompts in ${dimension}D; only boxes in 2D and clicks in 3D are built.`,
     );
   }
   const { inputs } = manifest.decoder;
@@ -191,7 +213,7 @@ function checkFit(manifest: TeacherManifest, { encoder, decoder }: TeacherGraphs
     if (missing === undefined) continue;
     throw new AppError(
       'teacher-invalid',
-      `The graphs of ${manifest.name} have no value "${missing}"; they have ${names.join(', ')}.`,
+      `The graphs of ${name} have no value "${missing}"; they have ${names.join(', ')}.`,
     );
   }
 }

@@ -1,5 +1,6 @@
-import type { Engine, Predictor } from '../../engine/ops.ts';
+import type { Engine, Predictor, Shape } from '../../engine/ops.ts';
 import type { Student } from '../../student/architecture.ts';
+import { product } from '../../student/layers.ts';
 import { stack } from '../inputs.ts';
 
 /**
@@ -20,18 +21,18 @@ export class SpecializedTeacher {
   static async create(
     engine: Engine,
     student: Student,
-    shape: { readonly batch: number; readonly height: number; readonly width: number },
+    shape: { readonly batch: number; readonly space: Shape },
   ): Promise<SpecializedTeacher> {
-    const predictor = await engine.predictor(student.inferenceProgram(shape.batch, [shape.height, shape.width]));
-    return new SpecializedTeacher(predictor, shape.height * shape.width, shape.batch);
+    const predictor = await engine.predictor(student.inferenceProgram(shape.batch, shape.space));
+    return new SpecializedTeacher(predictor, product(shape.space), shape.batch);
   }
 
   /**
-   * p_S of every slice.
+   * p_S of every image.
    *
    * @param weights the EMA vector, by the table of the inference program.
-   * @param slices [H,W] float32, any number.
-   * @returns [N,C,H,W] float32.
+   * @param slices [space...] float32, any number.
+   * @returns [N,C,space...] float32.
    */
   async ask(weights: Float32Array, slices: readonly Float32Array[]): Promise<Float32Array> {
     const answers: Float32Array[] = [];
