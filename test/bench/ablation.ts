@@ -17,7 +17,7 @@ import type { Bench, Row } from './record.ts';
 const home = join(tmpdir(), 'uncol-bench-home');
 
 async function run(tell: (line: string) => void): Promise<readonly Row[]> {
-  const recipe = parseAblation(await readFile(new URL('ablation.recipe.json', import.meta.url), 'utf8'));
+  const recipe = parseAblation(await readFile(new URL('../../models/ablation.json', import.meta.url), 'utf8'));
   const threads = availableThreads().count;
   const teacher = await openTeacher(recipe.teacher, {
     files: join(home, 'teachers'),

@@ -2,9 +2,10 @@ import { ablation } from './ablation.ts';
 import { engineStep } from './engine-step.ts';
 import { firstRounds } from './first-rounds.ts';
 import type { Bench } from './record.ts';
+import { robustness } from './robustness.ts';
 import { round } from './round.ts';
 import { server } from './server.ts';
 import { viewer } from './viewer.ts';
 
 /** All that `npm run bench` can measure, in its order. */
-export const benches: readonly Bench[] = [engineStep, server, viewer, round, firstRounds, ablation];
+export const benches: readonly Bench[] = [engineStep, server, viewer, round, firstRounds, ablation, robustness];

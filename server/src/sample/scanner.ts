@@ -3,7 +3,7 @@ import { type Geometry, type Plane, planeGrid, type Vec3 } from '../volume/geome
 import { createRowSampler } from './row-sampler.ts';
 import type { Subject, SubjectOptions } from './subject.ts';
 import { sampleTasks } from './task.ts';
-import { variations } from './variation.ts';
+import { variationOf } from './variation.ts';
 
 /** How a subject is scanned: what lies in the field of view, and what happens to the signal. */
 export interface Scan {
@@ -43,7 +43,7 @@ export function drawScan(options: SubjectOptions, plane: Plane, spacingMm: Vec3,
   const box = isWide ? drawWideField(random) : { low: [-96, -112, -96] as Vec3, size: [192, 224, 192] as Vec3 };
   const geometry = planeGrid(boxGeometry(box, headCentre), plane, spacingMm);
   const grid = patientGrid(geometry, headCentre);
-  const noise = random.uniform(...variations[options.variation].noise) + (options.domain === 'G' ? 0.04 : 0);
+  const noise = random.uniform(...variationOf(options).noise) + (options.domain === 'G' ? 0.04 : 0);
   const blurMm = isWide && random.next() < 0.4 ? random.uniform(0.5, 1.6) : 0;
   const isAirRemoved = isWide && random.next() < 0.2;
   const hasBorder = isWide && random.next() < 0.25;

@@ -2,7 +2,7 @@ import { type Appearance, drawAppearance } from './appearance.ts';
 import type { Colin27 } from './colin27.ts';
 import { drawLesion, type Lesion } from './lesion.ts';
 import type { SampleTask } from './task.ts';
-import { type VariationName, variations } from './variation.ts';
+import { type Variation, type VariationName, variationOf } from './variation.ts';
 import { drawWarp, type Warp } from './warp.ts';
 
 /** Which subject: everything about it follows from these four. */
@@ -10,6 +10,8 @@ export interface SubjectOptions {
   readonly seed: number;
   readonly task: SampleTask;
   readonly variation: VariationName;
+  /** Numbers of the variation that are to differ, to look at one influence alone. */
+  readonly change?: Partial<Variation>;
   /** `G`: a mild shift as from another scanner, with gamma 2, twice the bias field and more noise. */
   readonly domain?: 'G';
 }
@@ -26,7 +28,7 @@ export interface Subject {
 /** Draws shape, contrast, bias field and lesion by seed. */
 export function drawSubject(colin: Colin27, options: SubjectOptions): Subject {
   const { seed, task } = options;
-  const variation = variations[options.variation];
+  const variation = variationOf(options);
   const factor = options.domain === 'G' ? 2 : 1;
   const warp = drawWarp(seed, variation, colin.t1.geometry, factor);
   const appearance = drawAppearance(seed, options.variation, variation, task === 'lesion', factor);

@@ -45,3 +45,11 @@ export const variations: Readonly<Record<VariationName, Variation>> = {
     tissueSd: 0.15,
   },
 };
+
+/** The numbers of a subject. */
+export function variationOf(subject: {
+  readonly variation: VariationName;
+  readonly change?: Partial<Variation>;
+}): Variation {
+  return { ...variations[subject.variation], ...subject.change };
+}

@@ -65,8 +65,13 @@ describe('choice of the engine', () => {
 });
 
 describe('engines of this machine', () => {
-  it('come with the CPU at the end, which runs what it is given', async () => {
-    assert.equal(engineCandidates.map(engineName).at(-1), 'onnx-cpu');
+  it('come with GPUs before the CPU, which runs what it is given, and what is only for tests behind it', async () => {
+    const names = engineCandidates.map(engineName);
+    assert.deepEqual(names.slice(0, 4), ['tfjs-cuda', 'onnx-cuda', 'onnx-webgpu', 'onnx-cpu']);
+    assert.ok(
+      names.slice(4).every((name) => name.startsWith('tfjs-')),
+      names.join(', '),
+    );
     const { name, opened } = await openEngine('onnx-cpu', threads);
     assert.equal(name, 'onnx-cpu');
     assert.equal(opened.isSoftware, false);
