@@ -4,7 +4,7 @@ import type { Student } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import type { CollaborationSettings } from '../uncol/settings.ts';
 import type { Guidance } from '../uncol/stage-two.ts';
-import { calibrate, type ExamSlice } from '../uncol/teachers/calibration.ts';
+import { calibrate, type ExamSlice, uncalibrated } from '../uncol/teachers/calibration.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { SpecializedTeacher } from '../uncol/teachers/specialized.ts';
 import { varyContrast } from './augment.ts';
@@ -60,6 +60,8 @@ export async function examine(
   { engine, student, space }: Surroundings,
   weights: Float32Array,
 ): Promise<Guidance> {
+  // Who does not answer needs no exam.
+  if (teacher.isAbsent) return { teacher, calibration: uncalibrated(student.classes, settings) };
   const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, space });
   try {
     const ask = (slices: readonly Float32Array[]) => specialized.ask(weights, slices);
@@ -76,8 +78,10 @@ export function describeGuidance(guidance: Guidance | null, segments: readonly {
   const { teacher, calibration } = guidance;
   const verdicts = calibration.evidence.flatMap((of, c) => {
     const label = segments[c]?.label ?? `class ${c + 1}`;
-    if (of.slices === 0) return [`${label}: not admitted, there was nothing to examine it on`];
-    const numbers = `Dice ${of.generalized.toFixed(2)} against ${of.specialized.toFixed(2)} of the version in service, ${of.slices} slices`;
+    const { slices, generalized, specialized } = of;
+    if (generalized === null || specialized === null)
+      return [`${label}: not admitted, there was nothing to examine it on`];
+    const numbers = `Dice ${generalized.toFixed(2)} against ${specialized.toFixed(2)} of the version in service, ${slices} slices`;
     return [`${label}: ${calibration.admitted[c] ? 'admitted' : 'not admitted'} (${numbers})`];
   });
   return [teacher.description, ...(verdicts.length > 0 ? [`${verdicts.join('; ')}.`] : [])].join(' ');

@@ -62,7 +62,10 @@ test('a teacher is admitted when it is better than the specialized one with the 
   const better = await calibrate(teacherWith(1), specializedWith(0.3), exam, frame, settings);
   assert.deepEqual(better.admitted, [true]);
   const [evidence] = better.evidence;
-  assert.ok(evidence && evidence.slices === 6 && evidence.generalized > evidence.specialized, JSON.stringify(evidence));
+  assert.ok(
+    evidence && evidence.slices === 6 && (evidence.generalized ?? 0) > (evidence.specialized ?? 1),
+    JSON.stringify(evidence),
+  );
   const worse = await calibrate(teacherWith(1, true), specializedWith(0.05), exam, frame, settings);
   assert.deepEqual(worse.admitted, [false]);
   const blind = await calibrate(

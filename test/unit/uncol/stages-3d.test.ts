@@ -142,7 +142,7 @@ test('a teacher of volumes sits its exam with clicks', async () => {
   const ask = (shown: readonly Float32Array[]) => judge.ask(specialized, shown);
   const calibration = await calibrate(teacher, ask, exam, imageSize, second);
   const [evidence] = calibration.evidence;
-  assert.ok(evidence && evidence.slices === 4 && evidence.trueBoxes > 0.6, JSON.stringify(evidence));
+  assert.ok(evidence && evidence.slices === 4 && (evidence.trueBoxes ?? 0) > 0.6, JSON.stringify(evidence));
 });
 
 test('stage 2 in 3D trusts both teachers, learns, and goes on from its state bit by bit', async () => {

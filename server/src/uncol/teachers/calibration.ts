@@ -22,12 +22,12 @@ export interface Calibration {
 export interface ClassEvidence {
   /** Slices (in 3D windows) on which the specialized teacher found the class, so that there was a prompt to ask with. */
   readonly slices: number;
-  /** The generalized teacher, prompted as it will be: by the specialized one. NaN without slices. */
-  readonly generalized: number;
-  /** The specialized teacher itself, on the same slices. NaN without slices. */
-  readonly specialized: number;
-  /** The generalized teacher with boxes round the truth, or clicks in it. NaN when no labelled slice shows the class. */
-  readonly trueBoxes: number;
+  /** The generalized teacher, prompted as it will be: by the specialized one. Null without slices. */
+  readonly generalized: number | null;
+  /** The specialized teacher itself, on the same slices. Null without slices. */
+  readonly specialized: number | null;
+  /** The generalized teacher with boxes round the truth, or clicks in it. Null when no labelled slice shows the class. */
+  readonly trueBoxes: number | null;
 }
 
 /** A labelled slice of the exam. */
@@ -91,7 +91,9 @@ export async function calibrate(
   return {
     temperature: verdicts.map((v) => (rule.foundationProb === 'calibrated' ? v.temperature : 1)),
     margin: verdicts.map((v) => (rule.foundationProb === 'calibrated' ? v.margin : rule.promptMargin)),
-    admitted: verdicts.map((v) => !rule.admission || (v.slices >= fewestSlices && v.generalized > v.specialized)),
+    admitted: verdicts.map(
+      (v) => !rule.admission || (v.slices >= fewestSlices && (v.generalized ?? 0) > (v.specialized ?? 1)),
+    ),
     evidence: verdicts.map(({ slices, generalized, specialized, trueBoxes }) => ({
       slices,
       generalized,
@@ -121,7 +123,7 @@ async function examineClass(
     teacher.ask({ image: slice.image, space: size.space, prompts: [prompts[label - 1] ?? []] });
   const boxes = (margin: number) => ({ margin: everyClass(margin, size), components: rule.promptComponents });
 
-  let best = { margin: rule.promptMargin, dice: Number.NaN, logits: [] as (Float32Array | null)[] };
+  let best = { margin: rule.promptMargin, dice: null as number | null, logits: [] as (Float32Array | null)[] };
   for (const margin of size.space.length === 2 ? margins : [rule.promptMargin]) {
     const logits: (Float32Array | null)[] = [];
     for (const [n, one] of shown.entries()) {
@@ -129,7 +131,7 @@ async function examineClass(
       logits.push(await ask(one, promptsOfTruth(one.slice.label, size, boxes(margin), random)));
     }
     const dice = mean(shown.map(({ slice }, n) => diceOf(isInside(logits[n]), slice, label)));
-    if (dice > best.dice || Number.isNaN(best.dice)) best = { margin, dice, logits };
+    if (dice !== null && dice > (best.dice ?? -1)) best = { margin, dice, logits };
   }
 
   const prompted: { slice: ExamSlice; logits: Float32Array; found: Uint8Array }[] = [];
@@ -188,6 +190,7 @@ function countOf(labels: Uint8Array, label: number): number {
   return labels.reduce((count, value) => count + Number(value === label), 0);
 }
 
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? Number.NaN : values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Null of nothing. */
+function mean(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -35,6 +35,8 @@ export interface GeneralizedTeacher {
   readonly description: string;
   /** Null where nothing but its answers is to be had. */
   readonly features: FeatureSource | null;
+  /** It never answers. */
+  readonly isAbsent?: true;
   /** Does what takes long and depends on no prompt, so that a later question is answered sooner. */
   prepare(image: Frame): Promise<void>;
   /**
@@ -54,6 +56,7 @@ export function abstainingTeacher(why: string): GeneralizedTeacher {
     description:
       `The generalized teacher abstained: pseudo-labels come from the specialized teacher alone. ${why}`.trim(),
     features: null,
+    isAbsent: true,
     prepare: async () => {},
     ask: async () => null,
   };
