@@ -136,7 +136,13 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
           generalizedTeacher: '',
           exam: null,
         };
-        return { outcome, tableHash: card.weights.tableHash, weightsPath, engine: 'onnx-cpu' };
+        return {
+          outcome,
+          tableHash: card.weights.tableHash,
+          weightsPath,
+          engine: 'onnx-cpu',
+          embeddings: { hits: 3, misses: 1 },
+        };
       },
       hold: () => () => {},
       pid: undefined,

@@ -134,6 +134,8 @@ async function runRoundJob(round: RoundRow, task: JobTask<unknown>, parts: Round
     { plan, modelFolder: inService.folder, roundFolder: join(parts.roundFolder, round.id) },
     { signal: task.signal, onProgress: (progress) => tell(progress, task, parts.metrics) },
   );
+  parts.metrics.embeddingsTotal.inc({ result: 'hit' }, result.embeddings.hits);
+  parts.metrics.embeddingsTotal.inc({ result: 'miss' }, result.embeddings.misses);
   task.report({ stage: 'promote', percent: 99, secondsLeft: null });
   await updateRound(database, round.id, { state: 'evaluating' });
   await conclude(round, plan, inService, result, parts);

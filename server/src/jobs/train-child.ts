@@ -54,6 +54,8 @@ export interface TrainResult {
   readonly weightsPath: string;
   /** Name of the engine that trained, for the card. */
   readonly engine: string;
+  /** Encodings of the generalized teacher that were found, and that had to be made. */
+  readonly embeddings: { readonly hits: number; readonly misses: number };
 }
 
 serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp, note) => {
@@ -80,6 +82,7 @@ async function train(
   }
   const engine = await openEngine();
   const pacs = createPacs(setUp.pacs);
+  const opened = await openRoundTeacher(plan.teacher, setUp);
   const { outcome, weights, tableHash } = await runRound(
     plan,
     {
@@ -88,7 +91,7 @@ async function train(
       colin: await loadColin27(setUp.sampleRoot),
       card,
       recipe,
-      teacher: await teacherFor(plan.teacher, setUp),
+      teacher: opened.teacher,
       access: {
         maxVoxels: setUp.maxVoxels,
         // Credentials are for the PACS of the settings alone.
@@ -102,24 +105,33 @@ async function train(
     fromHalf(bytes),
     // A cancelled round ends by the end of this process.
     { folder: task.roundFolder, onProgress: report, signal: new AbortController().signal },
-  );
+  ).finally(opened.close);
   const weightsPath = join(task.roundFolder, 'candidate.weights.f32');
   await writeDurably(weightsPath, [new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)]);
-  return { outcome, tableHash, weightsPath, engine: engineName(engine) };
+  return { outcome, tableHash, weightsPath, engine: engineName(engine), embeddings: opened.embeddings };
+}
+
+interface RoundTeacher {
+  readonly teacher: GeneralizedTeacher;
+  readonly embeddings: TrainResult['embeddings'];
+  readonly close: () => Promise<void>;
 }
 
 /** A round does without a teacher that cannot be opened, and says so. */
-async function teacherFor(name: string, setUp: TrainSetUp): Promise<GeneralizedTeacher> {
-  if (name === 'none') return abstainingTeacher('None is set.');
+async function openRoundTeacher(name: string, setUp: TrainSetUp): Promise<RoundTeacher> {
+  const without = (why: string): RoundTeacher => ({
+    teacher: abstainingTeacher(why),
+    embeddings: { hits: 0, misses: 0 },
+    close: async () => {},
+  });
+  if (name === 'none') return without('None is set.');
   try {
-    return await openTeacher(name, {
-      dimension: 2,
-      files: setUp.teacherFiles,
-      open: foreignGraphOpener({ threads: setUp.threads }),
-      cache: await openEmbeddingFolder(setUp.embeddingFolder, setUp.embeddingQuotaBytes),
-    });
+    const cache = await openEmbeddingFolder(setUp.embeddingFolder, setUp.embeddingQuotaBytes);
+    const open = foreignGraphOpener({ threads: setUp.threads });
+    const teacher = await openTeacher(name, { dimension: 2, files: setUp.teacherFiles, open, cache });
+    return { teacher, embeddings: cache.counts, close: () => teacher.dispose() };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'teacher-invalid') throw error;
-    return abstainingTeacher(error.message);
+    return without(error.message);
   }
 }

@@ -40,6 +40,7 @@ export async function openEmbeddingFolder(folder: string, quotaBytes: number): P
       await rename(temporary, path);
       bytes += half.length;
       if (bytes > quotaBytes) bytes = await dropOldest(folder, 0.8 * quotaBytes);
+      return fromHalf(half);
     },
   };
 }

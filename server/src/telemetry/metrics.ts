@@ -56,6 +56,12 @@ export function createMetrics() {
       labelNames: ['term'] as const,
       registers,
     }),
+    embeddingsTotal: new Counter({
+      name: 'uncol_embeddings_total',
+      help: 'Encodings that rounds asked the cache of the generalized teacher for, by whether it had them.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
     gateVerdictTotal: new Counter({
       name: 'uncol_gate_verdict_total',
       help: 'Verdicts of the promotion gate.',

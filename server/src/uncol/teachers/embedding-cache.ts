@@ -1,7 +1,8 @@
 /** Where encodings are kept, so that a slice is encoded once. Values may come back rounded to half precision. */
 export interface EmbeddingCache {
   get(key: string): Promise<Float32Array | undefined>;
-  set(key: string, values: Float32Array): Promise<void>;
+  /** @returns the values as they will come back. */
+  set(key: string, values: Float32Array): Promise<Float32Array>;
 }
 
 /** Keeps the latest `count` arrays in memory. */
@@ -14,6 +15,7 @@ export function memoryCache(count: number): EmbeddingCache {
       kept.set(key, values);
       const oldest = kept.keys().next().value;
       if (kept.size > count && oldest !== undefined) kept.delete(oldest);
+      return values;
     },
   };
 }

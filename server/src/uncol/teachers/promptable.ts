@@ -148,10 +148,12 @@ export class PromptableTeacher implements GeneralizedTeacher {
     const embedding = checkedMap(found[encoder.embedding.output], encoder.embedding);
     const maps = encoder.hidden.map((map) => poolToKept(checkedMap(found[map.output], map), map.channels, map.grid));
     const hidden = Float32Array.from(maps.flatMap((map) => [...map]));
-    await this.#cache.set(`${key}-embedding`, embedding);
-    await this.#cache.set(`${key}-hidden`, hidden);
-    // As the cache gives it, so that a later run, which finds it there, computes the same.
-    return (await this.#cache.get(`${key}-${what}`)) ?? (what === 'embedding' ? embedding : hidden);
+    // As the cache will give them, so that a later run, which finds them there, computes the same.
+    const kept = {
+      embedding: await this.#cache.set(`${key}-embedding`, embedding),
+      hidden: await this.#cache.set(`${key}-hidden`, hidden),
+    };
+    return kept[what];
   }
 
   /** sha256 of what the teacher sees and of the encoder. */
