@@ -12,6 +12,8 @@ const recipe = {
   variant: 'lite',
   sizePx: 96,
   spacingMm: 2,
+  augmentation: 'mild',
+  dropout: false,
   tasks: [
     {
       ...{

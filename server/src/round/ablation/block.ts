@@ -11,7 +11,7 @@ import {
 import { Pretraining, pretrainingTable } from '../../uncol/stage-one.ts';
 import { Collaboration, collaborationTable, type Guidance } from '../../uncol/stage-two.ts';
 import { abstainingTeacher, type GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
-import { augment, type TaughtSlice } from '../augment.ts';
+import { augment, noWarping, type TaughtSlice, tokenMaps } from '../augment.ts';
 import { examine, rehearse } from '../exam.ts';
 import type { Measure } from '../measure.ts';
 import { showToTeacher } from '../taught.ts';
@@ -52,7 +52,7 @@ export interface BlockParts {
   readonly seed: number;
 }
 
-const warping = { rotationDegrees: 10, scaleSd: 0.08 };
+const warpings = { mild: noWarping, warped: { rotationDegrees: 10, scaleSd: 0.08 } } as const;
 
 /** Runs arms from common starts; a start is trained when an arm first wants it. */
 export class Block {
@@ -188,7 +188,10 @@ export class Block {
   }
 
   #draw(slices: readonly TaughtSlice[], random: Random): LabelledSlice {
-    return augment(pick(slices, random), this.#parts.recipe.sizePx, random, warping);
+    const { augmentation, sizePx } = this.#parts.recipe;
+    const slice = pick(slices, random);
+    if (augmentation === 'none') return { ...slice, ...tokenMaps(slice, { space: [sizePx, sizePx] }) };
+    return augment(slice, sizePx, random, warpings[augmentation]);
   }
 
   get #frame() {

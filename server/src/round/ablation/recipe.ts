@@ -15,6 +15,10 @@ export const ablationRecipeSchema = z.strictObject({
   /** Grid of the student: square slices of `sizePx` pixels of `spacingMm`, axial. */
   sizePx: z.int().min(16).multipleOf(16),
   spacingMm: z.number().positive(),
+  /** Of labelled slices beside copy-paste: `mild` is mirroring, shifts, contrast and noise, `warped` turns and scales, too. */
+  augmentation: z.enum(['none', 'mild', 'warped']),
+  /** Small networks that learn for few steps do better without. */
+  dropout: z.boolean(),
   tasks: z
     .array(
       z.strictObject({

@@ -67,11 +67,12 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
     const open = task.arms.filter((arm) => !done.some((row) => row.arm === arm));
     if (open.length === 0) continue;
     const data = gather(recipe, task, labelled, options.colin);
-    const student = studentOf({
+    const network = studentOf({
       network: 'prob-unet-2d',
       variant: recipe.variant,
       classes: sampleTasks[task.task] + 1,
     });
+    const student = recipe.dropout ? network : { ...network, dropout: network.dropout.map(() => 0) };
     const measure = await Measure.create(options.engine, cardOf(recipe, student.classes));
     try {
       const block = new Block(data, { ...options, student, recipe, measure, seed });
