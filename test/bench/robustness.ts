@@ -37,7 +37,7 @@ type Condition = readonly [factor: string, level: string, options: Partial<Gener
 /** One influence at a time; all else as in the sample subjects. */
 const conditions: readonly Condition[] = [
   ['none', 'as the sample studies', {}],
-  ['contrast', 'every weighting', { change: { gammaSd: 0.35, toneSd: 0.08, tissueSd: 0.15 } }],
+  ['contrast', 'tone, gamma, tissues', { change: { gammaSd: 0.35, toneSd: 0.08, tissueSd: 0.15 } }],
   ['bias field', 'sd 0.5', { change: { biasSd: [0.5, 0.5] } }],
   ['bias field', 'sd 1.4', { change: { biasSd: [1.4, 1.4] } }],
   ['noise', '5 %', { change: { noise: [0.05, 0.05] } }],
