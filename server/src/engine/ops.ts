@@ -78,6 +78,36 @@ export interface Ops {
   layerNorm(x: Tensor, scale: Tensor, bias: Tensor, epsilon?: number): Tensor;
 }
 
+/** The element-wise part of the vocabulary. */
+export type PointwiseOps = Pick<
+  Ops,
+  | 'constant'
+  | 'scalar'
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'maximum'
+  | 'neg'
+  | 'exp'
+  | 'log'
+  | 'sqrt'
+  | 'square'
+  | 'sigmoid'
+  | 'relu'
+  | 'leakyRelu'
+  | 'gelu'
+  | 'lessEqual'
+  | 'greater'
+  | 'stopGradient'
+>;
+
+/** The part of it that reduces, reorders and cuts. */
+export type ShapingOps = Pick<
+  Ops,
+  'reshape' | 'transpose' | 'concat' | 'slice' | 'sum' | 'mean' | 'softmax' | 'logSoftmax' | 'oneHotArgmax'
+>;
+
 /** How a parameter starts. */
 export type Initial =
   | { readonly kind: 'zeros' }

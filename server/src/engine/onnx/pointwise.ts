@@ -1,29 +1,6 @@
-import type { Ops, Shape, Tensor } from '../ops.ts';
+import type { Ops, PointwiseOps, Shape, Tensor } from '../ops.ts';
 import { unbroadcast, type Writing, withoutGradient } from './gradients.ts';
 import { asValue, type Value } from './graph.ts';
-
-type PointwiseOps = Pick<
-  Ops,
-  | 'constant'
-  | 'scalar'
-  | 'add'
-  | 'sub'
-  | 'mul'
-  | 'div'
-  | 'maximum'
-  | 'neg'
-  | 'exp'
-  | 'log'
-  | 'sqrt'
-  | 'square'
-  | 'sigmoid'
-  | 'relu'
-  | 'leakyRelu'
-  | 'gelu'
-  | 'lessEqual'
-  | 'greater'
-  | 'stopGradient'
->;
 
 /** Shape of an element-wise result after numpy broadcasting. */
 export function broadcastShape(operator: string, a: Shape, b: Shape): Shape {

@@ -1,11 +1,6 @@
-import type { Ops, Shape } from '../ops.ts';
+import type { Ops, Shape, ShapingOps } from '../ops.ts';
 import { placed, reshaped, type Writing } from './gradients.ts';
 import { asValue, type Graph, sizeOf, type Value } from './graph.ts';
-
-type ShapingOps = Pick<
-  Ops,
-  'reshape' | 'transpose' | 'concat' | 'slice' | 'sum' | 'mean' | 'softmax' | 'logSoftmax' | 'oneHotArgmax'
->;
 
 /** The part of the vocabulary that moves, joins and reduces axes. */
 export function shapingOps(writing: Writing): ShapingOps {

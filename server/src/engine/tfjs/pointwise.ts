@@ -1,29 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Ops, Tensor } from '../ops.ts';
+import type { PointwiseOps, Tensor } from '../ops.ts';
 import { asArray, broadcasting, detached, elementwise } from './arrays.ts';
-
-type PointwiseOps = Pick<
-  Ops,
-  | 'constant'
-  | 'scalar'
-  | 'add'
-  | 'sub'
-  | 'mul'
-  | 'div'
-  | 'maximum'
-  | 'neg'
-  | 'exp'
-  | 'log'
-  | 'sqrt'
-  | 'square'
-  | 'sigmoid'
-  | 'relu'
-  | 'leakyRelu'
-  | 'gelu'
-  | 'lessEqual'
-  | 'greater'
-  | 'stopGradient'
->;
 
 /** The element-wise part of the vocabulary. */
 export function pointwiseOps(): PointwiseOps {

@@ -1,12 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Ops } from '../ops.ts';
+import type { ShapingOps } from '../ops.ts';
 import { sizeOf } from '../shapes.ts';
 import { asArray, detached, runsOf } from './arrays.ts';
-
-type ShapingOps = Pick<
-  Ops,
-  'reshape' | 'transpose' | 'concat' | 'slice' | 'sum' | 'mean' | 'softmax' | 'logSoftmax' | 'oneHotArgmax'
->;
 
 /** Axes that a WebGPU kernel can address. */
 const mostAxes = 6;
