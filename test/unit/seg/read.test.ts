@@ -11,8 +11,8 @@ import { placeSegments } from '../../../server/src/seg/place.ts';
 import { readSeg } from '../../../server/src/seg/read.ts';
 import { writeSeg } from '../../../server/src/seg/write.ts';
 import { type Geometry, indexToPatient, type Vec3 } from '../../../server/src/volume/geometry.ts';
-import { encodeFile } from '../../fixtures/make-series.ts';
 import { randomSegRequest } from '../../fixtures/seg-request.ts';
+import { tiny } from '../../fixtures/tiny-seg.ts';
 
 const maxVoxels = 1e7;
 const same = new Map([
@@ -173,29 +173,6 @@ test('a SEG of pydicom with shuffled, cropped and turned frames is read voxel fo
   }
 });
 
-const tiny = (changes: Readonly<Record<string, unknown>>) =>
-  encodeFile({
-    SOPClassUID: '1.2.840.10008.5.1.4.1.1.66.4',
-    SOPInstanceUID: '2.25.9',
-    StudyInstanceUID: '2.25.8',
-    SegmentationType: 'BINARY',
-    Rows: 4,
-    Columns: 4,
-    NumberOfFrames: 2,
-    BitsAllocated: 1,
-    SegmentSequence: [{ SegmentNumber: 1, SegmentLabel: 'one' }],
-    SharedFunctionalGroupsSequence: [
-      {
-        PlaneOrientationSequence: [{ ImageOrientationPatient: [1, 0, 0, 0, 1, 0] }],
-        PixelMeasuresSequence: [{ PixelSpacing: [1, 1], SliceThickness: 2 }],
-      },
-    ],
-    PerFrameFunctionalGroupsSequence: [0, 2].map((z) => ({
-      PlanePositionSequence: [{ ImagePositionPatient: [0, 0, z] }],
-    })),
-    PixelData: new Uint8Array([0xff, 0xff, 0xff, 0xff]).buffer,
-    ...changes,
-  });
 const grid: Geometry = {
   size: [4, 4, 2],
   spacingMm: [1, 1, 2],
