@@ -11,8 +11,8 @@ import { SpecializedTeacher } from '../../uncol/teachers/specialized.ts';
 
 /** How right the pseudo labels are that unlabelled slices would get, and whether what is left out deserves it. */
 export interface PseudoLabelQuality {
-  /** Pooled over all trusted pixels, mean over the foreground classes. */
-  readonly dice: number;
+  /** Pooled over all trusted pixels, mean over the classes that label or truth shows there; null when there is none. */
+  readonly dice: number | null;
   /** Share of all pixels that teach nothing. */
   readonly ignored: number;
   /** Share of wrong pixels near the border of the pseudo label, on slices and pixels that teach. NaN without any. */
@@ -111,10 +111,10 @@ class Tally {
   }
 
   quality(): PseudoLabelQuality {
-    const scores = this.#classes.slice(1).map(({ both, sum }) => (sum === 0 ? 1 : (2 * both) / sum));
+    const scores = this.#classes.slice(1).flatMap(({ both, sum }) => (sum === 0 ? [] : [(2 * both) / sum]));
     const { kept, ignored } = this.#band;
     return {
-      dice: scores.reduce((sum, score) => sum + score, 0) / scores.length,
+      dice: scores.length === 0 ? null : scores.reduce((sum, score) => sum + score, 0) / scores.length,
       ignored: this.#ignored / Math.max(1, this.#pixels),
       keptBandError: kept.wrong / kept.all,
       ignoredBandError: ignored.wrong / ignored.all,
