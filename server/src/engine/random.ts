@@ -36,6 +36,13 @@ export class Random {
     return Math.floor(this.next() * bound);
   }
 
+  /** One of the items, each as likely. @throws RangeError when there is none. */
+  pick<T>(items: readonly T[]): T {
+    const item = items[this.int(items.length)];
+    if (item === undefined) throw new RangeError('Random.pick: there is nothing to pick from');
+    return item;
+  }
+
   /** Normal, mean 0, standard deviation `sd` (Box-Muller, two draws a value). */
   normal(sd = 1): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.next()));

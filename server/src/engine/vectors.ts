@@ -42,6 +42,21 @@ export function placeParameters(
   return placed;
 }
 
+/** A state by the table `from` as one by the wider table `to`; what only `to` has starts anew, by `seed`. */
+export function widenState(
+  state: TrainingState,
+  from: ParameterTable,
+  to: ParameterTable,
+  seed: number,
+): TrainingState {
+  if (from.hash === to.hash) return state;
+  const fresh = initialise(to, seed);
+  return {
+    ...initialState(placeParameters(fresh, to, state.student, from)),
+    ema: placeParameters(fresh, to, state.ema, from),
+  };
+}
+
 /** Of each row of `to`: its values in a vector that follows `from`. */
 function sharedRows(weights: Float32Array, from: ParameterTable, to: ParameterTable) {
   const rows = new Map(from.rows.map((row) => [row.name, row]));

@@ -1,10 +1,10 @@
 import type { Engine, ParameterTable, TrainingState } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
-import { initialise, initialState, placeParameters } from '../engine/vectors.ts';
+import { initialise, initialState, widenState } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import { type Student, studentOf } from '../student/architecture.ts';
 import type { Progress } from '../uncol/progress.ts';
-import { collaborationSettingsSchema, pretrainingSettingsSchema } from '../uncol/settings.ts';
+import { collaborationSettingsSchema, pretrainingSettingsSchema, publishedMargin } from '../uncol/settings.ts';
 import { Pretraining, pretrainingTable } from '../uncol/stage-one.ts';
 import { Collaboration, type CollaborationPlan, collaborationTable, type Guidance } from '../uncol/stage-two.ts';
 import type { Calibration } from '../uncol/teachers/calibration.ts';
@@ -13,9 +13,6 @@ import { augment, type TaughtSlice } from './augment.ts';
 import { examine, rehearse } from './exam.ts';
 import type { Recipe } from './recipe.ts';
 import { showToTeacher } from './taught.ts';
-
-/** Growth of the boxes round the truth with which stage 1 prompts, share of the frame's side, as published. */
-const trueBoxMargin = 20 / 1024;
 
 /** A part of a training with a schedule of its own. */
 export interface Phase {
@@ -102,7 +99,7 @@ async function openPretraining(phase: Phase, parts: PhaseParts, start: PhaseStar
   const { student, width, space, size } = sizesOf(recipe);
   const features = isDistilled ? teacher?.features : null;
   if (isDistilled && !features) throw new AppError('recipe-invalid', 'Stage 1 is to distil, but no teacher is named.');
-  const pool = features && teacher ? await showToTeacher(data.pool, teacher, size, trueBoxMargin) : data.pool;
+  const pool = features && teacher ? await showToTeacher(data.pool, teacher, size, publishedMargin) : data.pool;
   const plan = { batch, space, maps: features?.maps ?? null };
   const table = pretrainingTable(engine, student, plan);
   const stage = await Pretraining.create(engine, student, settings, plan, begin(start, table, parts, phase));
@@ -110,7 +107,7 @@ async function openPretraining(phase: Phase, parts: PhaseParts, start: PhaseStar
     table,
     step: (at) => {
       const random = Random.for(seed, 'batch', at);
-      return stage.step(Array.from({ length: batch }, () => augment(pick(pool, random), width, random, warping)));
+      return stage.step(Array.from({ length: batch }, () => augment(random.pick(pool), width, random, warping)));
     },
     state: () => stage.state(),
     dispose: () => stage.dispose(),
@@ -148,8 +145,8 @@ async function openCollaboration(
     step: (at) => {
       const random = Random.for(phase.seed, 'pairs', at);
       return stage.step({
-        labelled: Array.from({ length: 2 * pairs }, () => augment(pick(pool, random), width, random, warping)),
-        unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => pick(data.unlabelled, random)) : [],
+        labelled: Array.from({ length: 2 * pairs }, () => augment(random.pick(pool), width, random, warping)),
+        unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => random.pick(data.unlabelled)) : [],
       });
     },
     state: () => stage.state(),
@@ -173,13 +170,5 @@ function servedTable({ engine, recipe }: PhaseParts): ParameterTable {
 function begin(start: PhaseStart, table: ParameterTable, parts: PhaseParts, phase: Phase): TrainingState {
   if (start === undefined) return initialState(initialise(table, parts.recipe.seed));
   if (!(start instanceof Float32Array)) return start;
-  const served = servedTable(parts);
-  if (table.hash === served.hash) return initialState(start);
-  return initialState(placeParameters(initialise(table, phase.seed), table, start, served));
-}
-
-function pick<T>(items: readonly T[], random: Random): T {
-  const item = items[random.int(items.length)];
-  if (item === undefined) throw new AppError('recipe-invalid', 'The labelled split holds no slice.');
-  return item;
+  return widenState(initialState(start), servedTable(parts), table, phase.seed);
 }

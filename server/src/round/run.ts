@@ -84,11 +84,15 @@ export async function runRound(
     const report = progressOf(plan, options.onProgress);
     const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
     const data = await gatherRound(plan, sources, find, report.gathering);
-    for (const [at, image] of data.unlabelled.entries()) {
-      report.gathering('teacher', at / data.unlabelled.length);
-      await sources.teacher.prepare({ image, space: [height, width] });
+    const surroundings = { engine, student, space: [height, width] };
+    const guidance = await guideRound(sources.teacher, data, settingsOf(plan), surroundings, inService);
+    // A teacher that is admitted for nothing is asked nothing, and encoding is what it costs.
+    if (guidance?.calibration.admitted.some((is) => is)) {
+      for (const [at, image] of data.unlabelled.entries()) {
+        report.gathering('teacher', at / data.unlabelled.length);
+        await sources.teacher.prepare({ image, space: [height, width] });
+      }
     }
-    const { epsilon } = sources.card.gate;
     return await trainRound({
       plan,
       data,
@@ -100,15 +104,8 @@ export async function runRound(
       height,
       width,
       report,
-      epsilon,
       card: sources.card,
-      guidance: await guideRound(
-        sources.teacher,
-        data,
-        settingsOf(plan),
-        { engine, student, space: [height, width] },
-        inService,
-      ),
+      guidance,
     });
   } finally {
     await measure.dispose();
@@ -126,8 +123,6 @@ interface Running {
   readonly height: number;
   readonly width: number;
   readonly report: ReturnType<typeof progressOf>;
-  /** Of the gate. */
-  readonly epsilon: number;
   readonly guidance: Guidance | null;
   readonly card: SliceCard;
 }
@@ -141,8 +136,7 @@ function settingsOf(plan: RoundPlan) {
 }
 
 async function trainRound(running: Running) {
-  const { plan, data, engine, inService, options, measure, student, height, width, report, epsilon, guidance } =
-    running;
+  const { plan, data, engine, inService, options, measure, student, height, width, report, guidance, card } = running;
   const settings = settingsOf(plan);
   await mkdir(options.folder, { recursive: true });
   const file = join(options.folder, 'checkpoint.bin');
@@ -171,7 +165,7 @@ async function trainRound(running: Running) {
         // Served weights are fp16, so that is what is measured.
         const rounded = fromHalf(toHalf(weights));
         const evaluation = await evaluate(measure, rounded, data);
-        if (!isBetter(evaluation, extra, epsilon)) continue;
+        if (!isBetter(evaluation, extra, card.gate.epsilon)) continue;
         extra = { ...extra, best: evaluation, chosen: { source, step } };
         best = rounded;
       }
@@ -203,7 +197,7 @@ function drawBatch({ plan, data, width }: Running, step: number) {
     augment(pickLabelled(from, random), width, random, roundSettings.warping);
   return {
     labelled: Array.from({ length: 2 * pairs }, (_, i) => draw((i + Math.floor(i / pairs)) % 2 === 0 ? ours : theirs)),
-    unlabelled: unlabelled.length > 0 ? Array.from({ length: 2 * pairs }, () => pick(unlabelled, random)) : [],
+    unlabelled: unlabelled.length > 0 ? Array.from({ length: 2 * pairs }, () => random.pick(unlabelled)) : [],
   };
 }
 
@@ -211,11 +205,7 @@ function drawBatch({ plan, data, width }: Running, step: number) {
 function pickLabelled(slices: readonly LabelledSlice[], random: Random): LabelledSlice {
   const wantsForeground = random.next() < roundSettings.foregroundShare;
   const filled = wantsForeground ? slices.filter(hasForeground) : [];
-  return pick(filled.length > 0 ? filled : slices, random);
-}
-
-function pick<T>(items: readonly T[], random: Random): T {
-  return items[random.int(items.length)] as T;
+  return random.pick(filled.length > 0 ? filled : slices);
 }
 
 async function evaluate(measure: Measure, weights: Float32Array, data: RoundData): Promise<Evaluation> {

@@ -1,4 +1,5 @@
 import { Random } from '../engine/random.ts';
+import type { LabelledSlice } from '../uncol/feed.ts';
 import type { ImageSize } from '../uncol/inputs.ts';
 import { promptsOfTruth } from '../uncol/prompts.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
@@ -10,24 +11,22 @@ import type { TaughtSlice } from './augment.ts';
  *
  * @param margin growth of the boxes, share of the frame's side.
  */
-export async function showToTeacher<Slice extends TaughtSlice>(
-  slices: readonly Slice[],
+export async function showToTeacher(
+  slices: readonly LabelledSlice[],
   { features }: GeneralizedTeacher,
   size: ImageSize,
   margin: number,
-  onSlice: (done: number, all: number) => void = () => {},
-): Promise<readonly (Slice & TaughtSlice)[]> {
+): Promise<readonly TaughtSlice[]> {
   if (!features) return slices;
   const { space } = size;
   const rule = { margin: Array.from({ length: size.classes - 1 }, () => margin), components: 1 };
-  const taught: (Slice & TaughtSlice)[] = [];
+  const taught: TaughtSlice[] = [];
   for (const slice of slices) {
     const frame = { image: slice.image, space };
     const visual = await features.hidden(frame);
     const prompts = promptsOfTruth(slice.label, size, rule, Random.for(taught.length, 'taught'));
     const semantic = await features.semantic({ ...frame, prompts });
     taught.push({ ...slice, kept: { visual, semantic } });
-    onSlice(taught.length, slices.length);
   }
   return taught;
 }

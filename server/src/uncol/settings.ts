@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import type { Optimiser } from '../engine/ops.ts';
 
+/** Growth of a prompt box on each side, share of the frame. */
+export const publishedMargin: number = 20 / 1024;
+
 /** Numbers that both stages have. */
 const common = {
   totalSteps: z
@@ -67,7 +70,7 @@ export const collaborationSettingsSchema = z.strictObject({
     .number()
     .min(0)
     .max(1)
-    .default(20 / 1024)
+    .default(publishedMargin)
     .describe('Growth of a prompt box on each side where it is not calibrated, share of the frame (1; stage 2).'),
   promptComponents: z.int().min(1).default(3).describe('Boxes of one class on a slice; 1 in the paper (stage 2).'),
   admission: z

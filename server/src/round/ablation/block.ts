@@ -1,12 +1,13 @@
 import type { Engine, TrainingState } from '../../engine/ops.ts';
 import { Random } from '../../engine/random.ts';
-import { initialise, initialState, pickParameters, placeParameters } from '../../engine/vectors.ts';
+import { initialise, initialState, pickParameters, widenState } from '../../engine/vectors.ts';
 import type { Student } from '../../student/architecture.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
 import {
   type CollaborationSettings,
   collaborationSettingsSchema,
   pretrainingSettingsSchema,
+  publishedMargin,
 } from '../../uncol/settings.ts';
 import { Pretraining, pretrainingTable } from '../../uncol/stage-one.ts';
 import { Collaboration, collaborationTable, type Guidance } from '../../uncol/stage-two.ts';
@@ -90,7 +91,7 @@ export class Block {
     const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, seed });
     const pool = onAll ? [...this.#data.labelled, ...this.#data.unlabelled] : this.#data.labelled;
     const slices: readonly TaughtSlice[] = isDistilled
-      ? await showToTeacher(pool, teacher, this.#size, collaborationSettingsSchema.parse({}).promptMargin)
+      ? await showToTeacher(pool, teacher, this.#size, publishedMargin)
       : pool;
     const plan = { batch, ...this.#frame, maps: isDistilled ? (teacher.features?.maps ?? null) : null };
     const table = pretrainingTable(engine, student, plan);
@@ -120,13 +121,8 @@ export class Block {
     const slices = needsMaps ? await showToTeacher(known, guidance.teacher, this.#size, settings.promptMargin) : known;
     const plan = { pairs, ...this.#frame, guidance };
     const table = collaborationTable(engine, student, settings, plan);
-    const stage = await Collaboration.create(
-      engine,
-      student,
-      settings,
-      plan,
-      widen(start, table, this.#servedTable, seed),
-    );
+    const state = widenState(start, this.#servedTable, table, seed);
+    const stage = await Collaboration.create(engine, student, settings, plan, state);
     const served = (vector: Float32Array) => pickParameters(vector, table, this.#servedTable);
     const times: number[] = [];
     let best = start.student;
@@ -135,14 +131,14 @@ export class Block {
         const random = Random.for(seed, 'ablation', 'stage-2', step);
         const batch = {
           labelled: Array.from({ length: 2 * pairs }, () => this.#draw(slices, random)),
-          unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => pick(unlabelled, random).image) : [],
+          unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => random.pick(unlabelled).image) : [],
         };
         const before = performance.now();
         await stage.step(batch);
         times.push(performance.now() - before);
         if ((step + 1) % validateEvery !== 0 && step + 1 !== steps) continue;
-        const state = await stage.state();
-        for (const weights of [state.student, state.ema].map(served)) {
+        const now = await stage.state();
+        for (const weights of [now.student, now.ema].map(served)) {
           if (await this.#isBetterOnValidation(weights, best)) best = weights;
         }
       }
@@ -189,7 +185,7 @@ export class Block {
 
   #draw(slices: readonly TaughtSlice[], random: Random): LabelledSlice {
     const { augmentation, sizePx } = this.#parts.recipe;
-    const slice = pick(slices, random);
+    const slice = random.pick(slices);
     if (augmentation === 'none') return { ...slice, ...tokenMaps(slice, { space: [sizePx, sizePx] }) };
     return augment(slice, sizePx, random, warpings[augmentation]);
   }
@@ -207,25 +203,6 @@ export class Block {
     const { engine, student, recipe } = this.#parts;
     return engine.table(student.inferenceProgram(1, [recipe.sizePx, recipe.sizePx]));
   }
-}
-
-/** A start with the parameters that only training needs; they start anew. */
-function widen(
-  start: TrainingState,
-  table: ReturnType<Engine['table']>,
-  served: ReturnType<Engine['table']>,
-  seed: number,
-): TrainingState {
-  if (table.hash === served.hash) return start;
-  const fresh = initialise(table, seed);
-  return {
-    ...initialState(placeParameters(fresh, table, start.student, served)),
-    ema: placeParameters(fresh, table, start.ema, served),
-  };
-}
-
-function pick<T>(items: readonly T[], random: Random): T {
-  return items[random.int(items.length)] as T;
 }
 
 function meanOf(values: readonly number[]): number {
