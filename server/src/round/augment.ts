@@ -3,6 +3,7 @@ import { patchSize } from '../student/prior-encoder.ts';
 import type { SliceMaps } from '../uncol/distill.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { mapTokens, type PixelOrigin } from '../uncol/teachers/feature-maps.ts';
+import { interpolate } from './turn.ts';
 
 const largestShiftPx = 6;
 
@@ -85,18 +86,6 @@ export function augment(
     }
   }
   return { image, label, known, ...tokenMaps(slice, { space: [height, width], from: origin }) };
-}
-
-/** Bilinear; the position lies inside the image or at most half a pixel outside it. */
-function interpolate(image: Float32Array, width: number, height: number, row: number, column: number): number {
-  const top = Math.min(height - 2, Math.max(0, Math.floor(row)));
-  const left = Math.min(width - 2, Math.max(0, Math.floor(column)));
-  const v = Math.min(1, Math.max(0, row - top));
-  const u = Math.min(1, Math.max(0, column - left));
-  const at = top * width + left;
-  const upper = (image[at] ?? 0) * (1 - u) + (image[at + 1] ?? 0) * u;
-  const lower = (image[at + width] ?? 0) * (1 - u) + (image[at + width + 1] ?? 0) * u;
-  return upper * (1 - v) + lower * v;
 }
 
 /** The kept maps of a slice on the student's tokens, after its pixels moved. */

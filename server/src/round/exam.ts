@@ -10,6 +10,7 @@ import { SpecializedTeacher } from '../uncol/teachers/specialized.ts';
 import { varyContrast } from './augment.ts';
 import type { RoundData } from './gather.ts';
 import { evenly, hasForeground } from './subjects.ts';
+import { drawTurn, type Turn, turn, undo } from './turn.ts';
 
 /** Slices of an exam at most; each costs some prompts. */
 const examSlices = 12;
@@ -43,13 +44,29 @@ export async function guideRound(
   return examine(teacher, roundExam(data), settings, surroundings, inService);
 }
 
-/** The exam where every labelled slice has been learnt: the specialized teacher sees them with another contrast. */
+/**
+ * The exam where every labelled slice has been learnt: the specialized teacher sees them turned, scaled and with another
+ * contrast, and its answer is turned back to the slice that the generalized teacher sees. With another contrast alone it
+ * still knows where things lie, and looks better than it is.
+ */
 export function rehearse(labelled: readonly LabelledSlice[], width: number, seed: number): readonly ExamSlice[] {
   const random = Random.for(seed, 'exam');
-  return evenly(labelled.filter(hasForeground), 2 * examSlices).map((slice) => ({
-    ...slice,
-    seen: varyContrast(slice.image, width, random),
-  }));
+  return evenly(labelled.filter(hasForeground), 2 * examSlices).map((slice) => {
+    const there = drawTurn(random);
+    const seen = turn(varyContrast(slice.image, width, random), width, there);
+    return { ...slice, seen, restore: (answer) => turnBack(answer, slice.image.length, width, undo(there)) };
+  });
+}
+
+/** p_S [C,H,W], class by class; what comes in from outside is background. */
+function turnBack(answer: Float32Array, pixels: number, width: number, back: Turn): Float32Array {
+  const restored = new Float32Array(answer.length);
+  restored.fill(1, 0, pixels);
+  for (let start = pixels; start < answer.length; start += pixels) {
+    restored.set(turn(answer.subarray(start, start + pixels), width, back), start);
+    for (let at = 0; at < pixels; at++) restored[at] = (restored[at] ?? 0) - (restored[start + at] ?? 0);
+  }
+  return restored;
 }
 
 /** Whether and how far the generalized teacher is believed beside a specialized one with these weights. */

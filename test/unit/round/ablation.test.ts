@@ -72,6 +72,7 @@ const row = (arm: ArmName, labelled: string, seed: number, dice: number, pseudoD
     setup: '',
     dice,
     diceByClass: [dice],
+    diceEma: dice,
     diceValidated: dice + 0.01,
     pseudoDice,
   },

@@ -35,6 +35,8 @@ export interface ArmResult {
   /** Student of the last step: mean Dice over the test subjects. */
   readonly dice: number;
   readonly diceByClass: readonly number[];
+  /** EMA of the last step. */
+  readonly diceEma: number;
   /** Weights with the best validation Dice, student or EMA, the start included. */
   readonly diceValidated: number;
   readonly pseudo: PseudoLabelQuality | null;
@@ -72,7 +74,7 @@ export class Block {
     if (arm.learnsFrom === null) {
       const { student } = start;
       const weights = (await this.#isBetterOnValidation(start.ema, student)) ? start.ema : student;
-      return { ...(await this.#judge(student, weights)), pseudo: null, admitted: null, stepMs: null };
+      return { ...(await this.#judge(student, start.ema, weights)), pseudo: null, admitted: null, stepMs: null };
     }
     return this.#runStageTwo(arm, start);
   }
@@ -147,7 +149,12 @@ export class Block {
         ? await judgePseudoLabels(engine, student, unlabelled, this.#frame.space, guidance, settings, served(last.ema))
         : null;
       const admitted = guidance && arm.hasTeacher ? guidance.calibration.admitted : null;
-      return { ...(await this.#judge(served(last.student), best)), pseudo, admitted, stepMs: medianOf(times) };
+      return {
+        ...(await this.#judge(served(last.student), served(last.ema), best)),
+        pseudo,
+        admitted,
+        stepMs: medianOf(times),
+      };
     } finally {
       await stage.dispose();
     }
@@ -161,13 +168,14 @@ export class Block {
     return examine(asked, exam, settings, { engine, student, ...this.#frame }, ema);
   }
 
-  async #judge(last: Float32Array, validated: Float32Array) {
+  async #judge(last: Float32Array, ema: Float32Array, validated: Float32Array) {
     const rows: (readonly number[])[] = [];
     for (const slices of this.#data.test) rows.push(await this.#parts.measure.diceByClass(last, slices));
     const diceByClass = (rows[0] ?? []).map((_, c) => meanOf(rows.map((row) => row[c] ?? 0)));
     return {
       dice: meanOf(diceByClass),
       diceByClass,
+      diceEma: await this.#meanDice(ema, this.#data.test),
       diceValidated: validated === last ? meanOf(diceByClass) : await this.#meanDice(validated, this.#data.test),
     };
   }

@@ -26,6 +26,7 @@ export interface AblationRow {
   readonly setup: string;
   readonly dice: number;
   readonly diceByClass: readonly number[];
+  readonly diceEma: number;
   readonly diceValidated: number;
   readonly pseudoDice: number | null;
   readonly ignored: number | null;

@@ -34,9 +34,11 @@ export interface ClassEvidence {
 export interface ExamSlice extends LabelledSlice {
   /**
    * [space...], what the specialized teacher is shown in place of `image`: on slices that it has learnt by heart it looks
-   * better than it is, so those are shown with another contrast.
+   * better than it is, so those are shown turned and with another contrast.
    */
   readonly seen: Float32Array;
+  /** Moves p_S [C,space...] of `seen` to the pixels of `image`; absent where they are the same. */
+  readonly restore?: (probabilities: Float32Array) => Float32Array;
 }
 
 type Rule = Pick<CollaborationSettings, 'foundationProb' | 'admission' | 'promptMargin' | 'promptComponents'>;
@@ -81,7 +83,8 @@ export async function calibrate(
   const answer = await askSpecialized(exam.map(({ seen }) => seen));
   const perSlice = size.classes * pixels;
   const examined = exam.map((slice, n) => {
-    const probabilities = answer.subarray(n * perSlice, (n + 1) * perSlice);
+    const given = answer.subarray(n * perSlice, (n + 1) * perSlice);
+    const probabilities = slice.restore?.(given) ?? given;
     return { slice, probabilities, found: decide(probabilities, size.classes, pixels) };
   });
   const verdicts: (ClassEvidence & { margin: number; temperature: number })[] = [];
