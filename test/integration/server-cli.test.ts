@@ -110,6 +110,7 @@ describe('command line as a process', () => {
     assert.deepEqual(rest, {
       model: { name: 'test-mr', version: 3, sha256: weights.sha256 },
       series: series.seriesInstanceUid,
+      missingSegments: [],
     });
     assert.deepEqual(Object.keys(segments[0]), ['number', 'label', 'voxels', 'ml']);
     const [{ number, label, voxels, ml }, ...others] = segments;

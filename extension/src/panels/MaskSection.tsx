@@ -1,11 +1,12 @@
 import type { MaskState } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
-import { describeUncertainty, formatMl } from '../service/words.ts';
+import { describeMissing, describeUncertainty, formatMl } from '../service/words.ts';
 import { Section } from './parts.tsx';
 
 /** What the model drew: segments with their volumes, how sure it is, and the tools to correct it. */
 export function MaskSection({ service, mask }: { service: UncolService; mask: MaskState }) {
   const { inference } = mask;
+  const missing = describeMissing(inference);
   return (
     <Section
       title="Mask"
@@ -16,6 +17,11 @@ export function MaskSection({ service, mask }: { service: UncolService; mask: Ma
       }
     >
       <SegmentTable mask={mask} />
+      {missing !== null && (
+        <p className="uncol-box uncol-box-problem" role="alert">
+          {missing}
+        </p>
+      )}
       {inference.uncertainty !== null && <Uncertainty value={inference.uncertainty} />}
       {inference.notes.map((note) => (
         <p key={note} className="uncol-muted">

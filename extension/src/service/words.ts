@@ -1,4 +1,4 @@
-import type { Receipt, Round, Verdict } from '../api/contract.ts';
+import type { Inference, Receipt, Round, Verdict } from '../api/contract.ts';
 
 const stageWords: Readonly<Record<string, string>> = {
   queued: 'Waiting for a free worker',
@@ -25,6 +25,16 @@ export function describeUncertainty(uncertainty: number): { readonly word: strin
   if (uncertainty < 0.15) return { word: 'low', advice: 'The model is sure about most of the outline.' };
   if (uncertainty < 0.35) return { word: 'moderate', advice: 'Look closely at the borders.' };
   return { word: 'high', advice: 'The model is unsure: check every slice before you accept.' };
+}
+
+/** What to make of segments that every fitting series shows and this mask lacks; nothing when there is none. */
+export function describeMissing({
+  segments,
+  missingSegments,
+}: Pick<Inference, 'segments' | 'missingSegments'>): string | null {
+  const labels = segments.filter(({ number }) => missingSegments.includes(number)).map(({ label }) => label);
+  if (labels.length === 0) return null;
+  return `Not found: ${labels.join(', ')}. Every series that this model is made for shows it, so this one may be another kind of image. Do not rely on the mask.`;
 }
 
 /** A volume in millilitres with three significant figures at most. */

@@ -55,6 +55,7 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
       model: reference,
       series: series.seriesInstanceUid,
       segments,
+      missingSegments: result.missingSegments,
       uncertainty: result.uncertainty,
       timingsMs,
     },
@@ -63,6 +64,9 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
       ...segments.map(
         ({ number, label, ml, voxels }) => `  ${number} ${label}: ${ml.toFixed(1)} ml (${voxels} voxels)`,
       ),
+      ...segments
+        .filter(({ number }) => result.missingSegments?.includes(number))
+        .map(({ label }) => `  ${label} was not found, though every series that fits shows it: do not trust this mask`),
       `  uncertainty ${result.uncertainty.toFixed(3)} (0 sure .. 1 unsure)`,
       `Written: ${options.out}`,
     ],

@@ -68,7 +68,9 @@ export const inference = z
     model: modelRef,
     series: z.object({ studyInstanceUid: uid, seriesInstanceUid: uid }),
     segments: z.array(segmentResult),
-    /** Mean normalised entropy inside the dilated mask, 0 sure .. 1 unsure; null until done. */
+    /** Numbers of the segments that stand in every fitting series and were not found. */
+    missingSegments: z.array(z.int()),
+    /** Mean normalised entropy inside the dilated mask, 0 sure .. 1 unsure; 1 when a segment is missing; null until done. */
     uncertainty: z.number().nullable(),
     timingsMs: z.record(z.string(), z.number()),
     trackingUid: uid,

@@ -77,10 +77,10 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
         onProgress,
         ...(signal ? { signal } : {}),
       });
-      const { labelmap, uncertainty } = segmented;
+      const { labelmap, uncertainty, missingSegments } = segmented;
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
-      const result = { segments: measure(labelmap, model.card), uncertainty, timingsMs, notes: series.notes };
-      return { labelmap, result };
+      const segments = measure(labelmap, model.card);
+      return { labelmap, result: { segments, missingSegments, uncertainty, timingsMs, notes: series.notes } };
     },
     async close() {
       await loaded?.predictor.dispose();

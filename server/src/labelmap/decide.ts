@@ -9,6 +9,8 @@ export interface SegmentRule {
   readonly largestComponent: boolean;
   /** Components smaller than this are dropped. */
   readonly minVolumeMl: number;
+  /** Stands in every series that fits the model. */
+  readonly isExpected?: boolean | undefined;
 }
 
 /**

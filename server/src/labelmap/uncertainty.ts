@@ -1,4 +1,5 @@
 import { type Geometry, type Vec3, voxelCount } from '../volume/geometry.ts';
+import type { SegmentRule } from './decide.ts';
 
 /**
  * Normalised Shannon entropy, `-sum p log(p + 1e-8) / log C`, 0 sure .. 1 unsure: one value a voxel from the
@@ -41,6 +42,16 @@ export function meanUncertainty(
     count++;
   }
   return count === 0 ? 0 : sum / count;
+}
+
+/** Numbers of the expected segments of which the labels hold no voxel, in the order of the card. */
+export function missingSegments(
+  labels: Uint8Array,
+  segments: readonly Pick<SegmentRule, 'number' | 'isExpected'>[],
+): number[] {
+  return segments
+    .filter((segment) => segment.isExpected && !labels.includes(segment.number))
+    .map(({ number }) => number);
 }
 
 /** Non-zero labels grown by `reach` voxels along each axis (a box), as a new mask of 0 and 1. */

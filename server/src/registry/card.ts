@@ -15,6 +15,8 @@ const segmentRow = z.strictObject({
   largestComponent: z.boolean(),
   /** Components smaller than this are dropped. */
   minVolumeMl: z.number().min(0),
+  /** Stands in every series that fits: a mask without it is not to be trusted. Absent: it may be missing, as a lesion may. */
+  isExpected: z.boolean().optional(),
 });
 
 /** Percentiles of the non-constant voxels that map to 0 and 1, then clipped. */

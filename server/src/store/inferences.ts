@@ -14,7 +14,9 @@ export interface SegmentFigure {
 /** What an inference gives beside its labelmap. */
 export interface PredictionResult {
   readonly segments: readonly SegmentFigure[];
-  /** Mean normalised entropy near the mask, 0..1. */
+  /** Numbers of the expected segments that were not found; absent in results of versions that did not look. */
+  readonly missingSegments?: readonly number[];
+  /** Mean normalised entropy near the mask, 0..1; 1 when an expected segment was not found. */
   readonly uncertainty: number;
   readonly timingsMs: Readonly<Record<string, number>>;
   readonly notes: readonly string[];

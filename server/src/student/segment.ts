@@ -1,6 +1,6 @@
 import type { SegmentRule } from '../labelmap/decide.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
-import { meanUncertainty } from '../labelmap/uncertainty.ts';
+import { meanUncertainty, missingSegments } from '../labelmap/uncertainty.ts';
 import { resampleLabels } from '../volume/resample.ts';
 import type { Volume } from '../volume/volume.ts';
 import { decideVolume } from './decide-volume.ts';
@@ -20,8 +20,12 @@ export interface SegmentOptions extends Omit<PredictOptions, 'onProgress'> {
 export interface SegmentedVolume {
   /** On the grid of the volume. */
   readonly labelmap: Labelmap;
-  /** Mean normalised entropy in and around the segments, 0 sure .. 1 unsure. */
+  /** Numbers of the segments that stand in every fitting series (`isExpected`) and were not found. */
+  readonly missingSegments: readonly number[];
+  /** Of the mask as a whole, 0 sure .. 1 unsure: 1 when an expected segment is missing, else `meanEntropy`. */
   readonly uncertainty: number;
+  /** Mean normalised entropy in and around the segments, 0..1; with an empty mask, of all that the network saw. */
+  readonly meanEntropy: number;
   /** Milliseconds of each stage: `resample`, `segment`, `decide`. */
   readonly timingsMs: Readonly<Record<string, number>>;
 }
@@ -65,7 +69,15 @@ export async function segmentVolume(
   onProgress('decide', 0);
   const data = decideVolume(answer.foreground, prepared.grid, volume.geometry, card.segments);
   const onGrid = resampleLabels(data, volume.geometry, prepared.grid);
-  const uncertainty = meanUncertainty(answer.entropy, onGrid, prepared.grid, RIM_MM, answer.seen);
+  const meanEntropy = meanUncertainty(answer.entropy, onGrid, prepared.grid, RIM_MM, answer.seen);
+  const missing = missingSegments(data, card.segments);
   finish('decide');
-  return { labelmap: { data, geometry: volume.geometry, segments: card.segments }, uncertainty, timingsMs };
+  return {
+    labelmap: { data, geometry: volume.geometry, segments: card.segments },
+    missingSegments: missing,
+    // A network that sees nothing it knows is sure of its background: the entropy would call an empty mask certain.
+    uncertainty: missing.length > 0 ? 1 : meanEntropy,
+    meanEntropy,
+    timingsMs,
+  };
 }

@@ -6,6 +6,7 @@ import { activeSeries, createSeriesState, isRoundActive } from '../../../extensi
 import { StateHolder } from '../../../extension/src/service/state-holder.ts';
 import {
   countOf,
+  describeMissing,
   describeStage,
   describeUncertainty,
   describeVerdict,
@@ -68,6 +69,15 @@ test('stages and uncertainty are put into words, unknown stages too', () => {
   assert.deepEqual(
     [0, 0.2, 0.8].map((value) => describeUncertainty(value).word),
     ['low', 'moderate', 'high'],
+  );
+});
+
+test('a segment that every fitting series shows is named when it was not found', () => {
+  const segments = ['brain', 'lesion'].map((label, n) => ({ number: n + 1, label, voxels: 0, ml: 0, colour: [] }));
+  assert.equal(describeMissing({ segments, missingSegments: [] }), null);
+  assert.match(
+    describeMissing({ segments, missingSegments: [1] }) ?? '',
+    /^Not found: brain\. .* Do not rely on the mask/,
   );
 });
 

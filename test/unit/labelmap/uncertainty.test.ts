@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dilate, meanUncertainty, normalisedEntropy } from '../../../server/src/labelmap/uncertainty.ts';
+import {
+  dilate,
+  meanUncertainty,
+  missingSegments,
+  normalisedEntropy,
+} from '../../../server/src/labelmap/uncertainty.ts';
 import { axialDirection, centredGrid } from '../volume/grids.ts';
 
 test('normalised entropy equals the values worked out by hand', () => {
@@ -26,6 +31,13 @@ test('without any label it is the mean of what the network saw, never NaN', () =
   const none = new Uint8Array(7);
   assert.equal(meanUncertainty(uncertainty, none, geometry, 2, Uint8Array.of(1, 0, 0, 0, 0, 0, 1)), 0.75);
   assert.equal(meanUncertainty(uncertainty, none, geometry, 2, new Uint8Array(7)), 0);
+});
+
+test('only segments that the card expects are missed', () => {
+  const segments = [{ number: 1, isExpected: true }, { number: 2 }, { number: 3, isExpected: true }];
+  assert.deepEqual(missingSegments(Uint8Array.of(0, 3, 0), segments), [1]);
+  assert.deepEqual(missingSegments(Uint8Array.of(0, 0), segments), [1, 3]);
+  assert.deepEqual(missingSegments(Uint8Array.of(1, 3), segments), []);
 });
 
 test('a mask grows along every axis and stops at the faces', () => {

@@ -122,16 +122,25 @@ test('noise alone never reaches the network', async () => {
   assert.ok(seen >= 6 && seen <= 10, `${seen} of 24 slices`);
 });
 
-test('when the network finds nothing the labelmap is empty and the uncertainty a number', async () => {
+test('when the network finds nothing the mask is empty: uncertain as its entropy says, wholly where a segment is expected', async () => {
   const { volume } = ballVolume(centredGrid([40, 40, 20], [2, 2, 2], axialDirection), [0, 0, 0], 15);
   const findsNothing: Predict = async (images, n) => {
     const pixels = images.length / n;
     const probabilities = new Float32Array(2 * images.length).map((_, m) => (m % (2 * pixels) < pixels ? 0.9 : 0.1));
     return { probabilities, entropy: new Float32Array(images.length).fill(0.469) };
   };
-  const { labelmap, uncertainty } = await segmentVolume(volume, card, findsNothing, batch);
+  const { labelmap, uncertainty, missingSegments } = await segmentVolume(volume, card, findsNothing, batch);
   assert.ok(!labelmap.data.includes(1));
   assert.ok(Math.abs(uncertainty - 0.469) < 1e-6);
+  assert.deepEqual(missingSegments, []);
+
+  const expecting = { ...card, segments: card.segments.map((segment) => ({ ...segment, isExpected: true })) };
+  const missed = await segmentVolume(volume, expecting, findsNothing, batch);
+  assert.deepEqual([missed.missingSegments, missed.uncertainty], [[1], 1]);
+  assert.equal(missed.meanEntropy, uncertainty);
+  const found = await segmentVolume(volume, expecting, idealPredict, batch);
+  assert.deepEqual(found.missingSegments, []);
+  assert.equal(found.uncertainty, found.meanEntropy);
 });
 
 test('an answer that is not a number is a fault of the network, not an empty mask', async () => {

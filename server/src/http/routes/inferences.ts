@@ -97,6 +97,7 @@ export function presentInference(row: PredictionRow): Inference {
     model: { name: row.modelName, version: row.modelVersion, sha256: row.modelSha256 },
     series: { studyInstanceUid: row.studyInstanceUid, seriesInstanceUid: row.seriesInstanceUid },
     segments: (result?.segments ?? []).map((segment) => ({ ...segment, colour: [...segment.colour] })),
+    missingSegments: [...(result?.missingSegments ?? [])],
     uncertainty: result?.uncertainty ?? null,
     timingsMs: { ...result?.timingsMs },
     trackingUid: row.trackingUid,
