@@ -29,6 +29,15 @@ export type Row = Readonly<z.infer<typeof rowSchema>>;
 /** What `NAME.json` holds. */
 export type BenchRecord = Readonly<z.infer<typeof recordSchema>>;
 
+/** A chart of a bench. */
+export interface Plot {
+  /** In kebab-case, behind the name of the bench. */
+  readonly name: string;
+  readonly title: string;
+  /** @returns an `<svg>` element. */
+  draw(): Promise<string>;
+}
+
 /** Something measured. */
 export interface Bench {
   readonly name: string;
@@ -39,12 +48,14 @@ export interface Bench {
   run(tell: (line: string) => void): Promise<readonly Row[]>;
   /** The rows as Markdown. A function of the rows alone. */
   report(rows: readonly Row[]): string;
+  /** Charts of the rows, likewise. */
+  plots?(rows: readonly Row[]): readonly Plot[];
 }
 
 /** `test/bench`. */
 export const benchFolder = dirname(fileURLToPath(import.meta.url));
 
-/** Measures, and writes `NAME.json` and `NAME.md`. */
+/** Measures, and writes `NAME.json`, `NAME.md` and its charts. */
 export async function measure(bench: Bench, tell: (line: string) => void, folder = benchFolder): Promise<BenchRecord> {
   const head = {
     command: `npm run bench -- ${bench.name}`,
@@ -57,8 +68,24 @@ export async function measure(bench: Bench, tell: (line: string) => void, folder
   const lines = record.rows.map((row) => `    ${JSON.stringify(row)}`).join(',\n');
   const text = JSON.stringify(head, null, 2).replace(/\n\}$/, '');
   await writeFile(join(folder, `${bench.name}.json`), `${text},\n  "rows": [\n${lines}\n  ]\n}\n`);
-  await writeFile(join(folder, `${bench.name}.md`), renderRecord(bench, record));
+  await writeReport(bench, record, folder);
   return record;
+}
+
+/** Writes `NAME.md` and its charts, `NAME-PLOT.svg`. */
+export async function writeReport(bench: Bench, record: BenchRecord, folder = benchFolder): Promise<void> {
+  await writeFile(join(folder, `${bench.name}.md`), renderRecord(bench, record));
+  for (const plot of plotsOf(bench, record)) await writeFile(join(folder, plot.file), await drawPlot(plot));
+}
+
+/** The charts of a record with the files they lie in. */
+export function plotsOf(bench: Bench, { rows }: BenchRecord): readonly (Plot & { readonly file: string })[] {
+  return (bench.plots?.(rows) ?? []).map((plot) => ({ ...plot, file: `${bench.name}-${plot.name}.svg` }));
+}
+
+/** A chart as a file: on white, because a page that shows it may be dark. */
+export async function drawPlot({ draw }: Plot): Promise<string> {
+  return `${(await draw()).replace('<svg ', '<svg style="background:#fff" ')}\n`;
 }
 
 /** @throws Error when there is no such file or it is no record. */
@@ -74,7 +101,7 @@ export function renderRecord(bench: Bench, record: BenchRecord): string {
 
 ${bench.about}
 
-${bench.report(record.rows)}
+${[...plotsOf(bench, record).map(({ title, file }) => `![${title}](${file})`), bench.report(record.rows)].join('\n\n')}
 
 \`${record.command}\`, ${machine}, ${record.date}, commit ${record.commit}
 `;

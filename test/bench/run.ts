@@ -1,10 +1,9 @@
-// `npm run bench [-- NAME…]`: measures what is named (everything without a name) and writes NAME.json and NAME.md here.
-// `npm run bench -- --render` writes the NAME.md again from the NAME.json, without measuring.
+// `npm run bench [-- NAME…]`: measures what is named (everything without a name) and writes NAME.json, NAME.md and its charts here.
+// `npm run bench -- --render` writes NAME.md and charts again from the NAME.json, without measuring.
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { benches } from './benches.ts';
-import { benchFolder, measure, readRecord, renderRecord } from './record.ts';
+import { benchFolder, measure, readRecord, writeReport } from './record.ts';
 
 async function main(args: readonly string[]): Promise<number> {
   const names = args.filter((argument) => !argument.startsWith('-'));
@@ -18,7 +17,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const bench of chosen) {
     if (args.includes('--render')) {
       if (!existsSync(join(benchFolder, `${bench.name}.json`))) continue;
-      await writeFile(join(benchFolder, `${bench.name}.md`), renderRecord(bench, readRecord(bench.name)));
+      await writeReport(bench, readRecord(bench.name));
       continue;
     }
     process.stderr.write(`${bench.title}\n`);

@@ -16,6 +16,11 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** Share of pairs in which a value of `higher` exceeds one of `lower`, ties counted half: the area under the ROC curve. */
+export function auroc(higher: readonly number[], lower: readonly number[]): number {
+  return mean(higher.flatMap((value) => lower.map((other) => (value > other ? 1 : value === other ? 0.5 : 0))));
+}
+
 /** Two-sided 95 % points of Student's t for 1 to 10 degrees of freedom. */
 const student = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { spreadTable } from '../../bench/spread.ts';
-import { interval95, median, quantile } from '../../bench/statistics.ts';
+import { auroc, interval95, median, quantile } from '../../bench/statistics.ts';
 
 test('the median of an even number of values lies between the two in the middle', () => {
   assert.equal(median([4, 1, 3, 2]), 2.5);
@@ -21,6 +21,13 @@ test("the interval of five values is Student's with four degrees of freedom", ()
     Math.abs(low - (3 - 2.776 * Math.sqrt(0.5))) < 1e-12 && Math.abs(high - (3 + 2.776 * Math.sqrt(0.5))) < 1e-12,
   );
   assert.throws(() => interval95([1]), RangeError);
+});
+
+test('the area under the ROC curve is 1 when all are higher, and counts ties half', () => {
+  assert.equal(auroc([3, 4], [1, 2]), 1);
+  assert.equal(auroc([1, 2], [3, 4]), 0);
+  assert.equal(auroc([2, 3], [2, 3]), 0.5);
+  assert.equal(auroc([2, 5], [1, 2, 3, 4]), (1.5 + 4) / 8);
 });
 
 test('a table of medians leaves out what was not measured', () => {

@@ -244,7 +244,7 @@ function rows(names: readonly string[], title: string, domain: readonly [number,
     ],
     axes: [
       { orient: 'bottom', scale: 'x', title, grid: true, tickCount: 8 },
-      { orient: 'left', scale: 'row', ticks: false, domain: false, labelLimit: 260, labelPadding: 8 },
+      { orient: 'left', scale: 'row', ticks: false, domain: false, labelLimit: 400, labelPadding: 8 },
     ],
   };
 }
