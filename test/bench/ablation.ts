@@ -5,9 +5,11 @@ import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import { foreignGraphOpener } from '../../server/src/engine/onnx/foreign.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { openTeacher } from '../../server/src/registry/teachers.ts';
+import { findingsOf } from '../../server/src/round/ablation/findings.ts';
 import { parseAblation } from '../../server/src/round/ablation/recipe.ts';
 import { type AblationRow, ablate } from '../../server/src/round/ablation/run.ts';
-import { gainOf, renderSummary } from '../../server/src/round/ablation/summary.ts';
+import { renderSummary } from '../../server/src/round/ablation/summary.ts';
+import { ablationCharts } from '../../server/src/round/report/ablation.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { unpackDebian } from '../../server/src/setup/debian.ts';
 import { samplePackages } from '../../server/src/setup/prepare.ts';
@@ -67,44 +69,8 @@ function report(flat: readonly Row[]): string {
 }
 
 function describeTask(rows: readonly AblationRow[], task: string): string {
-  const lines: string[] = [];
-  const against = (arm: AblationRow['arm'], title: string) => {
-    const gain = gainOf(rows, task, 'uncol', arm);
-    if (!gain) return;
-    lines.push(
-      `- UnCoL - ${title}: ${signed(gain.mean)} (95 % ${signed(gain.low)} to ${signed(gain.high)}, ${gain.pairs} labelled sets).`,
-    );
-  };
-  against('mean-teacher', 'mean teacher');
-  against('supervised', 'supervised');
-  against('stage-1', 'stage 1');
-  const of = (arm: AblationRow['arm']) => rows.filter((row) => row.task === task && row.arm === arm);
-  const share = meanOf(of('uncol').map(({ dice }) => dice)) / meanOf(of('full').map(({ dice }) => dice));
-  if (Number.isFinite(share)) lines.push(`- Share of full supervision: ${share.toFixed(3)}.`);
-  const gated = of('uncol').filter((row) => row.ignoredBandError !== null && row.keptBandError !== null);
-  if (gated.length > 0) {
-    const ratio = meanOf(gated.map((row) => (row.ignoredBandError ?? 0) / (row.keptBandError ?? 1)));
-    lines.push(
-      `- Enrichment of the gate: pixels near the border of a pseudo label are wrong ${ratio.toFixed(2)} times as often where it was left out (${gated.length} runs).`,
-    );
-  }
-  const admitted = of('uncol').filter((row) => row.admitted !== null);
-  if (admitted.length > 0) {
-    const classes = admitted[0]?.admitted?.length ?? 0;
-    const counts = Array.from({ length: classes }, (_, c) => admitted.filter((row) => row.admitted?.[c]).length);
-    lines.push(
-      `- The generalized teacher was admitted in ${counts.join(', ')} of ${admitted.length} runs (class by class).`,
-    );
-  }
-  return `**${task}**\n\n${lines.join('\n')}`;
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? '' : '+'}${value.toFixed(3)}`;
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  const findings = findingsOf(rows, task).map((finding) => `- ${finding}`);
+  return `**${task}**\n\n${findings.join('\n')}`;
 }
 
 export const ablation: Bench = {
@@ -118,4 +84,5 @@ export const ablation: Bench = {
     'training, validation and test were never used for tuning.',
   run,
   report,
+  plots: (rows) => ablationCharts(rows.map(unflatten)),
 };

@@ -6,6 +6,7 @@ import { parseAblation } from '../round/ablation/recipe.ts';
 import { type AblationRow, ablate } from '../round/ablation/run.ts';
 import { renderSummary, summarise } from '../round/ablation/summary.ts';
 import { writeDurably } from '../round/checkpoint.ts';
+import { ablationReport } from '../round/report/ablation.ts';
 import { loadColin27 } from '../sample/colin27.ts';
 import { unpackDebian } from '../setup/debian.ts';
 import { samplePackages } from '../setup/prepare.ts';
@@ -41,7 +42,12 @@ export async function runAblate(recipePath: string, folder: string): Promise<Out
     const rows = await ablate(recipe, { folder, colin, engine, teacher, onRow: showRow, signal });
     const table = renderSummary(rows);
     await writeDurably(join(folder, 'summary.md'), [Buffer.from(`${table}\n`)]);
-    return { json: { folder, rows: rows.length, summary: summarise(rows) }, lines: [table] };
+    const report = join(folder, 'report.html');
+    await writeDurably(report, [Buffer.from(await ablationReport(recipe, rows))]);
+    return {
+      json: { folder, rows: rows.length, report, summary: summarise(rows) },
+      lines: [table, `Charts: ${report}`],
+    };
   } finally {
     await teacher.dispose();
   }

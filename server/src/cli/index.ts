@@ -49,7 +49,7 @@ export function createProgram(): Command {
     .command('ablate')
     .description('train with parts of the method left out and compare; a stopped run goes on where it was')
     .argument('<recipe>', 'ablation recipe, JSON')
-    .requiredOption('--out <folder>', 'folder of rows and table')
+    .requiredOption('--out <folder>', 'folder of rows, table and charts')
     .option(...jsonOption)
     .addHelpText('after', example('uncol ablate models/ablation.json --out ./ablation'))
     .action((recipe: string, { out, json }: { out: string; json?: boolean }) =>

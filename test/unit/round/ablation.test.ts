@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AppError } from '../../../server/src/errors/app-error.ts';
-import type { ArmName } from '../../../server/src/round/ablation/arms.ts';
+import { findingsOf } from '../../../server/src/round/ablation/findings.ts';
 import { parseAblation } from '../../../server/src/round/ablation/recipe.ts';
-import type { AblationRow } from '../../../server/src/round/ablation/run.ts';
 import { gainOf, renderSummary, summarise } from '../../../server/src/round/ablation/summary.ts';
+import { ablationRow as row } from '../../fixtures/ablation-row.ts';
 
 const recipe = {
   schema: 1,
@@ -63,22 +63,6 @@ test('a recipe names every wrong key, and subjects stand in one split', () => {
   );
 });
 
-const row = (arm: ArmName, labelled: string, seed: number, dice: number, pseudoDice: number | null): AblationRow => ({
-  ...{
-    task: 'lesion',
-    arm,
-    labelled,
-    seed,
-    setup: '',
-    dice,
-    diceByClass: [dice],
-    diceEma: dice,
-    diceValidated: dice + 0.01,
-    pseudoDice,
-  },
-  ...{ ignored: null, keptBandError: null, ignoredBandError: null, admitted: null, stepMs: null },
-});
-
 test('gains are paired by labelled set and seed, with a t interval over the sets', () => {
   const rows = [
     row('mean-teacher', '1+2', 1, 0.5, 0.7),
@@ -91,7 +75,7 @@ test('gains are paired by labelled set and seed, with a t interval over the sets
   ];
   const gain = gainOf(rows, 'lesion', 'uncol', 'mean-teacher');
   // Differences 0.1 and 0.2 of two sets: mean 0.15, sd 0.0707, t 12.706 with one degree of freedom.
-  assert.equal(gain?.pairs, 2);
+  assert.equal(gain?.sets, 2);
   assert.ok(Math.abs((gain?.mean ?? 0) - 0.15) < 1e-12);
   assert.ok(Math.abs((gain?.low ?? 0) - (0.15 - 12.706 * 0.05)) < 1e-9);
   const pseudo = gainOf(rows, 'lesion', 'uncol', 'mean-teacher', (of) => of.pseudoDice ?? 0);
@@ -104,4 +88,33 @@ test('gains are paired by labelled set and seed, with a t interval over the sets
   const table = renderSummary(rows).split('\n');
   assert.equal(table.length, 4);
   assert.match(table[3] ?? '', /\| 4 \| 0\.575 \| .*\+0\.150 \(-0\.485 to \+0\.785\) \|/);
+});
+
+test('the time of a step is the median over the runs of an arm, and none where no step was taken', () => {
+  const rows = [
+    ...[90, 70, 300, 80].map((stepMs, seed) => ({ ...row('uncol', '1+2', seed, 0.5), stepMs })),
+    row('stage-1', '1+2', 0, 0.5),
+  ];
+  assert.deepEqual(
+    summarise(rows).map(({ stepMs }) => stepMs),
+    [null, 85],
+  );
+  assert.match(renderSummary(rows), /\| 85 \|/);
+});
+
+test('findings tell gains, the share of full supervision, enrichment of the gate, and the exam by class', () => {
+  const admitted = [true, false];
+  const rows = ['1+2', '3+4'].flatMap((labelled, n) => [
+    row('mean-teacher', labelled, 1, 0.6),
+    row('full', labelled, 1, 0.9),
+    { ...row('uncol', labelled, 1, 0.7 + n / 10), admitted, ignoredBandError: 0.3, keptBandError: 0.2 },
+    { ...row('calibrated', labelled, 1, 0.5), admitted: [true, true] },
+  ]);
+  const [gain, share, enriched, exam, ...others] = findingsOf(rows, 'lesion');
+  assert.match(gain ?? '', /^UnCoL - mean teacher: \+0\.150 \(-0\.485 to \+0\.785\), .* over 2 labelled sets\.$/);
+  assert.match(share ?? '', /0\.833/);
+  assert.match(enriched ?? '', /1\.50 times .* \(2 runs\)/);
+  assert.match(exam ?? '', /admitted for class 1 in 2, class 2 in 0 of 2 runs, refused in the others\.$/);
+  assert.deepEqual(others, [], 'an arm that asks for no exam has none');
+  assert.deepEqual(findingsOf([], 'lesion'), []);
 });

@@ -1,4 +1,4 @@
-import { type ArmName, arms } from './arms.ts';
+import { type ArmName, armNames, arms } from './arms.ts';
 import type { AblationRow } from './run.ts';
 
 /** Mean, spread and, against another arm, the paired difference of one figure. */
@@ -12,13 +12,16 @@ export interface ArmSummary {
   readonly sd: number;
   readonly validated: number;
   readonly pseudo: number | null;
+  /** Median over the runs, of stage 2; null without one. */
+  readonly stepMs: number | null;
   /** Against the mean teacher, over runs with the same labelled subjects and seed. */
-  readonly gain: Gain | null;
+  readonly gain: Estimate | null;
 }
 
-/** Mean of paired differences with its 95 % interval (Student's t over the labelled sets). */
-export interface Gain {
-  readonly pairs: number;
+/** Mean of one figure with its 95 % interval (Student's t over the labelled sets). */
+export interface Estimate {
+  /** Labelled sets; runs of one set count once, by their mean: sets are what differs from site to site. */
+  readonly sets: number;
   readonly mean: number;
   readonly low: number;
   readonly high: number;
@@ -28,7 +31,7 @@ export interface Gain {
 export function summarise(rows: readonly AblationRow[], against: ArmName = 'mean-teacher'): readonly ArmSummary[] {
   const tasks = [...new Set(rows.map(({ task }) => task))];
   return tasks.flatMap((task) =>
-    (Object.keys(arms) as ArmName[]).flatMap((arm) => {
+    armNames.flatMap((arm) => {
       const of = rows.filter((row) => row.task === task && row.arm === arm);
       if (of.length === 0) return [];
       const pseudo = of.map((row) => row.pseudoDice).filter((value) => value !== null);
@@ -42,6 +45,7 @@ export function summarise(rows: readonly AblationRow[], against: ArmName = 'mean
           sd: sdOf(of.map(({ dice }) => dice)),
           validated: meanOf(of.map(({ diceValidated }) => diceValidated)),
           pseudo: pseudo.length > 0 ? meanOf(pseudo) : null,
+          stepMs: medianOf(of.map(({ stepMs }) => stepMs).filter((value) => value !== null)),
           gain: arm === against ? null : gainOf(rows, task, arm, against),
         },
       ];
@@ -49,36 +53,50 @@ export function summarise(rows: readonly AblationRow[], against: ArmName = 'mean
   );
 }
 
-/**
- * Paired difference of two arms, `by` the figure. Seeds of one labelled set are averaged first: sets are what differs
- * from site to site. Null with fewer than two sets.
- */
+/** Paired difference of two arms, `by` the figure. Null with fewer than two labelled sets. */
 export function gainOf(
   rows: readonly AblationRow[],
   task: string,
   arm: ArmName,
   against: ArmName,
   by: (row: AblationRow) => number = ({ dice }) => dice,
-): Gain | null {
+): Estimate | null {
+  const pairs = rows
+    .filter((row) => row.task === task && row.arm === arm)
+    .flatMap((row) => {
+      const other = rows.find(
+        (one) => one.task === task && one.arm === against && one.labelled === row.labelled && one.seed === row.seed,
+      );
+      return other ? [{ labelled: row.labelled, value: by(row) - by(other) }] : [];
+    });
+  return estimate(pairs);
+}
+
+/** Mean over the labelled sets of one value a run. Null with fewer than two sets. */
+export function estimate(runs: readonly { readonly labelled: string; readonly value: number }[]): Estimate | null {
   const sets = new Map<string, number[]>();
-  for (const row of rows.filter((one) => one.task === task && one.arm === arm)) {
-    const other = rows.find(
-      (one) => one.task === task && one.arm === against && one.labelled === row.labelled && one.seed === row.seed,
-    );
-    if (other) sets.set(row.labelled, [...(sets.get(row.labelled) ?? []), by(row) - by(other)]);
-  }
-  const differences = [...sets.values()].map(meanOf);
-  if (differences.length < 2) return null;
-  const mean = meanOf(differences);
-  const half = (pointOf(differences.length - 1) * sdOf(differences)) / Math.sqrt(differences.length);
-  return { pairs: differences.length, mean, low: mean - half, high: mean + half };
+  for (const { labelled, value } of runs) sets.set(labelled, [...(sets.get(labelled) ?? []), value]);
+  const values = [...sets.values()].map(meanOf);
+  if (values.length < 2) return null;
+  const mean = meanOf(values);
+  const half = (pointOf(values.length - 1) * sdOf(values)) / Math.sqrt(values.length);
+  return { sets: values.length, mean, low: mean - half, high: mean + half };
 }
 
 /** The summary as a Markdown table. */
 export function renderSummary(rows: readonly AblationRow[], against: ArmName = 'mean-teacher'): string {
   const figure = (value: number | null) => (value === null ? '' : value.toFixed(3));
-  const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(3)}`;
-  const head = ['task', 'arm', 'runs', 'Dice', 'sd', 'validated', 'pseudo labels', `against ${against} (95 %)`];
+  const head = [
+    'task',
+    'arm',
+    'runs',
+    'Dice',
+    'sd',
+    'validated',
+    'pseudo labels',
+    'ms a step',
+    `against ${against} (95 %)`,
+  ];
   const lines = summarise(rows, against).map((of) => [
     of.task,
     of.title,
@@ -87,13 +105,26 @@ export function renderSummary(rows: readonly AblationRow[], against: ArmName = '
     figure(of.sd),
     figure(of.validated),
     figure(of.pseudo),
-    of.gain ? `${signed(of.gain.mean)} (${signed(of.gain.low)} to ${signed(of.gain.high)})` : '',
+    of.stepMs === null ? '' : of.stepMs.toFixed(0),
+    of.gain ? describeGain(of.gain) : '',
   ]);
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+/** A difference with its interval, each with its sign. */
+export function describeGain({ mean, low, high }: Estimate): string {
+  const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(3)}`;
+  return `${signed(mean)} (${signed(low)} to ${signed(high)})`;
+}
+
 function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function medianOf(values: readonly number[]): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1);
+  return middle.length > 0 ? meanOf(middle) : null;
 }
 
 /** Of a sample; 0 of a single value. */

@@ -75,7 +75,7 @@ h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid #ccc; }
 svg { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
 table { border-collapse: collapse; margin: .6rem 0; }
 th, td { padding: .25rem .9rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #e4e4e4; }
-th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th.number, td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 table.facts th { white-space: nowrap; font-weight: 600; }
 td { overflow-wrap: anywhere; }
 ul { margin: 0; padding-left: 1.1rem; }

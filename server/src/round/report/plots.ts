@@ -29,6 +29,8 @@ export interface LineChart {
 export interface Group {
   readonly name: string;
   readonly values: readonly number[];
+  /** Of their mean. */
+  readonly interval?: readonly [low: number, high: number];
 }
 
 /** Its axis spans the values: dots, unlike bars, need no 0. */
@@ -147,7 +149,7 @@ export function lineChart(chart: LineChart): Promise<string> {
   });
 }
 
-/** A row of dots for each group, with a bar at their mean. @returns an `<svg>` element, every text escaped. */
+/** A row of dots for each group, with a bar at their mean and a line along its interval. @returns an `<svg>` element, every text escaped. */
 export function dotChart(chart: DotChart): Promise<string> {
   const groups = chart.groups.filter(({ values }) => values.length > 0);
   const dots = groups.flatMap(({ name, values }) =>
@@ -158,16 +160,20 @@ export function dotChart(chart: DotChart): Promise<string> {
     name,
     value: values.reduce((sum, v) => sum + v, 0) / values.length,
   }));
+  const intervals = groups.flatMap(({ name, interval }) =>
+    interval ? [{ name, low: interval[0], high: interval[1] }] : [],
+  );
   const row = { scale: 'row', field: 'name', band: 0.5 };
   return draw(chart.title, {
     ...rows(
       groups.map(({ name }) => name),
       chart.x,
-      chart.range ?? spanOf(dots.map(({ value }) => value)),
+      chart.range ?? spanOf([...dots.map(({ value }) => value), ...intervals.flatMap(({ low, high }) => [low, high])]),
     ),
     data: [
       { name: 'dots', values: dots },
       { name: 'means', values: means },
+      { name: 'intervals', values: intervals },
     ],
     marks: [
       dot({ x: { scale: 'x', field: 'value' }, y: { ...row, offset: { field: 'shift', mult: 26 } } }, 'dots', 40),
@@ -184,6 +190,7 @@ export function dotChart(chart: DotChart): Promise<string> {
           },
         },
       },
+      spanRule('intervals'),
     ],
   });
 }
@@ -215,21 +222,26 @@ export function barChart(chart: BarChart): Promise<string> {
           },
         },
       },
-      {
-        type: 'rule',
-        from: { data: 'bars' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'low' },
-            x2: { scale: 'x', field: 'high' },
-            y: row,
-            stroke: { value: ink },
-            strokeWidth: { value: 2 },
-          },
-        },
-      },
+      spanRule('bars'),
     ],
   });
+}
+
+/** A line from `low` to `high` in the row of each of `data`. */
+function spanRule(data: string): NonNullable<Spec['marks']>[number] {
+  return {
+    type: 'rule',
+    from: { data },
+    encode: {
+      enter: {
+        x: { scale: 'x', field: 'low' },
+        x2: { scale: 'x', field: 'high' },
+        y: { scale: 'row', field: 'name', band: 0.5 },
+        stroke: { value: ink },
+        strokeWidth: { value: 2 },
+      },
+    },
+  };
 }
 
 /** What charts with a row for each name share. */
@@ -244,7 +256,7 @@ function rows(names: readonly string[], title: string, domain: readonly [number,
     ],
     axes: [
       { orient: 'bottom', scale: 'x', title, grid: true, tickCount: 8 },
-      { orient: 'left', scale: 'row', ticks: false, domain: false, labelLimit: 400, labelPadding: 8 },
+      { orient: 'left', scale: 'row', ticks: false, domain: false, labelLimit: 480, labelPadding: 8 },
     ],
   };
 }
