@@ -38,7 +38,7 @@ const recipe = parseAblation(
       },
       {
         task: 'parts',
-        arms: ['uncol'],
+        arms: ['uncol-no-vit', 'uncol'],
         runs: [{ labelled: [100], seed: 1 }],
         training: [100, 101],
         validation: [102],
@@ -71,7 +71,10 @@ test('every arm runs to an honest row, and a stopped ablation goes on to the sam
   const resumed: number[] = [];
   const rows = await ablate(recipe, { ...parts, folder, onRow: (_row, done) => resumed.push(done) });
   assert.equal(resumed[0], 8, 'what was done is not done again');
-  assert.equal(rows.length, 2 * 7 + 1);
+  assert.equal(rows.length, 2 * 7 + 2);
+  const [uncol, branchless] = rows.slice(-2);
+  assert.deepEqual([uncol?.arm, branchless?.arm], ['uncol', 'uncol-no-vit']);
+  assert.notEqual(uncol?.dice, branchless?.dice);
   const text = await readFile(join(folder, 'rows.jsonl'), 'utf8');
   assert.deepEqual(
     text

@@ -22,9 +22,10 @@ export class Measure {
     this.#card = card;
   }
 
-  static async create(engine: Engine, card: MeasuredCard): Promise<Measure> {
+  /** @param student by default that of the card. */
+  static async create(engine: Engine, card: MeasuredCard, student = studentOf(card.architecture)): Promise<Measure> {
     const [width, height] = card.input.sizePx;
-    const program = studentOf(card.architecture).inferenceProgram(batch, [height, width]);
+    const program = student.inferenceProgram(batch, [height, width]);
     return new Measure(await engine.predictor(program), card);
   }
 

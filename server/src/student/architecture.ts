@@ -49,7 +49,8 @@ export function studentOf(architecture: Architecture): Student {
   });
 }
 
-function served(network: Omit<Student, 'inferenceProgram'>): Student {
+/** A student of its network: what is served follows from the forward text. */
+export function served(network: Omit<Student, 'inferenceProgram'>): Student {
   const { classes, prior, dropout, dropoutShapes, forward } = network;
   const inferenceProgram = (batch: number, space: Shape): ForwardProgram => ({
     inputs: { image: [batch, 1, ...space] },

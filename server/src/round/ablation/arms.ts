@@ -10,6 +10,8 @@ export interface Arm {
   readonly learnsFrom: null | 'labelled' | 'labelled-and-unlabelled' | 'all';
   readonly hasTeacher: boolean;
   readonly settings: Partial<CollaborationSettings>;
+  /** The student lacks its transformer branch, in both stages. */
+  readonly isWithoutTransformer?: true;
 }
 
 const published = { admission: false, sliceGate: 0 } as const;
@@ -31,6 +33,14 @@ export const arms = {
     hasTeacher: false,
     settings: {},
   },
+  'supervised-no-vit': {
+    title: 'supervised, without the transformer branch',
+    isDistilled: false,
+    learnsFrom: 'labelled',
+    hasTeacher: false,
+    settings: {},
+    isWithoutTransformer: true,
+  },
   'mean-teacher': { ...semi, title: 'mean teacher and copy-paste', hasTeacher: false, settings: published },
   'mean-teacher-gate': {
     ...semi,
@@ -51,6 +61,7 @@ export const arms = {
     settings: { ...published, foundationProb: 'calibrated' },
   },
   uncol: { ...semi, title: 'UnCoL: calibrated, admission, slice gate', settings: {} },
+  'uncol-no-vit': { ...semi, title: 'UnCoL without the transformer branch', settings: {}, isWithoutTransformer: true },
   'uncol-visual': { ...semi, title: 'UnCoL with visual distillation', settings: { visualWeight: 0.1 } },
   'stage-1-distilled': {
     title: 'after stage 1 with distillation',

@@ -13,11 +13,19 @@ export function findingsOf(rows: readonly AblationRow[], task: string): readonly
   ];
 }
 
+/** Arms compared, the first minus the second. */
+const comparisons: readonly (readonly [arm: ArmName, against: ArmName, words: string])[] = [
+  ['uncol', 'mean-teacher', 'UnCoL - mean teacher'],
+  ['uncol', 'supervised', 'UnCoL - supervised'],
+  ['uncol', 'stage-1', 'UnCoL - stage 1'],
+  ['uncol', 'uncol-no-vit', 'UnCoL with - without the transformer branch'],
+  ['supervised', 'supervised-no-vit', 'Supervised with - without the transformer branch'],
+];
+
 function gains(rows: readonly AblationRow[], task: string): readonly string[] {
-  const against = { 'mean-teacher': 'mean teacher', supervised: 'supervised', 'stage-1': 'stage 1' } as const;
-  return Object.entries(against).flatMap(([arm, title]) => {
-    const gain = gainOf(rows, task, 'uncol', arm as keyof typeof against);
-    return gain ? [`UnCoL - ${title}: ${describeGain(gain)}, 95 % interval over ${gain.sets} labelled sets.`] : [];
+  return comparisons.flatMap(([arm, against, words]) => {
+    const gain = gainOf(rows, task, arm, against);
+    return gain ? [`${words}: ${describeGain(gain)}, 95 % interval over ${gain.sets} labelled sets.`] : [];
   });
 }
 

@@ -11,9 +11,10 @@ import type { GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
 import { hashWork, writeDurably } from '../checkpoint.ts';
 import { Measure, type MeasuredCard } from '../measure.ts';
 import { evenly, hasForeground, prepareSubject } from '../subjects.ts';
-import type { ArmName } from './arms.ts';
+import { type Arm, type ArmName, arms } from './arms.ts';
 import { type ArmResult, Block, type BlockData } from './block.ts';
 import type { AblationRecipe, AblationTask } from './recipe.ts';
+import { withoutTransformer } from './without-transformer.ts';
 
 /** One arm, one labelled set, one seed. */
 export interface AblationRow {
@@ -73,22 +74,33 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
       variant: recipe.variant,
       classes: sampleTasks[task.task] + 1,
     });
-    const student = recipe.dropout ? network : { ...network, dropout: network.dropout.map(() => 0) };
-    const measure = await Measure.create(options.engine, cardOf(recipe, student.classes));
-    try {
-      const block = new Block(data, { ...options, student, recipe, measure, seed });
-      for (const arm of open) {
-        if (signal?.aborted) throw new AppError('job-cancelled', 'Stopped; the same command goes on.');
-        const row = rowOf({ ...run, arm }, await block.run(arm));
-        rows.push(row);
-        await appendFile(join(folder, 'rows.jsonl'), `${JSON.stringify(row)}\n`);
-        onRow?.(row, rows.length, all);
+    const whole = recipe.dropout ? network : { ...network, dropout: network.dropout.map(() => 0) };
+    // Students without a branch have a stage 1 of their own, so a block of their own.
+    for (const isWhole of [true, false]) {
+      const wanted = open.filter((arm) => hasTransformer(arm) === isWhole);
+      if (wanted.length === 0) continue;
+      const student = isWhole ? whole : withoutTransformer(whole);
+      const measure = await Measure.create(options.engine, cardOf(recipe, student.classes), student);
+      try {
+        const block = new Block(data, { ...options, student, recipe, measure, seed });
+        for (const arm of wanted) {
+          if (signal?.aborted) throw new AppError('job-cancelled', 'Stopped; the same command goes on.');
+          const row = rowOf({ ...run, arm }, await block.run(arm));
+          rows.push(row);
+          await appendFile(join(folder, 'rows.jsonl'), `${JSON.stringify(row)}\n`);
+          onRow?.(row, rows.length, all);
+        }
+      } finally {
+        await measure.dispose();
       }
-    } finally {
-      await measure.dispose();
     }
   }
   return rows;
+}
+
+function hasTransformer(name: ArmName): boolean {
+  const arm: Arm = arms[name];
+  return arm.isWithoutTransformer !== true;
 }
 
 function rowOf(
