@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { encodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import type { RoundSources } from '../../server/src/round/gather.ts';
+import { labelVolume, slicesOf } from '../../server/src/round/labelled-volume.ts';
 import { type RoundPlan, roundPlanSchema } from '../../server/src/round/plan.ts';
 import type { Colin27 } from '../../server/src/sample/colin27.ts';
 import { generateSubject } from '../../server/src/sample/generator.ts';
-import { labelSlices, type PlaneInput, prepareSlices } from '../../server/src/student/prepare.ts';
+import type { PlaneInput } from '../../server/src/student/prepare.ts';
 import type { SourceSeries } from '../../server/src/study/source-series.ts';
 import type { LabelledSlice } from '../../server/src/uncol/feed.ts';
 
@@ -66,12 +67,7 @@ export function otherSlices(
 ): readonly LabelledSlice[] {
   const { geometry } = volume;
   const others = new Set(Array.from({ length: geometry.size[2] }, (_, k) => k).filter((k) => !approved.has(k)));
-  const prepared = prepareSlices(volume, input);
-  const rows = labelSlices({ data: truth, geometry, segments: [] }, others, prepared);
-  return prepared.images.flatMap((image, k) => {
-    const row = rows[k];
-    return row ? [{ image, label: row.label, known: row.known }] : [];
-  });
+  return slicesOf(labelVolume(volume, { data: truth, geometry, segments: [] }, input, others));
 }
 
 /** A round on one subject's approved slices, and what reads it: memory in place of PACS and blob folder. */

@@ -6,12 +6,13 @@ import type { Engine } from '../../server/src/engine/ops.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { fromHalf } from '../../server/src/engine/vectors.ts';
 import { judge, leastGateCases } from '../../server/src/promotion/gate.ts';
-import type { SliceCard } from '../../server/src/registry/card.ts';
+import { type SliceCard, seesSlices } from '../../server/src/registry/card.ts';
 import type { GeneratorSplit } from '../../server/src/round/data/sources.ts';
+import { hasForeground } from '../../server/src/round/draw.ts';
+import { stackSlices } from '../../server/src/round/labelled-volume.ts';
 import { Measure } from '../../server/src/round/measure.ts';
 import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
 import { runRound } from '../../server/src/round/run.ts';
-import { hasForeground } from '../../server/src/round/subjects.ts';
 import { train } from '../../server/src/round/train.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
@@ -93,6 +94,7 @@ export async function* runSeed(seed: number, { baseSteps, roundSteps, rounds }: 
   const { labelled, shifted } = subjectsOf(seed);
   const recipe = await recipeOf(seed, labelled, baseSteps, place.engine);
   const card = await train(recipe, place);
+  if (!seesSlices(card)) throw new RangeError('a model of slices is wanted');
   const weights = fromHalf(await readFile(join(place.folder, card.weights.file)));
   const subjects = shifted.map((subject) => makeShifted(place.colin, subject));
   for (const [at, corrected] of subjects.slice(0, rounds).entries()) {
@@ -180,9 +182,10 @@ async function networkDice(
   slices: readonly LabelledSlice[],
 ): Promise<readonly number[]> {
   const measure = await Measure.create(engine, card);
+  const volume = stackSlices(slices, { size: [...sizePx, slices.length], spacingMm: card.input.spacingMm });
   try {
     const dice: number[] = [];
-    for (const weights of versions) dice.push(await measure.dice(weights, slices));
+    for (const weights of versions) dice.push(await measure.dice(weights, volume));
     return dice;
   } finally {
     await measure.dispose();

@@ -1,5 +1,6 @@
 import { Random } from '../../server/src/engine/random.ts';
 import { seesSlices } from '../../server/src/registry/card.ts';
+import { slicesOf } from '../../server/src/round/labelled-volume.ts';
 import { prepareSubject } from '../../server/src/round/subjects.ts';
 import type { Colin27 } from '../../server/src/sample/colin27.ts';
 import { holdsContent } from '../../server/src/student/prepare.ts';
@@ -33,7 +34,7 @@ export async function measurePixels(
   const seen: Pixel[] = [];
   for (const variation of ['sample', 'wide'] as const) {
     for (const seed of seeds) {
-      for (const { image, label } of prepareSubject(colin, task, variation, seed, card.input).slices) {
+      for (const { image, label } of slicesOf(prepareSubject(colin, task, variation, seed, card.input))) {
         if (!holdsContent(image, columns)) continue;
         const { probabilities, entropy } = await predict(image, 1);
         for (let at = 0; at < columns * rows; at++) {

@@ -1,8 +1,11 @@
 import type { Engine, LossProgram } from '../../server/src/engine/ops.ts';
+import { feedOf } from '../../server/src/round/feed.ts';
 import { gatherRound, type RoundSources } from '../../server/src/round/gather.ts';
 import { Measure } from '../../server/src/round/measure.ts';
-import { type RoundPlan, roundSettings } from '../../server/src/round/plan.ts';
+import type { RoundPlan } from '../../server/src/round/plan.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
+import { product } from '../../server/src/student/layers.ts';
+import type { PreparedVolume } from '../../server/src/student/prepare-volume.ts';
 import { collaborateProgram } from '../../server/src/uncol/collaborate.ts';
 import { labelledArrays, randomArrays } from '../../server/src/uncol/feed.ts';
 import { trustThreshold } from '../../server/src/uncol/schedule.ts';
@@ -22,23 +25,23 @@ export async function pseudoGradientNorm(
   engine: Engine,
   inService: Float32Array,
 ): Promise<number> {
-  const { architecture, input } = sources.card;
-  const student = studentOf(architecture);
-  const [width, height] = input.sizePx;
-  const { pairs } = roundSettings;
+  const student = studentOf(sources.card.architecture);
+  const feed = feedOf(sources.card);
+  const { pairs, space } = feed;
   const settings = collaborationSettingsSchema.parse({ totalSteps: plan.steps, seed: plan.seed });
   const measure = await Measure.create(engine, sources.card);
-  const teacher = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, space: [height, width] });
+  const teacher = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, space });
   try {
-    const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
-    const { corrected, replay, unlabelled } = await gatherRound(plan, sources, find, () => undefined);
-    const labelled = [...corrected.slice(0, pairs), ...replay.slice(0, pairs)];
-    const size = { classes: student.classes, space: [height, width] };
+    const find = (volume: PreparedVolume) => measure.find(inService, volume);
+    const { corrected, replay, unlabelled } = await gatherRound(plan, sources, feed, find, () => undefined);
+    const ours = corrected.flatMap(({ pieces }) => pieces);
+    const labelled = [...ours.slice(0, pairs), ...replay.slice(0, pairs)];
+    const size = { classes: student.classes, space };
     const { trustStart: start, trustEnd: end } = settings;
     const calibration = uncalibrated(student.classes, settings);
     const asked = unlabelled.slice(0, 2 * pairs);
     const inputs = {
-      ...labelledArrays(labelled, height * width),
+      ...labelledArrays(labelled, product(space)),
       ...(await consultTeachers(
         { specialized: teacher, generalized: abstainingTeacher(''), calibration },
         inService,
@@ -47,10 +50,10 @@ export async function pseudoGradientNorm(
         settings,
       )),
       temperature: Float32Array.from(calibration.temperature),
-      ...randomArrays(settings, 'collaboration', 0, student, { mixes: 2 * pairs, space: [height, width] }),
+      ...randomArrays(settings, 'collaboration', 0, student, { mixes: 2 * pairs, space }),
       threshold: Float32Array.of(trustThreshold(0, plan.steps, { start, end })),
     };
-    const program = onlyPseudo(collaborateProgram(student, { pairs, space: [height, width] }, settings));
+    const program = onlyPseudo(collaborateProgram(student, { pairs, space }, settings));
     const { gradient } = await engine.gradients(program, inService, inputs);
     return Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
   } finally {

@@ -3,18 +3,21 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AppError } from '../../server/src/errors/app-error.ts';
+import { seesSlices } from '../../server/src/registry/card.ts';
+import { hasForeground } from '../../server/src/round/draw.ts';
+import { feedOf } from '../../server/src/round/feed.ts';
 import { gatherRound, type RoundSources } from '../../server/src/round/gather.ts';
 import { parseRecipe } from '../../server/src/round/recipe.ts';
-import { hasForeground } from '../../server/src/round/subjects.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { prepareSlices } from '../../server/src/student/prepare.ts';
+import type { PreparedVolume } from '../../server/src/student/prepare-volume.ts';
 import { chooseApproved, makeShifted, planFirstRound } from '../bench/first-rounds-subjects.ts';
 import { makeSiteFolder, type SiteCase, writeDicomCase, writeNiftiCase } from '../fixtures/make-site.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 
 const { root, skip } = await findSampleRoot();
 
-const everything = async (images: readonly Float32Array[]) => images.map(() => true);
+const everything = async ({ image }: PreparedVolume) => new Uint8Array(image.length).fill(1);
 
 /** A plan on one corrected and one other series, and what it is read from. */
 async function planRound() {
@@ -36,15 +39,17 @@ async function planRound() {
 test('slices of a corrected series that nobody vouched for count as unlabelled', { skip }, async () => {
   const { plan, sources, corrected } = await planRound();
   const { card } = sources;
-  const data = await gatherRound(plan, sources, everything, () => undefined);
+  assert.ok(seesSlices(card));
+  const data = await gatherRound(plan, sources, feedOf(card), everything, () => undefined);
+  const corrections = data.corrected.flatMap(({ pieces }) => pieces);
 
   const text = (image: Float32Array) =>
     Buffer.from(image.buffer, image.byteOffset, image.byteLength).toString('base64');
   const prepared = prepareSlices(corrected.series.volume, card.input).images.map(text);
-  const labelled = data.corrected.map((slice) => text(slice.image));
+  const labelled = corrections.map((slice) => text(slice.image));
   assert.equal(labelled.length, 5);
   assert.ok(labelled.every((image) => prepared.includes(image)));
-  assert.ok(data.corrected.every((slice) => slice.label.includes(1) && slice.known.includes(1)));
+  assert.ok(corrections.every((slice) => slice.label.includes(1) && slice.known.includes(1)));
 
   const unlabelled = data.unlabelled.map(text);
   assert.equal(unlabelled.length, plan.unlabelledSlices);
@@ -70,9 +75,12 @@ test('a corrected series that was deleted costs its slices, and the round only w
     },
   };
   const gather = (corrections: typeof plan.corrections) =>
-    gatherRound({ ...plan, corrections }, reading, everything, () => undefined);
+    gatherRound({ ...plan, corrections }, reading, feedOf(sources.card), everything, () => undefined);
   const data = await gather([deleted, kept]);
-  assert.equal(data.corrected.length, 5);
+  assert.deepEqual(
+    data.corrected.map(({ pieces }) => pieces.length),
+    [5],
+  );
   assert.deepEqual(data.passedOver, { 'series-not-found': 1 });
   await assert.rejects(gather([deleted]), { code: 'round-no-corrections' });
 });
@@ -91,11 +99,17 @@ test('a model made of the data of a site replays these, and goes without when th
   });
   try {
     const cases = [await writeNiftiCase(folder, 1, 'Doe'), await writeDicomCase(folder, 2, 'Roe')];
-    const data = await gatherRound(plan, of(folder, cases), everything, () => undefined);
+    const data = await gatherRound(plan, of(folder, cases), feedOf(sources.card), everything, () => undefined);
     assert.ok(data.replay.length >= 4 && data.replay.some(hasForeground));
     assert.deepEqual(data.passedOver, {});
-    const gone = await gatherRound(plan, of(join(folder, 'gone'), cases), everything, () => undefined);
-    assert.deepEqual([gone.replay.length, gone.corrected.length], [0, 5]);
+    const gone = await gatherRound(
+      plan,
+      of(join(folder, 'gone'), cases),
+      feedOf(sources.card),
+      everything,
+      () => undefined,
+    );
+    assert.deepEqual([gone.replay.length, gone.corrected[0]?.pieces.length], [0, 5]);
     assert.deepEqual(gone.passedOver, { 'case-unreadable': 1 });
   } finally {
     await rm(folder, { recursive: true });

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { AppError } from '../../server/src/errors/app-error.ts';
-import { type SplitSubject, Splits } from '../../server/src/round/data/splits.ts';
+import { Splits } from '../../server/src/round/data/splits.ts';
+import type { Drawn } from '../../server/src/round/feed.ts';
 import { parseRecipe } from '../../server/src/round/recipe.ts';
 import { type Orthanc, startOrthanc } from '../../server/src/setup/orthanc.ts';
 import { createPacs, type Pacs } from '../../server/src/study/dicomweb.ts';
@@ -80,20 +81,26 @@ async function open(changes: Readonly<Record<string, unknown>>): Promise<Splits>
   });
 }
 
-async function load(labelled: object): Promise<readonly SplitSubject[]> {
+async function load(labelled: object): Promise<readonly Drawn[]> {
   const splits = await open({ labelled });
-  return splits.load('labelled').finally(() => splits.close());
+  const subjects: Drawn[] = [];
+  try {
+    for await (const subject of splits.draw('labelled')) subjects.push(subject);
+    return subjects;
+  } finally {
+    await splits.close();
+  }
 }
 
-const foreground = (subject: SplitSubject | undefined) =>
-  (subject?.slices ?? []).reduce((sum, { label }) => sum + label.reduce((count, value) => count + value, 0), 0);
+const foreground = (subject: Drawn | undefined) =>
+  (subject?.pieces ?? []).reduce((sum, { label }) => sum + label.reduce((count, value) => count + value, 0), 0);
 
 test('series with a truth are found; the truth is the newest SEG of the wanted segment that a reader touched', async () => {
   const series = makePhantomSeries(makePhantom(1), 1, 'DOE-1');
   const [only, ...others] = await load(source({ SeriesInstanceUID: series.seriesInstanceUid }));
   assert.deepEqual(others, []);
   // The bright ball is inside the truth: that of another phantom would cover dark pixels.
-  const values = (only?.slices ?? []).flatMap(({ image, label }) => [...image].filter((_, n) => label[n] === 1));
+  const values = (only?.pieces ?? []).flatMap(({ image, label }) => [...image].filter((_, n) => label[n] === 1));
   assert.ok(values.length > 100);
   assert.ok(values.filter((value) => value > 0.6).length > 0.8 * values.length, 'the label lies on the ball');
 });

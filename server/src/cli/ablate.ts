@@ -26,7 +26,7 @@ export async function runAblate(recipePath: string, folder: string): Promise<Out
   const sampleRoot = await createSteps().run('Sample volumes', (progress) =>
     unpackDebian(settings.home, samplePackages, progress),
   );
-  const teacher = await openTeacherFor(settings, recipe.teacher);
+  const teacher = await openTeacherFor(settings, recipe.teacher, 2);
   const started = performance.now();
   let ran = 0;
   const showRow = (row: AblationRow, done: number, all: number) => {

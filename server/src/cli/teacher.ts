@@ -7,9 +7,9 @@ import type { PromptableTeacher } from '../uncol/teachers/promptable.ts';
 import { threadsOf } from './engine.ts';
 
 /** Opens a generalized teacher for a command, its encodings kept where rounds keep theirs. */
-export async function openTeacherFor(settings: Settings, name: string): Promise<PromptableTeacher> {
+export async function openTeacherFor(settings: Settings, name: string, dimension: 2 | 3): Promise<PromptableTeacher> {
   return openTeacher(name, {
-    dimension: 2,
+    dimension,
     files: join(settings.home, 'teachers'),
     open: foreignGraphOpener({ threads: threadsOf(settings) }),
     cache: await openEmbeddingFolder(join(settings.home, 'embeddings'), settings.embeddingQuotaMb * 1e6),

@@ -31,7 +31,7 @@ export async function runTrain(recipePath: string, folder: string): Promise<Outc
     openPacs: (url) => openPacs(settings, url),
     maxVoxels: settings.maxVoxels,
     engine: await openForCommand(settings)(),
-    openTeacher: (name) => openTeacherFor(settings, name),
+    openTeacher: (name, dimension) => openTeacherFor(settings, name, dimension),
     onEvent: progressLines((line) => process.stderr.write(`${line}\n`)),
     signal,
   });

@@ -1,4 +1,4 @@
-import type { Engine, Predictor, Shape } from '../engine/ops.ts';
+import type { Engine, Predictor } from '../engine/ops.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap } from '../labelmap/labelmap.ts';
@@ -7,7 +7,7 @@ import type { Card } from '../registry/card.ts';
 import { type ModelVersion, readWeights, requireFit } from '../registry/registry.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
 import { studentOf } from '../student/architecture.ts';
-import { sampleSpace } from '../student/input.ts';
+import { sampleSpace, samplesPerRun } from '../student/input.ts';
 import { segmentVolume } from '../student/segment.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 
@@ -54,7 +54,7 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
     loaded = undefined;
     const weights = fromHalf(await readWeights(model));
     const space = sampleSpace(card.input);
-    const batch = batchOf(space);
+    const batch = samplesPerRun(space);
     const program = studentOf(card.architecture).inferenceProgram(batch, space);
     const engine = await openEngine();
     const predictor = await engine.predictor(program, { frozen: true });
@@ -87,11 +87,6 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
       loaded = undefined;
     },
   };
-}
-
-/** Eight slices, or one window: more does not run faster on a CPU and needs more memory. */
-function batchOf(space: Shape): number {
-  return space.length === 2 ? 8 : 1;
 }
 
 async function runNetwork(predictor: Predictor, weights: Float32Array, images: Float32Array) {

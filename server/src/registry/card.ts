@@ -63,8 +63,7 @@ const windowNetwork = z.strictObject({
   ...size,
 });
 
-/** The rows of a card, whatever the network sees. */
-const rows = <Input extends z.ZodType, Architecture extends z.ZodType>(input: Input, architecture: Architecture) => ({
+const fields = z.strictObject({
   schema: z.literal(1),
   name: z.string().regex(/^[a-z0-9-]{1,40}$/),
   version: z.int().min(1),
@@ -81,8 +80,8 @@ const rows = <Input extends z.ZodType, Architecture extends z.ZodType>(input: In
     /** Uncorrected series of other body parts (defined terms of PS3.16 annex L) teach nothing; when empty, all may. */
     bodyPart: z.array(z.string()).default([]),
   }),
-  input,
-  architecture,
+  input: z.union([sliceInput, windowInput]),
+  architecture: z.discriminatedUnion('network', [sliceNetwork, windowNetwork]),
   segments: z.array(segmentRow).min(1),
   /** Subjects that decide every gate; never trained on. */
   baseSet: z.strictObject({ task: z.enum(sampleTaskNames), seeds: z.array(z.int()).min(1) }),
@@ -94,23 +93,37 @@ const rows = <Input extends z.ZodType, Architecture extends z.ZodType>(input: In
   engine: z.string(),
 });
 
-/** The card of a 2D model. */
-export const sliceCardSchema = z.strictObject(rows(sliceInput, sliceNetwork));
+const fits = ({ input, architecture }: Pick<z.infer<typeof fields>, 'input' | 'architecture'>): boolean =>
+  'windowVoxels' in input === (architecture.network === 'prob-vnet-3d');
+const misfit = {
+  path: ['input'],
+  error: 'a 2D network sees slices (plane, sizePx), a 3D network windows (windowVoxels)',
+};
 
 /** The model card, `models/<name>/<version>/card.json`: what a version is, what it fits, how its output is decided. */
-export const cardSchema = z
-  .strictObject(
-    rows(z.union([sliceInput, windowInput]), z.discriminatedUnion('network', [sliceNetwork, windowNetwork])),
-  )
-  .refine(({ input, architecture }) => 'windowVoxels' in input === (architecture.network === 'prob-vnet-3d'), {
-    path: ['input'],
-    error: 'a 2D network sees slices (plane, sizePx), a 3D network windows (windowVoxels)',
-  });
+export const cardSchema = fields.refine(fits, misfit);
+
+/** What a recipe says of the card; the rest is known when the version is made. */
+export const draftCardSchema = fields
+  .omit({ weights: true, parent: true, engine: true, notes: true })
+  .refine(fits, misfit);
 
 export type Card = z.infer<typeof cardSchema>;
-export type SliceCard = z.infer<typeof sliceCardSchema>;
+/** The card of a 2D model. */
+export type SliceCard = Omit<Card, 'input' | 'architecture'> & {
+  readonly input: z.infer<typeof sliceInput>;
+  readonly architecture: z.infer<typeof sliceNetwork>;
+};
+
+/** Whether a segment is of one side, by its label and codes: then left and right are not exchanged to learn more. */
+export function namesSides(segments: Card['segments']): boolean {
+  const words = segments.flatMap(({ label, type, anatomicRegion }) => [label, type.meaning, anatomicRegion?.meaning]);
+  return words.some((text) => text !== undefined && /\b(left|right)\b/i.test(text));
+}
 
 /** Whether a model is 2D. */
-export function seesSlices(card: Card): card is SliceCard {
+export function seesSlices<T extends Pick<Card, 'architecture'>>(
+  card: T,
+): card is T & Pick<SliceCard, 'input' | 'architecture'> {
   return card.architecture.network === 'prob-unet-2d';
 }

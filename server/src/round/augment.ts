@@ -1,3 +1,4 @@
+import type { Shape } from '../engine/ops.ts';
 import type { Random } from '../engine/random.ts';
 import { patchSize } from '../student/prior-encoder.ts';
 import type { SliceMaps } from '../uncol/distill.ts';
@@ -13,18 +14,42 @@ export interface TaughtSlice extends LabelledSlice {
 }
 
 /**
- * An image [H,W] float32 in 0..1 with another contrast, a brightness that changes across it, and noise; nothing moves.
- * For a network that has learnt the slice by heart it is a slice of another scanner.
+ * An image [space...] float32 in 0..1 with another contrast, a brightness that changes across it, and noise; nothing moves.
+ * For a network that has learnt the image by heart it is one of another scanner.
  */
-export function varyContrast(image: Float32Array, width: number, random: Random): Float32Array {
-  const height = image.length / width;
+export function varyContrast(image: Float32Array, space: Shape, random: Random): Float32Array {
   const gamma = Math.exp(random.normal(0.35));
-  const [down, right] = [random.normal(0.25), random.normal(0.25)];
+  let logGain = Float64Array.of(0);
+  for (const size of space) {
+    const slope = random.normal(0.25);
+    const outer = logGain;
+    logGain = Float64Array.from(
+      { length: outer.length * size },
+      (_, at) => outer[Math.floor(at / size)]! + slope * ((at % size) / size - 0.5),
+    );
+  }
   const noise = random.uniform(0.01, 0.05);
-  return image.map((value, at) => {
-    const field = Math.exp(down * (Math.floor(at / width) / height - 0.5) + right * ((at % width) / width - 0.5));
-    return Math.min(1, Math.max(0, field * value ** gamma + (value > 0 ? noise * random.normal() : 0)));
-  });
+  return image.map((value, at) => vary(value, { gamma, gain: Math.exp(logGain[at]!), noise }, random));
+}
+
+/** How bright an image shows what it shows. */
+interface Contrast {
+  readonly gamma: number;
+  readonly gain: number;
+  /** Standard deviation. */
+  readonly noise: number;
+}
+
+/** Another contrast, a little off. */
+export function drawContrast(random: Random): Contrast {
+  const gamma = Math.exp(random.normal(0.2));
+  const gain = Math.exp(random.normal(0.08));
+  return { gamma, gain, noise: Math.abs(random.normal(0.015)) };
+}
+
+/** A value in 0..1 with another contrast; what is outside the scan, 0, stays free of noise. */
+export function vary(value: number, { gamma, gain, noise }: Contrast, random: Random): number {
+  return Math.min(1, Math.max(0, gain * value ** gamma + (value > 0 ? noise * random.normal() : 0)));
 }
 
 /** How far a slice may be turned and scaled; 0 leaves its pixels where they are. */
@@ -41,20 +66,21 @@ export const noWarping: Warping = { rotationDegrees: 0, scaleSd: 0 };
  * A slice as another day would have shown it: mirrored left to right half of the time, shifted by a few pixels, turned
  * and scaled, with another gamma, gain and a little noise. Images [H,W] float32 in 0..1 stay in 0..1; label and known
  * move along (nearest), and pixels that come in from outside are not known.
+ *
+ * @param mirrors whether left and right may be exchanged.
  */
 export function augment(
   slice: TaughtSlice,
   width: number,
   random: Random,
   warping: Warping = noWarping,
+  mirrors = true,
 ): LabelledSlice {
   const height = slice.image.length / width;
-  const mirrored = random.next() < 0.5;
+  const mirrored = random.next() < 0.5 && mirrors;
   const down = random.int(2 * largestShiftPx + 1) - largestShiftPx;
   const right = random.int(2 * largestShiftPx + 1) - largestShiftPx;
-  const gamma = Math.exp(random.normal(0.2));
-  const gain = Math.exp(random.normal(0.08));
-  const noise = Math.abs(random.normal(0.015));
+  const contrast = drawContrast(random);
   const isWarped = warping.rotationDegrees > 0 || warping.scaleSd > 0;
   const angle = isWarped ? (random.normal(warping.rotationDegrees) * Math.PI) / 180 : 0;
   const shrink = isWarped ? Math.exp(-random.normal(warping.scaleSd)) : 1;
@@ -78,8 +104,7 @@ export function augment(
       const to = row * width + column;
       const from = nearRow * width + nearColumn;
       const value = isWarped ? interpolate(slice.image, width, height, fromRow, fromColumn) : (slice.image[from] ?? 0);
-      const varied = gain * value ** gamma + (value > 0 ? noise * random.normal() : 0);
-      image[to] = Math.min(1, Math.max(0, varied));
+      image[to] = vary(value, contrast, random);
       label[to] = slice.label[from] ?? 0;
       known[to] = slice.known[from] ?? 0;
       origin[to] = from;

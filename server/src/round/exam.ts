@@ -1,6 +1,7 @@
 import type { Engine, Shape } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import type { Student } from '../student/architecture.ts';
+import { samplesPerRun } from '../student/input.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import type { CollaborationSettings } from '../uncol/settings.ts';
 import type { Guidance } from '../uncol/stage-two.ts';
@@ -8,8 +9,8 @@ import { calibrate, type ExamSlice, uncalibrated } from '../uncol/teachers/calib
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { SpecializedTeacher } from '../uncol/teachers/specialized.ts';
 import { varyContrast } from './augment.ts';
+import { evenly, hasForeground } from './draw.ts';
 import type { RoundData } from './gather.ts';
-import { evenly, hasForeground } from './subjects.ts';
 import { drawTurn, type Turn, turn, undo } from './turn.ts';
 
 /** Slices of an exam at most; each costs some prompts. */
@@ -25,35 +26,40 @@ interface Surroundings {
  * The exam of a round: the new corrections, which the version in service has not learnt yet. So neither teacher knows the
  * answers.
  */
-function roundExam({ fresh, corrected }: Pick<RoundData, 'fresh' | 'corrected'>): readonly ExamSlice[] {
-  return evenly((fresh.length > 0 ? fresh : corrected).filter(hasForeground), examSlices).map((slice) => ({
-    ...slice,
-    seen: slice.image,
-  }));
+function roundExam(corrected: RoundData['corrected']): readonly ExamSlice[] {
+  const fresh = corrected.filter(({ isNew }) => isNew);
+  const pieces = (fresh.length > 0 ? fresh : corrected).flatMap((correction) => correction.pieces);
+  return evenly(pieces.filter(hasForeground), examSlices).map((piece) => ({ ...piece, seen: piece.image }));
 }
 
 /** Who helps in a round, and how far it is believed; null where there is no unlabelled slice to teach on. */
 export async function guideRound(
   teacher: GeneralizedTeacher,
-  data: Pick<RoundData, 'unlabelled' | 'fresh' | 'corrected'>,
+  data: Pick<RoundData, 'unlabelled' | 'corrected'>,
   settings: CollaborationSettings,
   surroundings: Surroundings,
   inService: Float32Array,
 ): Promise<Guidance | null> {
   if (data.unlabelled.length === 0) return null;
-  return examine(teacher, roundExam(data), settings, surroundings, inService);
+  return examine(teacher, roundExam(data.corrected), settings, surroundings, inService);
 }
 
 /**
  * The exam where every labelled slice has been learnt: the specialized teacher sees them turned, scaled and with another
  * contrast, and its answer is turned back to the slice that the generalized teacher sees. With another contrast alone it
- * still knows where things lie, and looks better than it is.
+ * still knows where things lie, and looks better than it is. Windows of volumes are not turned: there it is harder for the
+ * generalized teacher to be admitted.
+ *
+ * @param space of a slice or window.
  */
-export function rehearse(labelled: readonly LabelledSlice[], width: number, seed: number): readonly ExamSlice[] {
+export function rehearse(labelled: readonly LabelledSlice[], space: Shape, seed: number): readonly ExamSlice[] {
   const random = Random.for(seed, 'exam');
-  return evenly(labelled.filter(hasForeground), 2 * examSlices).map((slice) => {
+  const pieces = evenly(labelled.filter(hasForeground), 2 * examSlices);
+  if (space.length > 2) return pieces.map((piece) => ({ ...piece, seen: varyContrast(piece.image, space, random) }));
+  const width = space.at(-1) ?? 1;
+  return pieces.map((slice) => {
     const there = drawTurn(random);
-    const seen = turn(varyContrast(slice.image, width, random), width, there);
+    const seen = turn(varyContrast(slice.image, space, random), width, there);
     return { ...slice, seen, restore: (answer) => turnBack(answer, slice.image.length, width, undo(there)) };
   });
 }
@@ -79,7 +85,7 @@ export async function examine(
 ): Promise<Guidance> {
   // Who does not answer needs no exam.
   if (teacher.isAbsent) return { teacher, calibration: uncalibrated(student.classes, settings) };
-  const specialized = await SpecializedTeacher.create(engine, student, { batch: 8, space });
+  const specialized = await SpecializedTeacher.create(engine, student, { batch: samplesPerRun(space), space });
   try {
     const ask = (slices: readonly Float32Array[]) => specialized.ask(weights, slices);
     const size = { classes: student.classes, space };

@@ -1,18 +1,22 @@
 import type { Engine, Predictor } from '../engine/ops.ts';
-import { applySegmentRules, decideLabels } from '../labelmap/decide.ts';
-import type { SliceCard } from '../registry/card.ts';
-import { studentOf } from '../student/architecture.ts';
-import { holdsContent } from '../student/prepare.ts';
-import type { LabelledSlice } from '../uncol/feed.ts';
-import { stack } from '../uncol/inputs.ts';
-import type { Geometry } from '../volume/geometry.ts';
-
-const batch = 8;
+import { applySegmentRules, decideLabels, type SegmentRule } from '../labelmap/decide.ts';
+import { type Architecture, studentOf } from '../student/architecture.ts';
+import { askStudent, type StudentInput, sampleSpace, samplesPerRun } from '../student/input.ts';
+import type { Prediction } from '../student/predict.ts';
+import type { PreparedVolume } from '../student/prepare-volume.ts';
+import type { LabelledVolume } from './labelled-volume.ts';
 
 /** What measuring needs of a model card. */
-export type MeasuredCard = Pick<SliceCard, 'input' | 'architecture' | 'segments'>;
+export interface MeasuredCard {
+  readonly input: StudentInput;
+  readonly architecture: Architecture;
+  readonly segments: readonly SegmentRule[];
+}
 
-/** Runs the student of a card over labelled slices and counts overlap. Weights change from call to call; the graph is built once. */
+/**
+ * Shows labelled volumes to the student of a card, slice by slice or by sliding windows as they are served, and counts
+ * overlap on the card's grid. Weights change from call to call; the graph is built once.
+ */
 export class Measure {
   readonly #predictor: Predictor;
   readonly #card: MeasuredCard;
@@ -24,56 +28,44 @@ export class Measure {
 
   /** @param student by default that of the card. */
   static async create(engine: Engine, card: MeasuredCard, student = studentOf(card.architecture)): Promise<Measure> {
-    const [width, height] = card.input.sizePx;
-    const program = student.inferenceProgram(batch, [height, width]);
+    const space = sampleSpace(card.input);
+    const program = student.inferenceProgram(samplesPerRun(space), space);
     return new Measure(await engine.predictor(program), card);
   }
 
   /**
-   * Dice of the network's own answer, the slices taken as one volume: mean over the foreground classes, on known pixels
-   * only. Both empty counts 1, one empty counts 0.
+   * Dice of the network's own answer, the volumes taken as one: mean over the foreground classes, on known voxels only.
+   * Both empty counts 1, one empty counts 0.
    */
-  async dice(weights: Float32Array, slices: readonly LabelledSlice[]): Promise<number> {
-    return meanOf(await this.diceByClass(weights, slices));
+  async dice(weights: Float32Array, ...volumes: readonly LabelledVolume[]): Promise<number> {
+    return meanOf(await this.diceByClass(weights, ...volumes));
   }
 
   /** The same of each foreground class, class 1 first. */
-  async diceByClass(weights: Float32Array, slices: readonly LabelledSlice[]): Promise<readonly number[]> {
-    return this.#overlap(await this.#decide(weights, slices), slices);
+  async diceByClass(weights: Float32Array, ...volumes: readonly LabelledVolume[]): Promise<readonly number[]> {
+    const counts = this.#noCounts();
+    for (const volume of volumes) count(counts, await this.find(weights, volume), volume);
+    return diceOf(counts);
   }
 
-  /**
-   * The same of the mask that a viewer would get: by the card's rules (largest component, least volume).
-   *
-   * @param slices of one subject, in order along the card's plane.
-   * @param every how many of the card's slices lie between two of these and the next.
-   */
-  async servedDice(weights: Float32Array, slices: readonly LabelledSlice[], every = 1): Promise<number> {
-    const labels = await this.#decide(weights, slices);
-    const { spacingMm, sizePx } = this.#card.input;
-    const geometry: Geometry = {
-      size: [...sizePx, slices.length],
-      spacingMm: [spacingMm[0], spacingMm[1], every * spacingMm[2]],
-      origin: [0, 0, 0],
-      direction: [
-        [1, 0, 0],
-        [0, 1, 0],
-        [0, 0, 1],
-      ],
-    };
-    applySegmentRules(labels, geometry, this.#card.segments);
-    return meanOf(this.#overlap(labels, slices));
+  /** The same of the mask that a viewer would get: by the card's rules (largest component, least volume). */
+  async servedDice(weights: Float32Array, volume: LabelledVolume): Promise<number> {
+    const labels = await this.find(weights, volume);
+    applySegmentRules(labels, volume.grid, this.#card.segments);
+    const counts = this.#noCounts();
+    count(counts, labels, volume);
+    return meanOf(diceOf(counts));
   }
 
-  /** Which slices hold anything but background in the student's eyes. */
-  async findForeground(weights: Float32Array, images: readonly Float32Array[]): Promise<readonly boolean[]> {
-    const found = images.map(() => false);
-    await this.#eachSlice(weights, images, (foreground, n) => {
-      const labels = new Uint8Array(this.#pixels);
-      decideLabels(foreground, labels);
-      found[n] = labels.some((label) => label > 0);
-    });
-    return found;
+  /** What the student finds. @returns class indices, `[slice, row, column]`. */
+  async find(weights: Float32Array, volume: PreparedVolume): Promise<Uint8Array> {
+    const { input, architecture } = this.#card;
+    const predict = (images: Float32Array) => this.#predict(weights, images);
+    const batch = samplesPerRun(sampleSpace(input));
+    const { foreground } = await askStudent(volume, input, architecture.classes - 1, predict, { batch });
+    const labels = new Uint8Array(volume.image.length);
+    decideLabels(foreground, labels);
+    return labels;
   }
 
   /** Hash of the parameter table that weights must follow. */
@@ -81,68 +73,41 @@ export class Measure {
     return this.#predictor.table.hash;
   }
 
-  get #pixels(): number {
-    return this.#card.input.sizePx[0] * this.#card.input.sizePx[1];
+  /** Weights that left the numbers find nothing; that they did is told by who trains them. */
+  async #predict(weights: Float32Array, image: Float32Array): Promise<Prediction> {
+    const { probabilities, entropy } = await this.#predictor.run(weights, { image });
+    if (!probabilities || !entropy) throw new RangeError('the student gave no probabilities');
+    const numbers = (values: Float32Array) => values.map((value) => (Number.isFinite(value) ? value : 0));
+    return { probabilities: numbers(probabilities), entropy: numbers(entropy) };
   }
 
-  /** @returns class indices, [N,H,W]. */
-  async #decide(weights: Float32Array, slices: readonly LabelledSlice[]): Promise<Uint8Array> {
-    const labels = new Uint8Array(slices.length * this.#pixels);
-    const images = slices.map(({ image }) => image);
-    await this.#eachSlice(weights, images, (foreground, n) => decideLabels(foreground, labels, n * this.#pixels));
-    return labels;
-  }
-
-  /** @param see gets the probabilities of every foreground class on slice `n`; air is left out, as it is when serving. */
-  async #eachSlice(
-    weights: Float32Array,
-    images: readonly Float32Array[],
-    see: (foreground: readonly Float32Array[], n: number) => void,
-  ): Promise<void> {
-    const { classes } = this.#card.architecture;
-    const shown = [...images.entries()].filter(([, image]) => holdsContent(image, this.#card.input.sizePx[0]));
-    for (let start = 0; start < shown.length; start += batch) {
-      const part = shown.slice(start, start + batch);
-      const inputs = stack(
-        part.map(([, image]) => image),
-        this.#pixels,
-      );
-      const { probabilities } = await this.#predictor.run(weights, { image: inputs });
-      if (!probabilities) throw new RangeError('the student gave no probabilities');
-      for (const [at, [n]] of part.entries()) {
-        const map = (c: number) => {
-          const from = (at * classes + c) * this.#pixels;
-          return probabilities.subarray(from, from + this.#pixels);
-        };
-        see(
-          Array.from({ length: classes - 1 }, (_, c) => map(c + 1)),
-          n,
-        );
-      }
-    }
-  }
-
-  #overlap(labels: Uint8Array, slices: readonly LabelledSlice[]): readonly number[] {
-    const { classes } = this.#card.architecture;
-    const counts = Array.from({ length: classes }, () => ({ both: 0, sum: 0 }));
-    for (const [n, { label, known }] of slices.entries()) {
-      for (let i = 0; i < this.#pixels; i++) {
-        if (known[i] === 0) continue;
-        const found = labels[n * this.#pixels + i] ?? 0;
-        const wanted = label[i] ?? 0;
-        const [ofFound, ofWanted] = [counts[found], counts[wanted]];
-        if (!ofFound || !ofWanted) continue;
-        ofFound.sum += 1;
-        ofWanted.sum += 1;
-        if (found === wanted) ofFound.both += 1;
-      }
-    }
-    return counts.slice(1).map(({ both, sum }) => (sum === 0 ? 1 : (2 * both) / sum));
+  #noCounts(): Counts {
+    return Array.from({ length: this.#card.architecture.classes }, () => ({ both: 0, sum: 0 }));
   }
 
   dispose(): Promise<void> {
     return this.#predictor.dispose();
   }
+}
+
+/** Of each class: voxels where found and wanted agree, and how many of either there are. */
+type Counts = readonly { both: number; sum: number }[];
+
+function count(counts: Counts, labels: Uint8Array, { label, known }: LabelledVolume): void {
+  for (let n = 0; n < labels.length; n++) {
+    if (known[n] === 0) continue;
+    const [found, wanted] = [labels[n]!, label[n]!];
+    const [ofFound, ofWanted] = [counts[found], counts[wanted]];
+    if (!ofFound || !ofWanted) continue;
+    ofFound.sum += 1;
+    ofWanted.sum += 1;
+    if (found === wanted) ofFound.both += 1;
+  }
+}
+
+/** Of the foreground classes. */
+function diceOf(counts: Counts): readonly number[] {
+  return counts.slice(1).map(({ both, sum }) => (sum === 0 ? 1 : (2 * both) / sum));
 }
 
 function meanOf(values: readonly number[]): number {

@@ -9,8 +9,9 @@ import { Pretraining, pretrainingTable } from '../uncol/stage-one.ts';
 import { Collaboration, type CollaborationPlan, collaborationTable, type Guidance } from '../uncol/stage-two.ts';
 import type { Calibration } from '../uncol/teachers/calibration.ts';
 import { abstainingTeacher, type GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
-import { augment, type TaughtSlice } from './augment.ts';
+import type { TaughtSlice } from './augment.ts';
 import { examine, rehearse } from './exam.ts';
+import { feedOf } from './feed.ts';
 import type { Recipe } from './recipe.ts';
 import { showToTeacher } from './taught.ts';
 
@@ -47,7 +48,7 @@ export function phasesOf({ stage1, stage2, seed }: Recipe): readonly Phase[] {
 /** What phases learn from. */
 export interface PhaseData {
   readonly pool: readonly TaughtSlice[];
-  /** [H,W] float32; empty where the recipe names none. */
+  /** [space...] float32; empty where the recipe names none. */
   readonly unlabelled: readonly Float32Array[];
 }
 
@@ -94,9 +95,9 @@ export async function openPhase(
 async function openPretraining(phase: Phase, parts: PhaseParts, start: PhaseStart): Promise<RunningPhase> {
   const { engine, recipe, data, teacher } = parts;
   const { steps: totalSteps, learningRate, copyPasteShare, seed } = phase;
-  const { batch, warping, isDistilled } = recipe.stage1;
+  const { batch, isDistilled } = recipe.stage1;
   const settings = pretrainingSettingsSchema.parse({ totalSteps, learningRate, copyPasteShare, seed });
-  const { student, width, space, size } = sizesOf(recipe);
+  const { student, feed, space, size } = sizesOf(recipe);
   const features = isDistilled ? teacher?.features : null;
   if (isDistilled && !features) throw new AppError('recipe-invalid', 'Stage 1 is to distil, but no teacher is named.');
   const pool = features && teacher ? await showToTeacher(data.pool, teacher, size, publishedMargin) : data.pool;
@@ -107,7 +108,7 @@ async function openPretraining(phase: Phase, parts: PhaseParts, start: PhaseStar
     table,
     step: (at) => {
       const random = Random.for(seed, 'batch', at);
-      return stage.step(Array.from({ length: batch }, () => augment(random.pick(pool), width, random, warping)));
+      return stage.step(Array.from({ length: batch }, () => feed.augment(random.pick(pool), random)));
     },
     state: () => stage.state(),
     dispose: () => stage.dispose(),
@@ -124,13 +125,19 @@ async function openCollaboration(
   const { stage2 } = recipe;
   if (!stage2) throw new RangeError('the recipe has no stage 2');
   const { pairs, steps, learningRate, validateEvery: _, ...method } = stage2;
-  const settings = collaborationSettingsSchema.parse({ ...method, totalSteps: steps, learningRate, seed: phase.seed });
-  const { student, width, space, size } = sizesOf(recipe);
+  const { student, feed, space, size } = sizesOf(recipe);
+  const settings = collaborationSettingsSchema.parse({
+    ...feed.method,
+    ...method,
+    totalSteps: steps,
+    learningRate,
+    seed: phase.seed,
+  });
   const teacher = parts.teacher ?? abstainingTeacher('None is named.');
   const guide = async (): Promise<Guidance> => {
     if (kept) return { teacher, calibration: kept };
     const weights = start instanceof Float32Array ? start : initialise(servedTable(parts), recipe.seed);
-    return examine(teacher, rehearse(data.pool, width, phase.seed), settings, { engine, student, space }, weights);
+    return examine(teacher, rehearse(data.pool, space, phase.seed), settings, { engine, student, space }, weights);
   };
   const pool =
     settings.visualWeight > 0 ? await showToTeacher(data.pool, teacher, size, settings.promptMargin) : data.pool;
@@ -138,14 +145,13 @@ async function openCollaboration(
   const plan: CollaborationPlan = { pairs, space, guidance };
   const table = collaborationTable(engine, student, settings, plan);
   const stage = await Collaboration.create(engine, student, settings, plan, begin(start, table, parts, phase));
-  const { warping } = recipe.stage1;
   return {
     table,
     calibration: guidance?.calibration,
     step: (at) => {
       const random = Random.for(phase.seed, 'pairs', at);
       return stage.step({
-        labelled: Array.from({ length: 2 * pairs }, () => augment(random.pick(pool), width, random, warping)),
+        labelled: Array.from({ length: 2 * pairs }, () => feed.augment(random.pick(pool), random)),
         unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => random.pick(data.unlabelled)) : [],
       });
     },
@@ -154,11 +160,11 @@ async function openCollaboration(
   };
 }
 
-function sizesOf({ card }: Recipe) {
-  const [width, height] = card.input.sizePx;
+function sizesOf({ card, stage1 }: Recipe) {
   const student: Student = studentOf(card.architecture);
-  const space = [height, width];
-  return { student, width, space, size: { classes: student.classes, space } };
+  const feed = feedOf(card, stage1.warping);
+  const { space } = feed;
+  return { student, feed, space, size: { classes: student.classes, space } };
 }
 
 function servedTable({ engine, recipe }: PhaseParts): ParameterTable {

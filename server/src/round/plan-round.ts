@@ -4,8 +4,8 @@ import { AppError } from '../errors/app-error.ts';
 import type { Card } from '../registry/card.ts';
 import { mayTeach } from '../registry/registry.ts';
 import { type CorrectionRow, listCorrectedSeries, listNewestCorrections } from '../store/corrections.ts';
+import { shuffle } from './draw.ts';
 import type { PlannedCorrection, RoundPlan } from './plan.ts';
-import { shuffle } from './subjects.ts';
 
 /** Unlabelled series asked for at most: each costs a retrieval. */
 const unlabelledSeries = 6;

@@ -22,6 +22,7 @@ export const roundPlanSchema = z.strictObject({
     )
     .min(1),
   unlabelled: z.array(seriesRef),
+  /** Of a 3D model windows. */
   unlabelledSlices: z.int().min(0),
   /** Name of the generalized teacher, or `none`. */
   teacher: z.string().default('none'),
@@ -32,18 +33,21 @@ export type PlannedCorrection = RoundPlan['corrections'][number];
 
 /** Learning numbers of a round. */
 export const roundSettings = {
-  /** A-B-U-U quadruples a step. */
+  /** A-B-U-U quadruples a step: of slices, of windows. */
   pairs: 2,
+  windowPairs: 1,
   learningRate: 1e-3,
   /** Labelled slices taken of one corrected study, those with foreground first. */
   slicesPerCorrection: 40,
+  windowsPerCorrection: 16,
   warping: { rotationDegrees: 10, scaleSd: 0.08 },
-  /** Share of the slices drawn that hold foreground; the others teach what is none. */
+  /** Share of the slices or windows drawn that hold foreground; the others teach what is none. */
   foregroundShare: 0.5,
   /** Subjects of the recipe replayed. */
   replaySubjects: 5,
   replaySlicesPerSubject: 32,
-  /** Base subjects are measured on every n-th slice of the card's grid, wherever they hold something or not. */
+  replayWindowsPerSubject: 12,
+  /** In 2D base subjects are measured on every n-th slice of the card's grid, wherever they hold something or not. */
   everyBaseSlice: 3,
   /** Evaluations besides step 0. */
   evaluations: 2,

@@ -1,10 +1,18 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
-import { sliceCardSchema } from '../registry/card.ts';
+import { draftCardSchema } from '../registry/card.ts';
 import { sampleTaskNames } from '../sample/task.ts';
+import { seesWindows } from '../student/input.ts';
 import { collaborationSettingsSchema } from '../uncol/settings.ts';
-import { type FolderSource, generatorSplit, isGenerated, testSplit, trainingSplit } from './data/sources.ts';
+import {
+  type FolderSource,
+  generatorSplit,
+  isGenerated,
+  type TrainingSplit,
+  testSplit,
+  trainingSplit,
+} from './data/sources.ts';
 
 const phase = {
   steps: z.int().min(1),
@@ -29,10 +37,10 @@ export const recipeSchema = z.strictObject({
   test: testSplit,
   stage1: z.strictObject({
     ...phase,
-    /** Slices a step. */
+    /** Slices or windows a step. */
     batch: z.int().min(2),
     validateEvery: z.int().min(1),
-    /** Turning and scaling of the slices beside the other variations; absent: none. */
+    /** Of a 2D model: turning and scaling of the slices beside the other variations; absent: none. */
     warping: z.strictObject({ rotationDegrees: z.number().min(0), scaleSd: z.number().min(0) }).optional(),
     /** A second phase with a schedule of its own, from the best weights of the first, as they would be served (fp16). */
     refine: z.strictObject(phase).optional(),
@@ -52,12 +60,12 @@ export const recipeSchema = z.strictObject({
       ...collaborationSettingsSchema.omit({ totalSteps: true, learningRate: true, seed: true }).partial().shape,
       steps: z.int().min(1),
       learningRate: z.number().positive(),
-      /** Slices A, B, U_a and U_b of a step, each so many. */
+      /** Slices or windows A, B, U_a and U_b of a step, each so many. */
       pairs: z.int().min(1),
       validateEvery: z.int().min(1),
     })
     .optional(),
-  card: sliceCardSchema.omit({ weights: true, parent: true, engine: true, notes: true }),
+  card: draftCardSchema,
 });
 
 export type Recipe = Readonly<z.infer<typeof recipeSchema>>;
@@ -70,8 +78,8 @@ export type SplitName = (typeof splitNames)[number];
 /**
  * A recipe from its JSON text.
  *
- * @throws AppError `recipe-invalid`: with every key that is wrong; also when a generated subject stands in two splits, or
- *   a truth is mapped to a segment that the card does not have.
+ * @throws AppError `recipe-invalid`: with every key that is wrong; also when a generated subject stands in two splits, a
+ *   truth is mapped to a segment that the card does not have, or a key is of the other dimension.
  */
 export function parseRecipe(text: string): Recipe {
   let json: unknown;
@@ -85,6 +93,7 @@ export function parseRecipe(text: string): Recipe {
   const recipe = parsed.data;
   checkSeeds(recipe);
   checkSegments(recipe);
+  checkDimension(recipe);
   return recipe;
 }
 
@@ -114,6 +123,29 @@ function checkSegments({ card, ...recipe }: Recipe): void {
       throw new AppError('recipe-invalid', `${split}.segments.${name}: the card has no segment ${number}.`, { number });
     }
   }
+}
+
+/** Subjects of a 2D model give slices to learn from and to choose by; those of a 3D model windows to learn from. */
+function checkDimension({ card, stage1, ...recipe }: Recipe): void {
+  const isVolume = seesWindows(card.input);
+  const dimension = isVolume ? '3D' : '2D';
+  for (const split of ['labelled', 'validation', 'unlabelled'] as const) {
+    const source = recipe[split];
+    if (!source) continue;
+    const wanted = !isVolume ? 'slicesPerSubject' : split === 'validation' ? undefined : 'windowsPerSubject';
+    for (const key of ['slicesPerSubject', 'windowsPerSubject'] as const) {
+      if ((source[key] !== undefined) === (key === wanted)) continue;
+      const fault = key === wanted ? 'is missing' : 'does not belong here';
+      throw new AppError('recipe-invalid', `${split}.${key} ${fault}: the card is of a ${dimension} model.`);
+    }
+  }
+  if (isVolume && stage1.warping)
+    throw new AppError('recipe-invalid', 'stage1.warping does not belong here: windows of a 3D model are not warped.');
+}
+
+/** Slices or windows drawn of each subject of a split. */
+export function portionOf({ slicesPerSubject, windowsPerSubject }: TrainingSplit): number {
+  return slicesPerSubject ?? windowsPerSubject ?? 0;
 }
 
 /** The recipe with the folders of its cases made absolute: they stand relative to `folder`, where the recipe lies. */

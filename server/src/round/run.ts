@@ -4,21 +4,21 @@ import type { Engine } from '../engine/ops.ts';
 import { Random } from '../engine/random.ts';
 import { fromHalf, initialState, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
-import type { SliceCard } from '../registry/card.ts';
+import type { Card } from '../registry/card.ts';
 import { type Student, studentOf } from '../student/architecture.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import { collaborationSettingsSchema } from '../uncol/settings.ts';
 import { Collaboration, type CollaborationProgress, type Guidance } from '../uncol/stage-two.ts';
 import type { Calibration } from '../uncol/teachers/calibration.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
-import { augment } from './augment.ts';
 import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { type Choice, type Chosen, type Evaluation, isBetter } from './choice.ts';
+import { hasForeground } from './draw.ts';
 import { describeGuidance, guideRound } from './exam.ts';
+import { type Feed, type Find, feedOf } from './feed.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
 import { Measure } from './measure.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
-import { hasForeground } from './subjects.ts';
 
 /** What the gate is told. */
 export interface RoundOutcome {
@@ -76,37 +76,26 @@ export async function runRound(
   inService: Float32Array,
   options: RunOptions,
 ): Promise<{ readonly outcome: RoundOutcome; readonly weights: Float32Array; readonly tableHash: string }> {
-  const { architecture, input } = sources.card;
-  const student = studentOf(architecture);
-  const [width, height] = input.sizePx;
-  const measure = await Measure.create(engine, sources.card);
+  const { card } = sources;
+  const student = studentOf(card.architecture);
+  const feed = feedOf(card, roundSettings.warping);
+  const { space } = feed;
+  const measure = await Measure.create(engine, card);
   try {
     const report = progressOf(plan, options.onProgress);
-    const find = (images: readonly Float32Array[]) => measure.findForeground(inService, images);
-    const data = await gatherRound(plan, sources, find, report.gathering);
-    const surroundings = { engine, student, space: [height, width] };
-    const guidance = await guideRound(sources.teacher, data, settingsOf(plan), surroundings, inService);
+    const find: Find = (volume) => measure.find(inService, volume);
+    const data = await gatherRound(plan, sources, feed, find, report.gathering);
+    const settings = settingsOf(plan, feed);
+    const guidance = await guideRound(sources.teacher, data, settings, { engine, student, space }, inService);
     // A teacher that is admitted for nothing is asked nothing, and encoding is what it costs.
     if (guidance?.calibration.admitted.some((is) => is)) {
       for (const [at, image] of data.unlabelled.entries()) {
         report.gathering('teacher', at / data.unlabelled.length);
-        await sources.teacher.prepare({ image, space: [height, width] });
+        await sources.teacher.prepare({ image, space });
       }
     }
-    return await trainRound({
-      plan,
-      data,
-      engine,
-      inService,
-      options,
-      measure,
-      student,
-      height,
-      width,
-      report,
-      card: sources.card,
-      guidance,
-    });
+    const parts = { plan, data, engine, inService, options, measure, student, feed, report, card, guidance };
+    return await trainRound(parts);
   } finally {
     await measure.dispose();
   }
@@ -120,15 +109,15 @@ interface Running {
   readonly options: RunOptions;
   readonly measure: Measure;
   readonly student: Student;
-  readonly height: number;
-  readonly width: number;
+  readonly feed: Feed;
   readonly report: ReturnType<typeof progressOf>;
   readonly guidance: Guidance | null;
-  readonly card: SliceCard;
+  readonly card: Card;
 }
 
-function settingsOf(plan: RoundPlan) {
+function settingsOf(plan: RoundPlan, { method }: Feed) {
   return collaborationSettingsSchema.parse({
+    ...method,
     totalSteps: plan.steps,
     learningRate: roundSettings.learningRate,
     seed: plan.seed,
@@ -136,15 +125,15 @@ function settingsOf(plan: RoundPlan) {
 }
 
 async function trainRound(running: Running) {
-  const { plan, data, engine, inService, options, measure, student, height, width, report, guidance, card } = running;
-  const settings = settingsOf(plan);
+  const { plan, data, engine, inService, options, measure, student, feed, report, guidance, card } = running;
+  const settings = settingsOf(plan, feed);
   await mkdir(options.folder, { recursive: true });
   const file = join(options.folder, 'checkpoint.bin');
   const tableHash = measure.tableHash;
   const workSha256 = hashWork({ plan, roundSettings });
   const found = await loadCheckpoint<Extra>(file, tableHash);
   const kept = found?.workSha256 === workSha256 ? found : undefined;
-  const shape = { pairs: roundSettings.pairs, space: [height, width], guidance };
+  const shape = { pairs: feed.pairs, space: feed.space, guidance };
   const stage = await Collaboration.create(engine, student, settings, shape, kept?.state ?? initialState(inService));
   try {
     let extra = kept?.extra ?? (await startOf(running));
@@ -171,7 +160,8 @@ async function trainRound(running: Running) {
       }
       await saveCheckpoint(file, tableHash, { workSha256, state, best, extra });
     }
-    const newCorrections = data.fresh.some(hasForeground) ? await measure.dice(best, data.fresh) : null;
+    const fresh = data.corrected.filter(({ isNew }) => isNew).map(({ judged }) => judged);
+    const newCorrections = fresh.some(hasForeground) ? await measure.dice(best, ...fresh) : null;
     return { outcome: outcomeOf(running, extra, newCorrections), weights: best, tableHash };
   } finally {
     await stage.dispose();
@@ -187,18 +177,21 @@ async function startOf({ measure, inService, data }: Running): Promise<Extra> {
  * Half new, half replay; where one kind is missing the other fills its place. Both kinds stand on either side of the
  * copy-paste box in turn: what lies near the middle of a slice is shown by the slice inside the box alone.
  */
-function drawBatch({ plan, data, width }: Running, step: number) {
+function drawBatch({ plan, data, feed }: Running, step: number) {
   const random = Random.for(plan.seed, 'round', plan.roundId, step);
-  const { pairs } = roundSettings;
-  const { corrected, replay, unlabelled } = data;
-  const ours = corrected.length > 0 ? corrected : replay;
+  const { pairs } = feed;
+  const { replay, unlabelled } = data;
+  const ours = piecesOf(data);
   const theirs = replay.length > 0 ? replay : ours;
-  const draw = (from: readonly LabelledSlice[]) =>
-    augment(pickLabelled(from, random), width, random, roundSettings.warping);
+  const draw = (from: readonly LabelledSlice[]) => feed.augment(pickLabelled(from, random), random);
   return {
     labelled: Array.from({ length: 2 * pairs }, (_, i) => draw((i + Math.floor(i / pairs)) % 2 === 0 ? ours : theirs)),
     unlabelled: unlabelled.length > 0 ? Array.from({ length: 2 * pairs }, () => random.pick(unlabelled)) : [],
   };
+}
+
+function piecesOf({ corrected }: RoundData): readonly LabelledSlice[] {
+  return corrected.flatMap(({ pieces }) => pieces);
 }
 
 /** A small structure stands in few slices: a share of the draws is of those, as far as there are any. */
@@ -210,10 +203,8 @@ function pickLabelled(slices: readonly LabelledSlice[], random: Random): Labelle
 
 async function evaluate(measure: Measure, weights: Float32Array, data: RoundData): Promise<Evaluation> {
   const base: number[] = [];
-  for (const { slices } of data.base) {
-    base.push(await measure.servedDice(weights, slices, roundSettings.everyBaseSlice));
-  }
-  return { base, corrected: data.corrected.length > 0 ? await measure.dice(weights, data.corrected) : 0 };
+  for (const { judged } of data.base) base.push(await measure.servedDice(weights, judged));
+  return { base, corrected: await measure.dice(weights, ...data.corrected.map(({ judged }) => judged)) };
 }
 
 function isEvaluated(step: number, steps: number): boolean {
@@ -231,7 +222,7 @@ function outcomeOf({ plan, data, guidance, card }: Running, extra: Extra, newCor
     })),
     newCorrections,
     corrected: { before: start.corrected, after: best.corrected },
-    slices: { labelled: data.corrected.length, replay: data.replay.length, unlabelled: data.unlabelled.length },
+    slices: { labelled: piecesOf(data).length, replay: data.replay.length, unlabelled: data.unlabelled.length },
     means: Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, sum / plan.steps])),
     passedOver: data.passedOver,
     exam: guidance?.calibration ?? null,

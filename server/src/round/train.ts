@@ -5,13 +5,14 @@ import { engineName } from '../engine/choose.ts';
 import type { Engine, ParameterTable, TrainingState } from '../engine/ops.ts';
 import { fromHalf, pickParameters, toHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
-import type { SliceCard } from '../registry/card.ts';
+import { type Card, seesSlices } from '../registry/card.ts';
 import { studentOf } from '../student/architecture.ts';
+import { sampleSpace } from '../student/input.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { addStep, addValidation, type Curve, startCurve } from './curve.ts';
-import { type DataAccess, type SplitSubject, Splits } from './data/splits.ts';
-import { hashLearning, loadTrainingData, measureSeen, type TrainingData } from './data/training.ts';
+import { type DataAccess, Splits } from './data/splits.ts';
+import { hashLearning, type JudgedSubject, loadTrainingData, measureSeen, type TrainingData } from './data/training.ts';
 import { Measure } from './measure.ts';
 import { openPhase, type Phase, phasesOf } from './phases.ts';
 import { type Recipe, withoutPatients } from './recipe.ts';
@@ -41,8 +42,8 @@ export type TrainEvent =
 export interface TrainOptions extends DataAccess {
   readonly folder: string;
   readonly engine: Engine;
-  /** Opens the generalized teacher that a recipe names. */
-  readonly openTeacher?: (name: string) => Promise<GeneralizedTeacher>;
+  /** Opens the generalized teacher that a recipe names, for slices or for volumes. */
+  readonly openTeacher?: (name: string, dimension: 2 | 3) => Promise<GeneralizedTeacher>;
   readonly onEvent?: (event: TrainEvent) => void;
 }
 
@@ -53,12 +54,11 @@ export interface TrainOptions extends DataAccess {
  * @throws AppError `training-not-finite`: the checkpoint before it stays; `job-cancelled`: the signal was aborted;
  *   `recipe-invalid`: the folder holds the checkpoint of another recipe.
  */
-export async function train(recipe: Recipe, options: TrainOptions): Promise<SliceCard> {
+export async function train(recipe: Recipe, options: TrainOptions): Promise<Card> {
   const { folder, engine } = options;
   await mkdir(folder, { recursive: true });
   const { architecture, input } = recipe.card;
-  const [width, height] = input.sizePx;
-  const table = engine.table(studentOf(architecture).inferenceProgram(1, [height, width]));
+  const table = engine.table(studentOf(architecture).inferenceProgram(1, sampleSpace(input)));
   if (table.size !== architecture.inferenceParameters) {
     throw new AppError(
       'recipe-invalid',
@@ -74,12 +74,7 @@ export async function train(recipe: Recipe, options: TrainOptions): Promise<Slic
   }
 }
 
-async function trainOn(
-  splits: Splits,
-  recipe: Recipe,
-  options: TrainOptions,
-  table: ParameterTable,
-): Promise<SliceCard> {
+async function trainOn(splits: Splits, recipe: Recipe, options: TrainOptions, table: ParameterTable): Promise<Card> {
   const { folder, engine } = options;
   const path = join(folder, checkpointName);
   const kept = await loadCheckpoint<Curve>(path, table.hash);
@@ -115,10 +110,10 @@ function checkKept(kept: { readonly workSha256: string } | undefined, workSha256
   );
 }
 
-async function openTeacher({ teacher }: Recipe, options: TrainOptions): Promise<GeneralizedTeacher | null> {
+async function openTeacher({ teacher, card }: Recipe, options: TrainOptions): Promise<GeneralizedTeacher | null> {
   if (teacher === undefined) return null;
   if (!options.openTeacher) throw new AppError('recipe-invalid', `No way to open the teacher ${teacher} is set up.`);
-  return options.openTeacher(teacher);
+  return options.openTeacher(teacher, seesSlices(card) ? 2 : 3);
 }
 
 /** Where a run stands; what its checkpoint holds. */
@@ -196,9 +191,9 @@ function tellCheckpoint(error: unknown, step: number | undefined): unknown {
   return new AppError(error.code, `${error.message}. ${kept}.`, error.detail, { cause: error });
 }
 
-async function meanDice(measure: Measure, weights: Float32Array, subjects: readonly SplitSubject[]): Promise<number> {
+async function meanDice(measure: Measure, weights: Float32Array, subjects: readonly JudgedSubject[]): Promise<number> {
   let sum = 0;
-  for (const subject of subjects) sum += await measure.dice(weights, subject.slices);
+  for (const { judged } of subjects) sum += await measure.dice(weights, judged);
   return sum / subjects.length;
 }
 
@@ -212,16 +207,12 @@ interface Trained {
 }
 
 /** Measures what will be served, the weights after rounding to fp16, and writes the folder; the card comes last. */
-async function publish(
-  recipe: Recipe,
-  { folder, engine, onEvent }: TrainOptions,
-  trained: Trained,
-): Promise<SliceCard> {
+async function publish(recipe: Recipe, { folder, engine, onEvent }: TrainOptions, trained: Trained): Promise<Card> {
   const { measure, data, splits } = trained;
   const served = fromHalf(toHalf(trained.best));
   const test: { subject: string; dice: number }[] = [];
-  for await (const { name, slices } of splits.test()) {
-    const row = { subject: name, dice: await measure.servedDice(served, slices) };
+  for await (const { name, volume } of splits.test()) {
+    const row = { subject: name, dice: await measure.servedDice(served, volume) };
     test.push(row);
     onEvent?.({ kind: 'test', ...row });
   }

@@ -1,24 +1,26 @@
-import type { Geometry } from '../volume/geometry.ts';
 import type { Volume } from '../volume/volume.ts';
 import type { Answer, Predict, PredictOptions } from './predict.ts';
 import { predictSlices } from './predict-slices.ts';
 import { predictWindows } from './predict-windows.ts';
 import { type PlaneInput, prepareSlices } from './prepare.ts';
-import { prepareVolume, type VolumeInput } from './prepare-volume.ts';
+import { type PreparedVolume, prepareVolume, type VolumeInput } from './prepare-volume.ts';
 
 /** What a network wants to see: slices, or windows of a volume. The `input` of a model card fits. */
 export type StudentInput = PlaneInput | VolumeInput;
 
-/** A volume on the grid of a network, and the way to ask the network about all of it. */
-export interface Prepared {
-  readonly grid: Geometry;
-  /** @param segments classes without the background. */
-  ask(segments: number, predict: Predict, options: PredictOptions): Promise<Answer>;
+/** Whether a network sees windows of a volume. */
+export function seesWindows(input: StudentInput): input is VolumeInput {
+  return 'windowVoxels' in input;
 }
 
 /** The space of one sample: [H,W] of a slice, [D,H,W] of a window. */
 export function sampleSpace(input: StudentInput): readonly number[] {
-  return ('windowVoxels' in input ? input.windowVoxels : input.sizePx).toReversed();
+  return (seesWindows(input) ? input.windowVoxels : input.sizePx).toReversed();
+}
+
+/** Samples of one run: eight slices, or one window: more does not run faster on a CPU and needs more memory. */
+export function samplesPerRun(space: readonly number[]): number {
+  return space.length === 2 ? 8 : 1;
 }
 
 /**
@@ -26,11 +28,24 @@ export function sampleSpace(input: StudentInput): readonly number[] {
  *
  * Throws `series-no-contrast` for a constant volume.
  */
-export function prepareInput(volume: Volume, input: StudentInput): Prepared {
-  if ('windowVoxels' in input) {
-    const prepared = prepareVolume(volume, input);
-    return { grid: prepared.grid, ask: (...what) => predictWindows(prepared, input.windowVoxels, ...what) };
-  }
-  const prepared = prepareSlices(volume, input);
-  return { grid: prepared.grid, ask: (...what) => predictSlices(prepared, ...what) };
+export function prepareInput(volume: Volume, input: StudentInput): PreparedVolume {
+  return seesWindows(input) ? prepareVolume(volume, input) : prepareSlices(volume, input);
+}
+
+/**
+ * Asks a network about all of a prepared volume.
+ *
+ * @param segments classes without the background.
+ * Throws what `askInBatches` throws.
+ */
+export function askStudent(
+  prepared: PreparedVolume,
+  input: StudentInput,
+  segments: number,
+  predict: Predict,
+  options: PredictOptions,
+): Promise<Answer> {
+  return seesWindows(input)
+    ? predictWindows(prepared, input.windowVoxels, segments, predict, options)
+    : predictSlices(prepared, segments, predict, options);
 }

@@ -1,6 +1,7 @@
 import { voxelCount } from '../volume/geometry.ts';
 import { type Answer, askInBatches, type Predict, type PredictOptions } from './predict.ts';
-import { holdsContent, type PreparedSlices } from './prepare.ts';
+import { holdsContent } from './prepare.ts';
+import type { PreparedVolume } from './prepare-volume.ts';
 
 /**
  * Asks a 2D network about every slice that shows anything but air.
@@ -8,7 +9,7 @@ import { holdsContent, type PreparedSlices } from './prepare.ts';
  * Throws what {@link askInBatches} throws.
  */
 export async function predictSlices(
-  { grid, images }: PreparedSlices,
+  { grid, image }: PreparedVolume,
   segments: number,
   predict: Predict,
   options: PredictOptions,
@@ -17,12 +18,13 @@ export async function predictSlices(
   const foreground = Array.from({ length: segments }, () => new Float32Array(voxelCount(grid)));
   const entropy = new Float32Array(voxelCount(grid));
   const seen = new Uint8Array(voxelCount(grid));
-  const wanted = images.flatMap((image, k) => (holdsContent(image, grid.size[0]) ? [k] : []));
+  const slice = (k: number) => image.subarray(k * voxels, (k + 1) * voxels);
+  const wanted = [...new Array(grid.size[2]).keys()].filter((k) => holdsContent(slice(k), grid.size[0]));
   const samples = {
     count: wanted.length,
     voxels,
     classes: segments + 1,
-    fill: (index: number, image: Float32Array) => image.set(images[wanted[index]!]!),
+    fill: (index: number, into: Float32Array) => into.set(slice(wanted[index]!)),
     take(index: number, probabilities: Float32Array, entropyOfSlice: Float32Array) {
       const from = wanted[index]! * voxels;
       for (const [s, values] of foreground.entries())

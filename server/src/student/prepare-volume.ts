@@ -12,9 +12,9 @@ export interface VolumeInput {
   readonly intensity: IntensityRule;
 }
 
-/** A volume as a 3D network sees it, before it is cut into windows. */
+/** A volume as a network sees it, before it is cut into slices or windows. */
 export interface PreparedVolume {
-  /** Along the patient axes; the whole box of the source. */
+  /** Along the patient axes; of a 3D network the whole box of the source. */
   readonly grid: Geometry;
   /** `[slice, row, column]` float32 in [0, 1]; 0 outside the source. */
   readonly image: Float32Array;

@@ -7,10 +7,12 @@ import {
   planeGrid,
   subGrid,
   type Vec3,
+  voxelCount,
 } from '../volume/geometry.ts';
 import { applyWindow, findIntensityWindow, type IntensityRule, type IntensityWindow } from '../volume/intensity.ts';
 import { nearestVoxels, resample } from '../volume/resample.ts';
 import type { Volume } from '../volume/volume.ts';
+import type { PreparedVolume } from './prepare-volume.ts';
 
 /** What a network wants to see; the `input` of a model card fits. */
 export interface PlaneInput {
@@ -22,16 +24,17 @@ export interface PlaneInput {
   readonly intensity: IntensityRule;
 }
 
-/** A volume as a network sees it. Pixel (i, j) of `images[k]` is voxel (i, j, k) of `grid`. */
-export interface PreparedSlices {
-  /** Patient-aligned, `[columns, rows]` = the network's image, every slice that the source reaches. */
-  readonly grid: Geometry;
-  /** `[row, column]` float32 in [0, 1], one a slice; views of one array. 0 outside the source. */
+/**
+ * A volume as a 2D network sees it: the grid is patient-aligned, `[columns, rows]` of it are the network's image, with every
+ * slice that the source reaches. Pixel (i, j) of `images[k]` is voxel (i, j, k).
+ */
+export interface PreparedSlices extends PreparedVolume {
+  /** `[row, column]` float32 in [0, 1], one a slice; views of `image`. */
   readonly images: readonly Float32Array[];
 }
 
-/** A reader's word on one prepared slice, `[row, column]` uint8. */
-export interface SliceLabels {
+/** A reader's word on a grid, `[slice, row, column]` uint8. */
+export interface GridLabels {
   /** Class index. */
   readonly label: Uint8Array;
   /** 1 where the reader vouches for the label. */
@@ -62,7 +65,7 @@ export function prepareSlices(volume: Volume, input: PlaneInput): PreparedSlices
   const images = Array.from({ length: whole.size[2] }, (_, k) =>
     data.subarray(k * rows * columns, (k + 1) * rows * columns),
   );
-  return { grid, images };
+  return { grid, image: data, images };
 }
 
 /** Side of the blocks that are looked at for content, voxels along every axis that the image has. */
@@ -103,30 +106,26 @@ function sumBlock(image: Float32Array, first: number, columns: number, plane: nu
 }
 
 /**
- * Carries a reader's labelmap, on the source grid, to the prepared slices: nearest voxel.
+ * Carries a reader's labelmap, on the source grid, to the grid of a network: nearest voxel.
  *
- * A pixel is known when its centre lies in a source voxel of an approved slice (`approvedSlices`: k of the source
- * grid), that is within half a slice of it. Pixels outside the source are neither labelled nor known.
+ * A voxel is known when its centre lies in a source voxel of an approved slice (`approvedSlices`: k of the source
+ * grid), that is within half a slice of it. Voxels outside the source are neither labelled nor known.
  */
-export function labelSlices(
-  labelmap: Labelmap,
-  approvedSlices: ReadonlySet<number>,
-  prepared: PreparedSlices,
-): readonly SliceLabels[] {
+export function labelGrid(labelmap: Labelmap, approvedSlices: ReadonlySet<number>, grid: Geometry): GridLabels {
   const [columns, rows, slices] = labelmap.geometry.size;
   const pixels = columns * rows;
   const isApproved = Uint8Array.from({ length: slices }, (_, k) => (approvedSlices.has(k) ? 1 : 0));
-  const nearest = nearestVoxels(labelmap.geometry, prepared.grid);
-  return prepared.images.map((image, k) => {
-    const label = new Uint8Array(image.length);
-    const known = new Uint8Array(image.length);
+  const nearest = nearestVoxels(labelmap.geometry, grid);
+  const label = new Uint8Array(voxelCount(grid));
+  const known = new Uint8Array(voxelCount(grid));
+  for (let k = 0, first = 0; k < grid.size[2]; k++, first += grid.size[0] * grid.size[1]) {
     for (const [n, voxel] of nearest(k).entries()) {
       if (voxel < 0) continue;
-      label[n] = labelmap.data[voxel]!;
-      known[n] = isApproved[Math.floor(voxel / pixels)]!;
+      label[first + n] = labelmap.data[voxel]!;
+      known[first + n] = isApproved[Math.floor(voxel / pixels)]!;
     }
-    return { label, known };
-  });
+  }
+  return { label, known };
 }
 
 /** First grid index of an image of `length` pixels over `extent` grid voxels whose content lies about `centre`. */

@@ -4,7 +4,7 @@ import { meanUncertainty, missingSegments } from '../labelmap/uncertainty.ts';
 import { resampleLabels } from '../volume/resample.ts';
 import type { Volume } from '../volume/volume.ts';
 import { decideVolume } from './decide-volume.ts';
-import { prepareInput, type StudentInput } from './input.ts';
+import { askStudent, prepareInput, type StudentInput } from './input.ts';
 import { type Predict, type PredictOptions, throwIfCancelled } from './predict.ts';
 
 /** What segmenting needs of a model card. */
@@ -60,7 +60,7 @@ export async function segmentVolume(
   onProgress('resample', 0);
   const prepared = prepareInput(volume, card.input);
   finish('resample');
-  const answer = await prepared.ask(card.segments.length, predict, {
+  const answer = await askStudent(prepared, card.input, card.segments.length, predict, {
     ...options,
     onProgress: (percent) => onProgress('segment', percent),
   });

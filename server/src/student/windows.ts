@@ -34,8 +34,25 @@ export function placeWindows(size: Vec3, windowVoxels: Vec3, overlap: number): r
   return starts(2).flatMap((k) => rows.flatMap((j) => columns.map((i): WindowStart => [i, j, k])));
 }
 
+/**
+ * The window about a voxel `[i, j, k]`, as near as it comes without sticking out; along an axis shorter than the window it
+ * lies as in {@link placeWindows}.
+ */
+export function windowAbout(voxel: Vec3, size: Vec3, windowVoxels: Vec3): WindowStart {
+  const along = (axis: 0 | 1 | 2): number => {
+    const [extent, length] = [size[axis], windowVoxels[axis]];
+    if (extent <= length) return middle(extent, length);
+    return Math.min(extent - length, Math.max(0, voxel[axis] - Math.floor(length / 2)));
+  };
+  return [along(0), along(1), along(2)];
+}
+
+function middle(extent: number, length: number): number {
+  return Math.floor((extent - length) / 2);
+}
+
 function placeAlong(extent: number, length: number, overlap: number): readonly number[] {
-  if (extent <= length) return [Math.floor((extent - length) / 2)];
+  if (extent <= length) return [middle(extent, length)];
   const longest = Math.max(1, Math.floor(length * (1 - overlap)));
   const steps = Math.ceil((extent - length) / longest);
   return Array.from({ length: steps + 1 }, (_, n) => Math.round((n * (extent - length)) / steps));
@@ -45,14 +62,14 @@ function placeAlong(extent: number, length: number, overlap: number): readonly n
  * Writes what a window shows to `out`, `[slice, row, column]`. Beyond the faces of the grid it shows the grid mirrored
  * in them, as often as it takes.
  *
- * @param image `[slice, row, column]` on a grid of `size`.
+ * @param values `[slice, row, column]` on a grid of `size`: an image, or labels of one.
  */
-export function cutWindow(
-  image: Float32Array,
+export function cutWindow<T extends Float32Array | Uint8Array>(
+  values: T,
   size: Vec3,
   start: WindowStart,
   windowVoxels: Vec3,
-  out: Float32Array,
+  out: T,
 ): void {
   const along = (axis: 0 | 1 | 2): Int32Array =>
     Int32Array.from({ length: windowVoxels[axis] }, (_, n) => mirror(start[axis] + n, size[axis]));
@@ -61,7 +78,7 @@ export function cutWindow(
   for (const k of slices) {
     for (const j of rows) {
       const row = (k * size[1] + j) * size[0];
-      for (let i = 0; i < columns.length; i++) out[n++] = image[row + columns[i]!]!;
+      for (let i = 0; i < columns.length; i++) out[n++] = values[row + columns[i]!]!;
     }
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { type Card, cardSchema, seesSlices } from '../../../server/src/registry/card.ts';
+import { type Card, cardSchema, namesSides, seesSlices } from '../../../server/src/registry/card.ts';
 import { parseRecipe } from '../../../server/src/round/recipe.ts';
 import { sampleSpace } from '../../../server/src/student/input.ts';
 
@@ -57,10 +57,19 @@ describe('model card', () => {
       assert.ok(wrong.length > 0 && wrong.every((path) => path.startsWith('input')), `${wrong}`);
     });
 
-  it('of a recipe is that of a 2D model', async () => {
+  it('of a recipe must fit its network too', async () => {
     const recipe = JSON.parse(await read('brain-mr', 'recipe.json'));
-    assert.equal(parseRecipe(JSON.stringify(recipe)).card.input.plane, 'axial');
-    const card = { ...recipe.card, input: windows, architecture: vnet };
-    assert.throws(() => parseRecipe(JSON.stringify({ ...recipe, card })), { code: 'recipe-invalid' });
+    const card = { ...recipe.card, input: windows };
+    const wrong = { code: 'recipe-invalid', message: /a 3D network windows/ };
+    assert.throws(() => parseRecipe(JSON.stringify({ ...recipe, card })), wrong);
+  });
+
+  it('names sides where a label or a code does, and only then', () => {
+    const { segments } = cardSchema.parse(shipped);
+    assert.equal(namesSides(segments), false);
+    assert.equal(namesSides(segments.map((row) => ({ ...row, label: 'Left kidney' }))), true);
+    assert.equal(namesSides(segments.map((row) => ({ ...row, label: 'Bright cleft' }))), false);
+    const type = { value: '18639004', scheme: 'SCT', meaning: 'Left kidney' };
+    assert.equal(namesSides(segments.map((row) => ({ ...row, type }))), true);
   });
 });

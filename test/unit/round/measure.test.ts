@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Engine } from '../../../server/src/engine/ops.ts';
+import { type LabelledVolume, slicesOf, stackSlices } from '../../../server/src/round/labelled-volume.ts';
 import { Measure, type MeasuredCard } from '../../../server/src/round/measure.ts';
 import type { LabelledSlice } from '../../../server/src/uncol/feed.ts';
 
@@ -16,17 +17,8 @@ function cardWith(rule: { largestComponent: boolean; minVolumeMl: number }): Mea
       sizePx: [side, side],
       intensity: { lowPercentile: 1, highPercentile: 99 },
     },
-    architecture: { network: 'prob-unet-2d', variant: 'lite', classes: 2, inferenceParameters: 0 },
-    segments: [
-      {
-        number: 1,
-        label: 'lesion',
-        category: { value: '1', scheme: 'SCT', meaning: 'x' },
-        type: { value: '1', scheme: 'SCT', meaning: 'x' },
-        colour: [0, 0, 0],
-        ...rule,
-      },
-    ],
+    architecture: { network: 'prob-unet-2d', variant: 'lite', classes: 2 },
+    segments: [{ number: 1, ...rule }],
   };
 }
 
@@ -45,7 +37,7 @@ const thresholding = {
             probabilities[(slice * 2 + 1) * pixels + i] = p;
           }
         }
-        return { probabilities };
+        return { probabilities, entropy: new Float32Array(image.length) };
       },
       async dispose() {},
     };
@@ -53,8 +45,8 @@ const thresholding = {
 } as unknown as Engine;
 
 /** 12 slices, more than one run of the network: a block of 4 pixels in all of them, and 2 stray pixels in one. */
-function subject(): LabelledSlice[] {
-  return Array.from({ length: 12 }, (_, k) => {
+function subject(every = 1): LabelledVolume {
+  const slices = Array.from({ length: 12 }, (_, k) => {
     const image = new Float32Array(pixels).fill(0.3);
     const label = new Uint8Array(pixels);
     for (const i of [34, 35, 50, 51]) {
@@ -64,6 +56,11 @@ function subject(): LabelledSlice[] {
     if (k === 10) image.fill(0.9, 200, 202);
     return { image, label, known: new Uint8Array(pixels).fill(1) };
   });
+  return stack(slices, every);
+}
+
+function stack(slices: readonly LabelledSlice[], every = 1): LabelledVolume {
+  return stackSlices(slices, { size: [side, side, 0], spacingMm: [2, 2, 2 * every] });
 }
 
 test('the network is measured as it answers, the served mask by the rules of the card', async () => {
@@ -77,32 +74,32 @@ test('a slice stands for the slices that were left out beside it', async () => {
   // Two pixels of 8 cubic millimetres are 0.016 ml; as one of every four slices they are 0.064 ml.
   const measure = await Measure.create(thresholding, cardWith({ largestComponent: false, minVolumeMl: 0.05 }));
   assert.equal(await measure.servedDice(weights, subject()), 1);
-  assert.notEqual(await measure.servedDice(weights, subject(), 4), 1);
+  assert.notEqual(await measure.servedDice(weights, subject(4)), 1);
 });
 
 test('what nobody vouched for does not count', async () => {
-  const slices = subject();
-  slices[10]?.known.fill(0, 200, 202);
+  const volume = subject();
+  slicesOf(volume)[10]?.known.fill(0, 200, 202);
   const measure = await Measure.create(thresholding, cardWith({ largestComponent: false, minVolumeMl: 0 }));
-  assert.equal(await measure.dice(weights, slices), 1);
+  assert.equal(await measure.dice(weights, volume), 1);
 });
 
 test('nothing wanted and nothing found is right, anything found then is wrong', async () => {
   const measure = await Measure.create(thresholding, cardWith({ largestComponent: false, minVolumeMl: 0 }));
-  const empty = subject().map((slice) => ({ ...slice, label: new Uint8Array(pixels) }));
+  const empty = { ...subject(), label: new Uint8Array(12 * pixels) };
   assert.equal(await measure.dice(weights, empty), 0);
-  const dark = empty.map((slice) => ({ ...slice, image: new Float32Array(pixels).fill(0.3) }));
+  const dark = { ...empty, image: new Float32Array(12 * pixels).fill(0.3) };
   assert.equal(await measure.dice(weights, dark), 1);
-  assert.deepEqual(await measure.findForeground(weights, [subject()[0]!.image, dark[0]!.image]), [true, false]);
+  assert.ok(await measure.find(weights, subject()).then((labels) => labels.includes(1)));
 });
 
 test('air is background, whatever the network would say of its noise', async () => {
   const measure = await Measure.create(thresholding, cardWith({ largestComponent: false, minVolumeMl: 0 }));
-  const speck = new Float32Array(pixels);
-  speck[40] = 0.9;
-  assert.deepEqual(await measure.findForeground(weights, [subject()[0]!.image, speck, subject()[1]!.image]), [
-    true,
-    false,
-    true,
-  ]);
+  const [first, second] = slicesOf(subject());
+  assert.ok(first && second);
+  const speck = { ...first, image: new Float32Array(pixels) };
+  speck.image[40] = 0.9;
+  const found = await measure.find(weights, stack([first, speck, second]));
+  const isFound = [0, 1, 2].map((k) => found.subarray(k * pixels, (k + 1) * pixels).includes(1));
+  assert.deepEqual(isFound, [true, false, true]);
 });

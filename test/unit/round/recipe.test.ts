@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { createOnnxEngine } from '../../../server/src/engine/onnx/engine.ts';
 import { AppError } from '../../../server/src/errors/app-error.ts';
-import { parseRecipe, resolveFolders, withoutPatients } from '../../../server/src/round/recipe.ts';
+import { parseRecipe, portionOf, resolveFolders, withoutPatients } from '../../../server/src/round/recipe.ts';
+import { studentOf } from '../../../server/src/student/architecture.ts';
+import { sampleSpace } from '../../../server/src/student/input.ts';
+import { volumeSiteRecipe } from '../../fixtures/make-site.ts';
 
 const models = join(import.meta.dirname, '../../../models');
 const shipped = (name: string) => readFile(join(models, name, '1/recipe.json'), 'utf8');
@@ -20,6 +24,9 @@ const refusal = (text: string): AppError => {
 
 test('the shipped recipes are valid', async () => {
   for (const name of ['brain-mr', 'lesion-mr']) assert.equal(parseRecipe(await shipped(name)).card.name, name);
+  const { card } = parseRecipe(await readFile(join(models, 'recipes/brain-mr-3d.json'), 'utf8'));
+  const program = studentOf(card.architecture).inferenceProgram(1, sampleSpace(card.input));
+  assert.equal(createOnnxEngine({ threads: 1 }).table(program).size, card.architecture.inferenceParameters);
 });
 
 test('an unknown key is refused by name', async () => {
@@ -62,6 +69,31 @@ test('a split of a site is refused by the key that is wrong', async () => {
   ] as const) {
     assert.match(refused(labelled), message);
   }
+});
+
+test('a recipe of a 3D model draws windows to learn from, chooses by whole volumes, and warps nothing', async () => {
+  const recipe = JSON.parse(await volumeSiteRecipe({}));
+  const generated = (variation: string, from: number) => ({ seeds: { from, to: from + 1 }, variation });
+  const labelled = { ...generated('wide', 0), windowsPerSubject: 4 };
+  const volume = { ...recipe, labelled, validation: generated('wide', 9000) };
+  const refused = (changes: object) => refusal(JSON.stringify({ ...volume, ...changes })).message;
+  assert.equal(portionOf(parseRecipe(JSON.stringify(volume)).labelled), 4);
+  for (const [changes, message] of [
+    [{ labelled: generated('wide', 0) }, /labelled\.windowsPerSubject is missing: the card is of a 3D model/],
+    [{ labelled: { ...labelled, slicesPerSubject: 4 } }, /labelled\.slicesPerSubject does not belong here/],
+    [{ validation: { ...volume.validation, windowsPerSubject: 4 } }, /validation\.windowsPerSubject does not belong/],
+    [{ unlabelled: { ...generated('wide', 20), slicesPerSubject: 4 } }, /unlabelled\.slicesPerSubject/],
+    [{ stage1: { ...recipe.stage1, warping: { rotationDegrees: 5, scaleSd: 0 } } }, /stage1\.warping/],
+    [
+      { card: { ...recipe.card, architecture: { ...recipe.card.architecture, network: 'prob-unet-2d' } } },
+      /variant|input/,
+    ],
+  ] as const) {
+    assert.match(refused(changes), message);
+  }
+  const flat = JSON.parse(await shipped('brain-mr'));
+  const both = { ...flat, labelled: { ...flat.labelled, windowsPerSubject: 4 } };
+  assert.match(refusal(JSON.stringify(both)).message, /labelled\.windowsPerSubject does not belong here: .* 2D/);
 });
 
 test('the three kinds of split parse, and a generated one may say so', async () => {

@@ -42,7 +42,11 @@ test('a rehearsed answer lies on the pixels of the slice again', () => {
   const truth = disc(11, 34, 6);
   const image = truth.map((value) => 0.05 + 0.9 * value);
   const label = Uint8Array.from(truth);
-  const [exam] = rehearse([{ image, label, known: new Uint8Array(label.length).fill(1) }], width, 3);
+  const [exam] = rehearse(
+    [{ image, label, known: new Uint8Array(label.length).fill(1) }],
+    [label.length / width, width],
+    3,
+  );
   assert.ok(exam?.restore);
   // A specialized teacher that sees perfectly: what is bright is foreground.
   const bright = exam.seen.map((value) => Number(value > 0.4));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AppError } from '../../../server/src/errors/app-error.ts';
-import { holdsContent, labelSlices, prepareSlices } from '../../../server/src/student/prepare.ts';
+import { holdsContent, labelGrid, prepareSlices } from '../../../server/src/student/prepare.ts';
 import { indexToPatient, patientToIndex, sameGrid } from '../../../server/src/volume/geometry.ts';
 import { createVolume } from '../../../server/src/volume/volume.ts';
 import { axialDirection, centredGrid, coronalDirection, sagittalDirection, turnedDirection } from '../volume/grids.ts';
@@ -83,17 +83,15 @@ test('a labelmap in any plane lands on the prepared pixels by patient position',
     const geometry = centredGrid([50, 50, 40], [2, 2, thicknessMm], direction);
     const { volume, truth } = ballVolume(geometry, [5, 5, 5], 20);
     const prepared = prepareSlices(volume, input);
-    const rows = labelSlices({ data: truth, geometry, segments: [organ] }, everySlice(40), prepared);
+    const { label, known } = labelGrid({ data: truth, geometry, segments: [organ] }, everySlice(40), prepared.grid);
     let differing = 0;
     let labelled = 0;
     let unvouched = 0;
     const expected = scene(prepared.grid, (p) => (Math.hypot(p[0] - 5, p[1] - 5, p[2] - 5) <= 20 ? 1 : 0));
-    for (const [k, { label, known }] of rows.entries()) {
-      for (const [n, value] of label.entries()) {
-        if (value !== expected[k * 4096 + n]) differing++;
-        labelled += value;
-        if (value === 1 && known[n] === 0) unvouched++;
-      }
+    for (const [n, value] of label.entries()) {
+      if (value !== expected[n]) differing++;
+      labelled += value;
+      if (value === 1 && known[n] === 0) unvouched++;
     }
     assert.equal(unvouched, 0);
     assert.ok(labelled > 3000 && differing / labelled < 0.12, `${differing} of ${labelled}`);
@@ -104,18 +102,17 @@ test('only pixels within half a slice of an approved slice are known', () => {
   const geometry = centredGrid([50, 50, 40], [2, 2, 3], coronalDirection);
   const { volume, truth } = ballVolume(geometry, [0, 0, 0], 20);
   const prepared = prepareSlices(volume, input);
-  const rows = labelSlices({ data: truth, geometry, segments: [organ] }, new Set([20, 21]), prepared);
-  for (const [k, { known }] of rows.entries()) {
-    for (const [n, isKnown] of known.entries()) {
-      const index = patientToIndex(geometry, indexToPatient(prepared.grid, [n % 64, Math.floor(n / 64), k]));
-      const isInside = index.every((x, axis) => x > -0.5 && x < geometry.size[axis]! - 0.5);
-      const isNear = index[2] > 19.5 && index[2] < 21.5;
-      const isOnEdge = Math.abs(index[2] - 19.5) < 1e-3 || Math.abs(index[2] - 21.5) < 1e-3;
-      if (!isOnEdge && (isKnown === 1) !== (isInside && isNear)) assert.fail(`known ${isKnown} at ${index}`);
-    }
+  const labelmap = { data: truth, geometry, segments: [organ] };
+  const { known } = labelGrid(labelmap, new Set([20, 21]), prepared.grid);
+  for (const [n, isKnown] of known.entries()) {
+    const voxel = [n % 64, Math.floor(n / 64) % 64, Math.floor(n / 4096)] as const;
+    const index = patientToIndex(geometry, indexToPatient(prepared.grid, voxel));
+    const isInside = index.every((x, axis) => x > -0.5 && x < geometry.size[axis]! - 0.5);
+    const isNear = index[2] > 19.5 && index[2] < 21.5;
+    const isOnEdge = Math.abs(index[2] - 19.5) < 1e-3 || Math.abs(index[2] - 21.5) < 1e-3;
+    if (!isOnEdge && (isKnown === 1) !== (isInside && isNear)) assert.fail(`known ${isKnown} at ${index}`);
   }
-  const none = labelSlices({ data: truth, geometry, segments: [organ] }, new Set(), prepared);
-  assert.ok(none.every(({ known }) => !known.includes(1)));
+  assert.ok(!labelGrid(labelmap, new Set(), prepared.grid).known.includes(1));
 });
 
 test('a slice is content when a block of 8 x 8 pixels is, a window when one of 8 x 8 x 8 voxels is', () => {

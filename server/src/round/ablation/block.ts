@@ -14,6 +14,7 @@ import { Collaboration, collaborationTable, type Guidance } from '../../uncol/st
 import { abstainingTeacher, type GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
 import { augment, noWarping, type TaughtSlice, tokenMaps } from '../augment.ts';
 import { examine, rehearse } from '../exam.ts';
+import type { LabelledVolume } from '../labelled-volume.ts';
 import type { Measure } from '../measure.ts';
 import { showToTeacher } from '../taught.ts';
 import { type Arm, type ArmName, arms } from './arms.ts';
@@ -25,9 +26,9 @@ export interface BlockData {
   readonly labelled: readonly LabelledSlice[];
   /** With their truth, which only full supervision and the judging of pseudo labels see. */
   readonly unlabelled: readonly LabelledSlice[];
-  /** One list a subject. */
-  readonly validation: readonly (readonly LabelledSlice[])[];
-  readonly test: readonly (readonly LabelledSlice[])[];
+  /** Of each subject the slices that are measured. */
+  readonly validation: readonly LabelledVolume[];
+  readonly test: readonly LabelledVolume[];
 }
 
 /** What became of one arm. */
@@ -164,13 +165,13 @@ export class Block {
   #guide(arm: Arm, settings: CollaborationSettings, ema: Float32Array): Promise<Guidance> {
     const { engine, student, teacher, seed } = this.#parts;
     const asked = arm.hasTeacher ? teacher : abstainingTeacher('Left out in this arm.');
-    const exam = arm.hasTeacher ? rehearse(this.#data.labelled, this.#parts.recipe.sizePx, seed) : [];
+    const exam = arm.hasTeacher ? rehearse(this.#data.labelled, this.#frame.space, seed) : [];
     return examine(asked, exam, settings, { engine, student, ...this.#frame }, ema);
   }
 
   async #judge(last: Float32Array, ema: Float32Array, validated: Float32Array) {
     const rows: (readonly number[])[] = [];
-    for (const slices of this.#data.test) rows.push(await this.#parts.measure.diceByClass(last, slices));
+    for (const subject of this.#data.test) rows.push(await this.#parts.measure.diceByClass(last, subject));
     const diceByClass = (rows[0] ?? []).map((_, c) => meanOf(rows.map((row) => row[c] ?? 0)));
     return {
       dice: meanOf(diceByClass),
@@ -187,7 +188,7 @@ export class Block {
 
   async #meanDice(weights: Float32Array, subjects: BlockData['test']): Promise<number> {
     const values: number[] = [];
-    for (const slices of subjects) values.push(await this.#parts.measure.dice(weights, slices));
+    for (const subject of subjects) values.push(await this.#parts.measure.dice(weights, subject));
     return meanOf(values);
   }
 

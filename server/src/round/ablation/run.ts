@@ -5,12 +5,13 @@ import { AppError } from '../../errors/app-error.ts';
 import type { Colin27 } from '../../sample/colin27.ts';
 import { sampleTasks } from '../../sample/task.ts';
 import { studentOf } from '../../student/architecture.ts';
-import { holdsContent } from '../../student/prepare.ts';
-import type { LabelledSlice } from '../../uncol/feed.ts';
+import { holdsContent, type PlaneInput } from '../../student/prepare.ts';
 import type { GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
 import { hashWork, writeDurably } from '../checkpoint.ts';
+import { evenly, hasForeground } from '../draw.ts';
+import { type LabelledVolume, slicesOf, stackSlices } from '../labelled-volume.ts';
 import { Measure, type MeasuredCard } from '../measure.ts';
-import { evenly, hasForeground, prepareSubject } from '../subjects.ts';
+import { prepareSubject } from '../subjects.ts';
 import { type Arm, type ArmName, arms } from './arms.ts';
 import { type ArmResult, Block, type BlockData } from './block.ts';
 import type { AblationRecipe, AblationTask } from './recipe.ts';
@@ -136,7 +137,7 @@ async function readRows(folder: string): Promise<AblationRow[]> {
   return lines.map((line) => JSON.parse(line) as AblationRow);
 }
 
-function inputOf({ sizePx, spacingMm }: AblationRecipe): MeasuredCard['input'] {
+function inputOf({ sizePx, spacingMm }: AblationRecipe): PlaneInput {
   return {
     plane: 'axial',
     spacingMm: [spacingMm, spacingMm, spacingMm],
@@ -146,29 +147,24 @@ function inputOf({ sizePx, spacingMm }: AblationRecipe): MeasuredCard['input'] {
 }
 
 function cardOf(recipe: AblationRecipe, classes: number): MeasuredCard {
-  const architecture = { network: 'prob-unet-2d', variant: recipe.variant, classes, inferenceParameters: 0 } as const;
+  const architecture = { network: 'prob-unet-2d', variant: recipe.variant, classes } as const;
   return { input: inputOf(recipe), architecture, segments: [] };
 }
 
 function gather(recipe: AblationRecipe, task: AblationTask, labelled: readonly number[], colin: Colin27): BlockData {
   const input = inputOf(recipe);
-  const slicesOf = (seed: number, count: number): readonly LabelledSlice[] => {
-    const { slices } = prepareSubject(colin, task.task, 'sample', seed, input);
-    const shown = slices.filter((slice) => hasForeground(slice) || holdsContent(slice.image, recipe.sizePx));
+  const some = (seed: number, count: number): LabelledVolume => {
+    const subject = prepareSubject(colin, task.task, 'sample', seed, input);
+    const shown = slicesOf(subject).filter((slice) => hasForeground(slice) || holdsContent(slice.image, recipe.sizePx));
     const filled = evenly(shown.filter(hasForeground), Math.ceil(0.75 * count));
     const empty = shown.filter((slice) => !hasForeground(slice));
-    // Copies, so that the rest of the head can be freed.
-    return [...filled, ...evenly(empty, count - filled.length)].map(({ image, label, known }) => ({
-      image: image.slice(),
-      label: label.slice(),
-      known: known.slice(),
-    }));
+    return stackSlices([...filled, ...evenly(empty, count - filled.length)], subject.grid);
   };
-  const training = (seed: number) => slicesOf(seed, task.slicesPerSubject);
+  const training = (seed: number) => slicesOf(some(seed, task.slicesPerSubject));
   return {
     labelled: labelled.flatMap(training),
     unlabelled: task.training.filter((seed) => !labelled.includes(seed)).flatMap(training),
-    validation: task.validation.map((seed) => slicesOf(seed, slicesPerJudged)),
-    test: task.test.map((seed) => slicesOf(seed, slicesPerJudged)),
+    validation: task.validation.map((seed) => some(seed, slicesPerJudged)),
+    test: task.test.map((seed) => some(seed, slicesPerJudged)),
   };
 }

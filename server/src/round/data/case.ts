@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../../errors/app-error.ts';
 import type { Labelmap } from '../../labelmap/labelmap.ts';
-import { labelSlices, type PlaneInput, prepareSlices } from '../../student/prepare.ts';
+import type { StudentInput } from '../../student/input.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
 import { nearestVoxels } from '../../volume/resample.ts';
 import type { Volume } from '../../volume/volume.ts';
+import { type LabelledVolume, labelVolume } from '../labelled-volume.ts';
 
 /** An image of a site and its truth, still to be read. */
 export interface OpenCase {
@@ -40,25 +41,19 @@ export async function inCase<T>(name: string, part: string, work: () => T | Prom
  *
  * @throws AppError `truth-elsewhere`: image and truth do not overlap in space; `series-no-contrast`
  */
-export function prepareCase(image: Volume, truth: Labelmap, input: PlaneInput): readonly LabelledSlice[] {
-  const prepared = prepareSlices(image, input);
-  const allSlices = new Set(Array.from({ length: truth.geometry.size[2] }, (_, k) => k));
-  const labels = labelSlices(truth, allSlices, prepared);
-  const ofImage = nearestVoxels(image.geometry, prepared.grid);
-  let meets = false;
-  const slices = prepared.images.map((pixels, k) => {
-    const row = labels[k];
-    if (!row) throw new RangeError(`slice ${k} has no label`);
+export function prepareCase(image: Volume, truth: Labelmap, input: StudentInput): LabelledVolume {
+  const volume = labelVolume(image, truth, input);
+  const { grid, label, known } = volume;
+  const ofImage = nearestVoxels(image.geometry, grid);
+  for (let k = 0, first = 0; k < grid.size[2]; k++, first += grid.size[0] * grid.size[1]) {
     for (const [n, voxel] of ofImage(k).entries()) {
-      if (voxel < 0) {
-        row.label[n] = 0;
-        row.known[n] = 0;
-      } else meets ||= row.known[n] === 1;
+      if (voxel >= 0) continue;
+      label[first + n] = 0;
+      known[first + n] = 0;
     }
-    return { image: pixels, label: row.label, known: row.known };
-  });
-  if (!meets) throw new AppError('truth-elsewhere', 'Image and truth do not overlap in space.');
-  return slices;
+  }
+  if (!known.includes(1)) throw new AppError('truth-elsewhere', 'Image and truth do not overlap in space.');
+  return volume;
 }
 
 /** sha256 over the voxels of slices, in their order. */

@@ -64,22 +64,27 @@ const dicomweb = {
   acceptAutomatic: z.boolean().optional(),
 };
 
-/** Slices kept of each subject, drawn by seed; foreground slices are preferred four to one. */
-const slicesPerSubject = z.int().min(1);
+/** How much is kept of each subject, drawn by seed; what shows foreground is preferred four to one. */
+const portion = {
+  /** Of a 2D model. */
+  slicesPerSubject: z.int().min(1).optional(),
+  /** Of a 3D model, to learn from. What it is chosen by is measured whole. */
+  windowsPerSubject: z.int().min(1).optional(),
+};
 
 /** Subjects of the generator to learn from or to choose by. */
 export const generatorSplit = z.strictObject({
   ...generator,
   /** `wide`: scanners, poses, planes and fields of view of every kind; `sample`: moderate. */
   variation: z.enum(['sample', 'wide']),
-  slicesPerSubject,
+  ...portion,
 });
 
 /** Subjects to learn from or to choose by. */
 export const trainingSplit = z.discriminatedUnion('kind', [
   generatorSplit,
-  z.strictObject({ ...folder, slicesPerSubject }),
-  z.strictObject({ ...dicomweb, slicesPerSubject }),
+  z.strictObject({ ...folder, ...portion }),
+  z.strictObject({ ...dicomweb, ...portion }),
 ]);
 
 /** Whole subjects, measured at the end; of the generator in both variations. */

@@ -2,13 +2,15 @@ import { Random } from '../../engine/random.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { Colin27 } from '../../sample/colin27.ts';
 import type { Pacs } from '../../study/pacs.ts';
-import type { LabelledSlice } from '../../uncol/feed.ts';
-import { type Recipe, type SplitName, seedsOf } from '../recipe.ts';
-import { chooseSubjects, drawSlices, hasForeground, prepareSubject } from '../subjects.ts';
+import { hasForeground } from '../draw.ts';
+import { type Drawn, type Feed, feedOf } from '../feed.ts';
+import type { LabelledVolume } from '../labelled-volume.ts';
+import { portionOf, type Recipe, type SplitName, seedsOf } from '../recipe.ts';
+import { prepareSubject } from '../subjects.ts';
 import { inCase, type OpenCase, prepareCase } from './case.ts';
 import { openDicomweb } from './dicomweb.ts';
 import { openFolder } from './folder.ts';
-import { isGenerated } from './sources.ts';
+import { isGenerated, type TrainingSplit } from './sources.ts';
 
 /** Where the data of a recipe come from. */
 export interface DataAccess {
@@ -23,26 +25,33 @@ export interface DataAccess {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** A subject of a split on the network's own slices. */
+/** A whole subject of a split on the network's own grid. */
 export interface SplitSubject {
   /** Without PHI: variation and seed, or split and number of the case. */
   readonly name: string;
-  readonly slices: readonly LabelledSlice[];
+  readonly volume: LabelledVolume;
 }
+
+/** A split that is learnt from or chosen by. */
+type DrawnSplit = 'labelled' | 'validation' | 'unlabelled';
 
 const names = ['labelled', 'validation', 'test'] as const;
 const defaultMaxVoxels = 400_000_000;
+/** Air, neck and empty slices must be learnt too: a network that never saw them paints them. */
+const foregroundShare = 0.8;
 
 /** The splits of a recipe, found and checked, but not read yet. */
 export class Splits {
   readonly #recipe: Recipe;
   readonly #access: DataAccess;
-  readonly #cases = new Map<SplitName, readonly OpenCase[]>();
+  readonly #cases = new Map<string, readonly OpenCase[]>();
   readonly #connections: Pacs[] = [];
+  readonly #feed: Feed;
 
   private constructor(recipe: Recipe, access: DataAccess) {
     this.#recipe = recipe;
     this.#access = access;
+    this.#feed = feedOf(recipe.card);
   }
 
   /**
@@ -69,40 +78,29 @@ export class Splits {
   }
 
   /**
-   * The slices of a split to learn from or to choose by: `slicesPerSubject` of each subject, drawn by seed.
+   * What is drawn from the subjects of a split, by seed, one subject at a time; nothing where the recipe has no such split.
    *
-   * @throws AppError `split-no-foreground`; and what reading a case throws, with the name of the case
+   * @throws AppError `split-no-foreground`, after the last; and what reading a case throws, with the name of the case
    */
-  async load(
-    split: 'labelled' | 'validation',
+  async *draw(
+    split: DrawnSplit,
     onSubject: (done: number, all: number) => void = () => {},
-  ): Promise<readonly SplitSubject[]> {
-    const { task, card, seed } = this.#recipe;
+  ): AsyncGenerator<Drawn & Pick<SplitSubject, 'name'>> {
     const choice = this.#recipe[split];
-    const subjects: SplitSubject[] = [];
-    if (isGenerated(choice)) {
-      const generated = chooseSubjects(this.#colin(split), task, choice, card.input, onSubject);
-      subjects.push(...generated.map((one) => ({ name: `${choice.variation}-${one.seed}`, slices: one.slices })));
+    if (!choice) return;
+    const portion = { count: portionOf(choice), foregroundShare };
+    const all = isGenerated(choice) ? seedsOf(choice.seeds).length : (this.#cases.get(split)?.length ?? 0);
+    let [done, isEmpty] = [0, true];
+    for await (const { name, volume, random } of this.#read(split, choice)) {
+      const drawn = this.#feed.draw(volume, portion, random);
+      isEmpty &&= !hasForeground(drawn.judged);
+      done += 1;
+      onSubject(done, all);
+      yield { name, ...drawn };
     }
-    const cases = this.#cases.get(split) ?? [];
-    for (const one of cases) {
-      const { name, slices } = await this.#prepare(one);
-      const { slicesPerSubject } = choice;
-      subjects.push({ name, slices: drawSlices(slices, slicesPerSubject, Random.for(seed, 'slices', name)) });
-      onSubject(subjects.length, cases.length);
-    }
-    if (!subjects.some(({ slices }) => slices.some(hasForeground))) {
+    if (isEmpty && split !== 'unlabelled') {
       throw new AppError('split-no-foreground', `No truth of the ${split} split holds any foreground.`, { split });
     }
-    return subjects;
-  }
-
-  /** Slices [H,W] of the unlabelled subjects; none where the recipe names none. */
-  loadUnlabelled(onSubject: (done: number, all: number) => void = () => {}): readonly Float32Array[] {
-    const { task, card, unlabelled } = this.#recipe;
-    if (!unlabelled) return [];
-    const subjects = chooseSubjects(this.#colin('unlabelled'), task, unlabelled, card.input, onSubject);
-    return subjects.flatMap(({ slices }) => slices.map(({ image }) => image));
   }
 
   /** Looks for the cases of the test split, which are read when all else is done. @throws AppError `case-unreadable` */
@@ -118,8 +116,7 @@ export class Splits {
     const colin = this.#colin('test');
     for (const variation of ['sample', 'wide'] as const) {
       for (const seed of seedsOf(test.seeds)) {
-        const { slices } = prepareSubject(colin, task, variation, seed, card.input);
-        yield { name: `${variation}-${seed}`, slices };
+        yield { name: `${variation}-${seed}`, volume: prepareSubject(colin, task, variation, seed, card.input) };
       }
     }
   }
@@ -138,6 +135,20 @@ export class Splits {
   /** Ends the connections. */
   async close(): Promise<void> {
     await Promise.all(this.#connections.map((pacs) => pacs.close()));
+  }
+
+  /** The subjects of a split, each with the stream by which things are drawn from it. */
+  async *#read(split: DrawnSplit, choice: TrainingSplit): AsyncGenerator<SplitSubject & { readonly random: Random }> {
+    const { task, card, seed } = this.#recipe;
+    for (const one of this.#cases.get(split) ?? []) {
+      yield { ...(await this.#prepare(one)), random: Random.for(seed, 'slices', one.name) };
+    }
+    if (!isGenerated(choice)) return;
+    const { variation } = choice;
+    for (const subject of seedsOf(choice.seeds)) {
+      const volume = prepareSubject(this.#colin(split), task, variation, subject, card.input);
+      yield { name: `${variation}-${subject}`, volume, random: Random.for(subject, 'slices') };
+    }
   }
 
   async #find(split: SplitName): Promise<void> {
@@ -186,11 +197,11 @@ export class Splits {
   async #prepare(one: OpenCase): Promise<SplitSubject> {
     this.#access.signal?.throwIfAborted();
     const { image, truth } = await one.read();
-    const slices = await inCase(one.name, 'image and truth', () => prepareCase(image, truth, this.#recipe.card.input));
-    return { name: one.name, slices };
+    const volume = await inCase(one.name, 'image and truth', () => prepareCase(image, truth, this.#recipe.card.input));
+    return { name: one.name, volume };
   }
 
-  #colin(split: SplitName | 'unlabelled'): Colin27 {
+  #colin(split: string): Colin27 {
     const { colin } = this.#access;
     if (!colin)
       throw new AppError('setup-failed', `The ${split} split is generated, and the sample volumes are missing.`);

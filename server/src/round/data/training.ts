@@ -1,40 +1,57 @@
+import { namesSides } from '../../registry/card.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
 import { hashWork } from '../checkpoint.ts';
+import { type LabelledVolume, slicesOf } from '../labelled-volume.ts';
 import type { Measure } from '../measure.ts';
 import type { Recipe } from '../recipe.ts';
 import type { SubjectDice } from '../report/training.ts';
 import { hashSlices } from './case.ts';
 import { isGenerated } from './sources.ts';
-import type { SplitSubject, Splits } from './splits.ts';
+import type { Splits } from './splits.ts';
 
 /** Of so many labelled subjects the Dice is told beside that of the others. */
 const measuredLabelled = 12;
 
 /** What is learnt from, and what decides. */
 export interface TrainingData {
+  /** Slices or windows. */
   readonly pool: readonly LabelledSlice[];
   /** A few of the subjects of the pool, and how many there are. */
-  readonly labelled: readonly SplitSubject[];
+  readonly labelled: readonly JudgedSubject[];
   readonly labelledSubjects: number;
-  readonly validation: readonly SplitSubject[];
-  /** [H,W] float32. */
+  readonly validation: readonly JudgedSubject[];
+  /** [space...] float32. */
   readonly unlabelled: readonly Float32Array[];
 }
 
-/** Reads the splits that a training sees, and looks for the third. @throws AppError those of {@link Splits.load} */
+/** A subject that the training sees, and what of it is measured. */
+export interface JudgedSubject {
+  /** Without PHI. */
+  readonly name: string;
+  readonly judged: LabelledVolume;
+}
+
+/** Reads the splits that a training sees, and looks for the third. @throws AppError those of {@link Splits.draw} */
 export async function loadTrainingData(
   splits: Splits,
   onSubject: (split: string, done: number, all: number) => void,
 ): Promise<TrainingData> {
   await splits.lookForTest();
-  const labelled = await splits.load('labelled', (done, all) => onSubject('labelled', done, all));
-  return {
-    pool: labelled.flatMap(({ slices }) => slices),
-    labelled: labelled.slice(0, measuredLabelled),
-    labelledSubjects: labelled.length,
-    validation: await splits.load('validation', (done, all) => onSubject('validation', done, all)),
-    unlabelled: splits.loadUnlabelled((done, all) => onSubject('unlabelled', done, all)),
-  };
+  const draw = (split: Parameters<Splits['draw']>[0]) => splits.draw(split, (done, all) => onSubject(split, done, all));
+  const pool: LabelledSlice[] = [];
+  const labelled: JudgedSubject[] = [];
+  let labelledSubjects = 0;
+  for await (const { name, pieces, judged } of draw('labelled')) {
+    pool.push(...pieces);
+    labelledSubjects += 1;
+    // The others are let go: a volume may be large.
+    if (labelled.length < measuredLabelled) labelled.push({ name, judged });
+  }
+  const validation: JudgedSubject[] = [];
+  for await (const { name, judged } of draw('validation')) validation.push({ name, judged });
+  const unlabelled: Float32Array[] = [];
+  for await (const { pieces } of draw('unlabelled')) unlabelled.push(...pieces.map(({ image }) => image));
+  return { pool, labelled, labelledSubjects, validation, unlabelled };
 }
 
 /**
@@ -44,14 +61,19 @@ export async function loadTrainingData(
 export function hashLearning(recipe: Recipe, site: TrainingData | undefined): string {
   const { task, seed, stage1, stage2, teacher, unlabelled, card } = recipe;
   const { input, architecture } = card;
+  // Of the card's texts these alone tell on the weights.
+  const sides = namesSides(card.segments) || undefined;
   const labelled = isGenerated(recipe.labelled) ? recipe.labelled : {};
   const validation = isGenerated(recipe.validation) ? recipe.validation : {};
-  const work = { task, seed, labelled, validation, unlabelled, teacher, stage1, stage2, input, architecture };
+  const work = { task, seed, labelled, validation, unlabelled, teacher, stage1, stage2, input, architecture, sides };
   if (!site) return hashWork(work);
-  return hashWork({ ...work, data: hashSlices([...site.pool, ...site.validation.flatMap(({ slices }) => slices)]) });
+  return hashWork({
+    ...work,
+    data: hashSlices([...site.pool, ...site.validation.flatMap(({ judged }) => slicesOf(judged))]),
+  });
 }
 
-/** Dice of subjects that the training has seen, on the slices that it saw. @param weights canonical float32 vector. */
+/** Dice of subjects that the training has seen; in 2D on the slices that it saw. @param weights canonical float32 vector. */
 export async function measureSeen(
   measure: Measure,
   weights: Float32Array,
@@ -59,8 +81,8 @@ export async function measureSeen(
 ): Promise<readonly SubjectDice[]> {
   const seen: SubjectDice[] = [];
   for (const split of ['labelled', 'validation'] as const) {
-    for (const { name, slices } of data[split]) {
-      seen.push({ split, subject: name, dice: await measure.dice(weights, slices) });
+    for (const { name, judged } of data[split]) {
+      seen.push({ split, subject: name, dice: await measure.dice(weights, judged) });
     }
   }
   return seen;

@@ -5,8 +5,9 @@ import { after, before, test } from 'node:test';
 import { Random } from '../../../../server/src/engine/random.ts';
 import { AppError } from '../../../../server/src/errors/app-error.ts';
 import { Splits } from '../../../../server/src/round/data/splits.ts';
+import { hasForeground } from '../../../../server/src/round/draw.ts';
+import type { Drawn } from '../../../../server/src/round/feed.ts';
 import { parseRecipe, type Recipe } from '../../../../server/src/round/recipe.ts';
-import { hasForeground } from '../../../../server/src/round/subjects.ts';
 import { createVolume } from '../../../../server/src/volume/volume.ts';
 import { makeNifti } from '../../../fixtures/make-nifti.ts';
 import {
@@ -44,6 +45,11 @@ async function recipeOf(labelled: readonly SiteCase[], more: object = {}): Promi
 }
 
 const open = (recipe: Recipe) => Splits.open(recipe, { colin: undefined });
+const drawAll = async (splits: Splits, split: 'labelled' | 'validation') => {
+  const all: (Drawn & { readonly name: string })[] = [];
+  for await (const subject of splits.draw(split)) all.push(subject);
+  return all;
+};
 const refused = (code: string, message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof AppError, String(error));
   assert.equal(error.code, code, error.message);
@@ -66,17 +72,17 @@ const labelImage = (data: Uint8Array | Float32Array, geometry = siteGeometry) =>
 
 test('NIfTI pairs and DICOM with SEG are read alike: the ball lies where it is bright', async () => {
   const splits = await open(await recipeOf([cases[0] as SiteCase]));
-  const [nifti] = await splits.load('labelled');
-  const [dicom] = await splits.load('validation');
+  const [nifti] = await drawAll(splits, 'labelled');
+  const [dicom] = await drawAll(splits, 'validation');
   for (const [subject, seed] of [
     [nifti, 1],
     [dicom, 2],
   ] as const) {
     assert.ok(subject);
-    assert.equal(subject.slices.length, 6);
+    assert.equal(subject.pieces.length, 6);
     const voxels = makePhantom(seed).truth.reduce((sum, value) => sum + value, 0);
     let inside = 0;
-    for (const { image, label, known } of subject.slices) {
+    for (const { image, label, known } of subject.pieces) {
       const mean = (wanted: number) => {
         const values = [...image].filter((_, n) => label[n] === wanted && known[n] === 1);
         inside += wanted === 1 ? values.length : 0;
@@ -90,9 +96,9 @@ test('NIfTI pairs and DICOM with SEG are read alike: the ball lies where it is b
   }
   assert.deepEqual([nifti?.name, dicom?.name], ['labelled 1', 'validation 1']);
   const whole: string[] = [];
-  for await (const { name, slices } of splits.test()) {
+  for await (const { name, volume } of splits.test()) {
     whole.push(name);
-    assert.ok(slices.length > 10, 'whole subjects are tested');
+    assert.ok(volume.grid.size[2] > 10, 'whole subjects are tested');
   }
   assert.deepEqual(whole, ['test 1']);
 });
@@ -106,10 +112,10 @@ test('a truth on another grid is carried over by geometry, and what it does not 
     (_, n) => truth[Math.floor(n / 20) * 40 + (n % 20)] ?? 0,
   );
   const splits = await open(await recipeOf([await withTruth('half.nii', labelImage(cropped, half))]));
-  const [subject] = await splits.load('labelled');
-  const whole = await open(await recipeOf([cases[0] as SiteCase])).then((all) => all.load('labelled'));
-  for (const [k, slice] of (whole[0]?.slices ?? []).entries()) {
-    const other = subject?.slices[k];
+  const [subject] = await drawAll(splits, 'labelled');
+  const whole = await open(await recipeOf([cases[0] as SiteCase])).then((all) => drawAll(all, 'labelled'));
+  for (const [k, slice] of (whole[0]?.pieces ?? []).entries()) {
+    const other = subject?.pieces[k];
     for (let n = 0; n < slice.label.length; n++) {
       // The image is centred: its left half is that of the grid.
       const isLeft = n % 32 < 16;
@@ -123,13 +129,13 @@ test('the values of a truth are mapped to segments of the card, and unknown ones
   const { truth } = makePhantom(1);
   const seven = await withTruth('seven.nii', labelImage(truth.map((label) => (label ? 7 : 3))));
   const plain = await open(await recipeOf([seven]));
-  await assert.rejects(plain.load('labelled'), refused('truth-segment-unknown', /Case labelled 1, truth: .* 3, /));
+  await assert.rejects(drawAll(plain, 'labelled'), refused('truth-segment-unknown', /Case labelled 1, truth: .* 3, /));
   const mapped = await open(await recipeOf([seven], { segments: { '7': 1 } }));
-  const [subject] = await mapped.load('labelled');
-  assert.ok(subject?.slices.some(hasForeground));
+  const [subject] = await drawAll(mapped, 'labelled');
+  assert.ok(subject?.pieces.some(hasForeground));
   const broken = await withTruth('half-label.nii', labelImage(Float32Array.from(truth, (label) => label / 2)));
   const fractions = await open(await recipeOf([broken], { segments: { '7': 1 } }));
-  await assert.rejects(fractions.load('labelled'), refused('truth-segment-unknown', /0\.5, which is no label/));
+  await assert.rejects(drawAll(fractions, 'labelled'), refused('truth-segment-unknown', /0\.5, which is no label/));
 });
 
 test('segments of a SEG are matched by label, or by number or label as mapped', async () => {
@@ -144,10 +150,10 @@ test('segments of a SEG are matched by label, or by number or label as mapped', 
     return open(parseRecipe(text));
   };
   for (const segments of [undefined, { '1': 1 }, { BALL: 1 }]) {
-    const [subject] = await (await recipe(segments)).load('labelled');
-    assert.ok(subject?.slices.some(hasForeground), JSON.stringify(segments));
+    const [subject] = await drawAll(await recipe(segments), 'labelled');
+    assert.ok(subject?.pieces.some(hasForeground), JSON.stringify(segments));
   }
-  const other = (await recipe({ Tumour: 1 })).load('labelled');
+  const other = drawAll(await recipe({ Tumour: 1 }), 'labelled');
   await assert.rejects(other, refused('truth-segment-unknown', /segments 1; none of them is mapped/));
 });
 
@@ -168,8 +174,8 @@ test('NIfTI and DICOM agree on where things are: image and truth may be of eithe
   const splits = await Splits.open(parseRecipe(text), { colin: undefined }, ['labelled']);
   const [first, ...others] = await splits.drawCases(3, Random.for(1, 'all'));
   assert.ok(first);
-  assert.ok(first.slices.some(hasForeground));
-  for (const { slices } of others) assert.deepEqual(slices, first.slices);
+  assert.ok(hasForeground(first.volume));
+  for (const { volume } of others) assert.deepEqual(volume, first.volume);
   assert.equal(others.length, 2);
 });
 
@@ -188,7 +194,10 @@ test('a SEG in another frame of reference than its image is refused', async () =
       }),
     ),
   );
-  await assert.rejects(splits.load('labelled'), refused('truth-elsewhere', /labelled 1, truth: .*frame of reference/));
+  await assert.rejects(
+    drawAll(splits, 'labelled'),
+    refused('truth-elsewhere', /labelled 1, truth: .*frame of reference/),
+  );
 });
 
 test('a patient in two splits is refused, whatever blanks stand around the identifier', async () => {
@@ -203,7 +212,7 @@ test('a patient in two splits is refused, whatever blanks stand around the ident
 test('several images of one patient may stand in one split', async () => {
   const first = cases[0] as SiteCase;
   const splits = await open(await recipeOf([first, first]));
-  assert.equal((await splits.load('labelled')).length, 2);
+  assert.equal((await drawAll(splits, 'labelled')).length, 2);
 });
 
 test('an empty split is refused by name', async () => {
@@ -213,13 +222,13 @@ test('an empty split is refused by name', async () => {
 test('a labelled split without any foreground is refused by name', async () => {
   const empty = await withTruth('empty.nii', labelImage(new Uint8Array(40 * 40 * 12)));
   const splits = await open(await recipeOf([empty]));
-  await assert.rejects(splits.load('labelled'), refused('split-no-foreground', /labelled split/));
+  await assert.rejects(drawAll(splits, 'labelled'), refused('split-no-foreground', /labelled split/));
 });
 
 test('image and truth that lie apart are refused', async () => {
   const far = { ...siteGeometry, origin: [900, 0, 0] as const };
   const splits = await open(await recipeOf([await withTruth('far.nii', labelImage(makePhantom(1).truth, far))]));
-  await assert.rejects(splits.load('labelled'), refused('truth-elsewhere', /Case labelled 1.*do not overlap/));
+  await assert.rejects(drawAll(splits, 'labelled'), refused('truth-elsewhere', /Case labelled 1.*do not overlap/));
 });
 
 test('a missing file, a folder without series and a damaged file are refused by case, without their names', async () => {
@@ -233,7 +242,7 @@ test('a missing file, a folder without series and a damaged file are refused by 
     [{ image: 'Poe-none' }, 'series-not-found', /image: .*no DICOM files/],
   ] as const) {
     const splits = await open(await recipeOf([{ ...first, ...changes }]));
-    await assert.rejects(splits.load('labelled'), refused(code, message));
+    await assert.rejects(drawAll(splits, 'labelled'), refused(code, message));
   }
 });
 
