@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,14 +7,10 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import dcmjs from 'dcmjs';
 import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
-import { createChild } from '../../server/src/jobs/children.ts';
 import { createSegmenter } from '../../server/src/jobs/segmenter.ts';
 import { countOverlap, diceOf } from '../../server/src/labelmap/metrics.ts';
 import { readVersion } from '../../server/src/registry/registry.ts';
-import type { RoundPlan } from '../../server/src/round/plan.ts';
 import { readSeriesFromFolder } from '../../server/src/study/series.ts';
-import { createLog } from '../../server/src/telemetry/log.ts';
-import { createMetrics } from '../../server/src/telemetry/metrics.ts';
 import { makeModel } from '../fixtures/make-model.ts';
 import { makeSeries, writeSeries } from '../fixtures/make-series.ts';
 import { makeTinyVnet } from '../fixtures/tiny-vnet.ts';
@@ -121,30 +116,5 @@ describe('a 3D model', () => {
     });
     await segmenter.close();
     assert.equal(seen.length, 2);
-  });
-
-  it('is refused by name when a round of it is asked for', async () => {
-    const uids = { studyInstanceUid: series.studyInstanceUid, seriesInstanceUid: series.seriesInstanceUid };
-    const correction = { ...uids, correctionId: randomUUID(), labelmapSha256: '', approvedSlices: [], isNew: true };
-    const plan: RoundPlan = {
-      roundId: randomUUID(),
-      model: { name, fromVersion: 1, toVersion: 2 },
-      ...{ seed: 1, steps: 1, corrections: [correction], unlabelled: [], teacher: 'none', unlabelledSlices: 0 },
-    };
-    const child = createChild({
-      kind: 'train',
-      entry: new URL('../../server/src/jobs/train-child.ts', import.meta.url),
-      setUp: {},
-      idleMs: 60_000,
-      log: createLog('silent'),
-      metrics: createMetrics(),
-    });
-    const task = { plan, modelFolder: join(models, name, '1'), roundFolder: join(home, 'round') };
-    const options = { signal: new AbortController().signal, onProgress: () => undefined };
-    try {
-      await assert.rejects(child.run(task, options), { code: 'recipe-invalid', message: /ball-mr@1 is a 3D model/ });
-    } finally {
-      await child.close();
-    }
   });
 });

@@ -5,6 +5,7 @@ import { createVersion } from '../candidate/write-version.ts';
 import { AppError, type ErrorRecord, toErrorRecord } from '../errors/app-error.ts';
 import { judge } from '../promotion/gate.ts';
 import { promote } from '../promotion/promote.ts';
+import { seesSlices } from '../registry/card.ts';
 import type { ListedVersion, Registry } from '../registry/registry.ts';
 import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
 import { type Planning, planRound } from '../round/plan-round.ts';
@@ -249,6 +250,7 @@ async function createCandidate(
   const weights = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   const recipe: unknown = JSON.parse(await readFile(join(inService.folder, 'recipe.json'), 'utf8'));
   const { labelled, replay, unlabelled } = outcome.slices;
+  const pieces = seesSlices(inService.card) ? 'slices' : 'windows';
   const card = await createVersion(join(parts.modelFolder, name, String(toVersion)), {
     card: {
       ...parentCard,
@@ -256,7 +258,7 @@ async function createCandidate(
       engine,
       parent: { version: inService.card.version, sha256: parentWeights.sha256 },
       notes: [
-        `Round ${plan.roundId} from version ${inService.card.version}: ${labelled} corrected, ${replay} replayed, ${unlabelled} unlabelled slices, ${plan.steps} steps.`,
+        `Round ${plan.roundId} from version ${inService.card.version}: ${labelled} corrected, ${replay} replayed, ${unlabelled} unlabelled ${pieces}, ${plan.steps} steps.`,
         outcome.generalizedTeacher,
         judgement.reason,
       ],

@@ -72,9 +72,6 @@ async function train(
 ): Promise<TrainResult> {
   const plan = roundPlanSchema.parse(task.plan);
   const card = cardSchema.parse(JSON.parse(await readFile(join(task.modelFolder, 'card.json'), 'utf8')));
-  if (!seesSlices(card)) {
-    throw new AppError('recipe-invalid', `${card.name}@${card.version} is a 3D model: rounds train 2D models only.`);
-  }
   const recipe = parseRecipe(await readFile(join(task.modelFolder, 'recipe.json'), 'utf8'));
   const bytes = await readFile(join(task.modelFolder, card.weights.file));
   if (createHash('sha256').update(bytes).digest('hex') !== card.weights.sha256) {
@@ -82,7 +79,7 @@ async function train(
   }
   const engine = await openEngine();
   const pacs = createPacs(setUp.pacs);
-  const opened = await openRoundTeacher(plan.teacher, setUp);
+  const opened = await openRoundTeacher(plan.teacher, seesSlices(card) ? 2 : 3, setUp);
   const { outcome, weights, tableHash } = await runRound(
     plan,
     {
@@ -117,8 +114,8 @@ interface RoundTeacher {
   readonly close: () => Promise<void>;
 }
 
-/** A round does without a teacher that cannot be opened, and says so. */
-async function openRoundTeacher(name: string, setUp: TrainSetUp): Promise<RoundTeacher> {
+/** A round does without a teacher that cannot be opened or is of the other dimension, and says so. */
+async function openRoundTeacher(name: string, dimension: 2 | 3, setUp: TrainSetUp): Promise<RoundTeacher> {
   const without = (why: string): RoundTeacher => ({
     teacher: abstainingTeacher(why),
     embeddings: { hits: 0, misses: 0 },
@@ -128,7 +125,7 @@ async function openRoundTeacher(name: string, setUp: TrainSetUp): Promise<RoundT
   try {
     const cache = await openEmbeddingFolder(setUp.embeddingFolder, setUp.embeddingQuotaBytes);
     const open = foreignGraphOpener({ threads: setUp.threads });
-    const teacher = await openTeacher(name, { dimension: 2, files: setUp.teacherFiles, open, cache });
+    const teacher = await openTeacher(name, { dimension, files: setUp.teacherFiles, open, cache });
     return { teacher, embeddings: cache.counts, close: () => teacher.dispose() };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'teacher-invalid') throw error;
