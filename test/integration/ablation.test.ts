@@ -20,7 +20,16 @@ after(() => rm(place, { recursive: true }));
 
 const recipe = parseAblation(
   JSON.stringify({
-    ...{ schema: 1, teacher: 'tiny', variant: 'lite', sizePx: 48, spacingMm: 4, augmentation: 'mild', dropout: true },
+    ...{
+      schema: 1,
+      teacher: 'tiny',
+      variant: 'lite',
+      sizePx: 48,
+      spacingMm: 4,
+      highPercentile: 99,
+      augmentation: 'mild',
+      dropout: true,
+    },
     tasks: [
       {
         task: 'brain',

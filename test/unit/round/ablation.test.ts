@@ -12,6 +12,7 @@ const recipe = {
   variant: 'lite',
   sizePx: 96,
   spacingMm: 2,
+  highPercentile: 99.9,
   augmentation: 'mild',
   dropout: false,
   tasks: [

@@ -15,6 +15,8 @@ export const ablationRecipeSchema = z.strictObject({
   /** Grid of the student: square slices of `sizePx` pixels of `spacingMm`, axial. */
   sizePx: z.int().min(16).multipleOf(16),
   spacingMm: z.number().positive(),
+  /** Of the head that is still told apart from what is brighter; a bright lesion is lost at 99. */
+  highPercentile: z.number().gt(50).max(100),
   /** Of labelled slices beside copy-paste: `mild` is mirroring, shifts, contrast and noise, `warped` turns and scales, too. */
   augmentation: z.enum(['none', 'mild', 'warped']),
   /** Small networks that learn for few steps do better without. */

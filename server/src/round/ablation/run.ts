@@ -137,12 +137,12 @@ async function readRows(folder: string): Promise<AblationRow[]> {
   return lines.map((line) => JSON.parse(line) as AblationRow);
 }
 
-function inputOf({ sizePx, spacingMm }: AblationRecipe): PlaneInput {
+function inputOf({ sizePx, spacingMm, highPercentile }: AblationRecipe): PlaneInput {
   return {
     plane: 'axial',
     spacingMm: [spacingMm, spacingMm, spacingMm],
     sizePx: [sizePx, sizePx],
-    intensity: { lowPercentile: 1, highPercentile: 99 },
+    intensity: { lowPercentile: 1, highPercentile },
   };
 }
 
