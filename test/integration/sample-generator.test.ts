@@ -69,6 +69,24 @@ test('the same options give the same bytes, another seed gives others', { skip }
   }
 });
 
+test('a subject is the one that models were trained and measured on, bit by bit', { skip }, async () => {
+  const colin = await loadColin27(root);
+  const of = (task: SampleTask, variation: 'sample' | 'wide', seed: number) => {
+    const { volume, truth } = generateSubject(colin, {
+      seed,
+      task,
+      variation,
+      plane: 'coronal',
+      spacingMm: [3, 3, 4],
+    });
+    return [volume.data, truth].map((array) => sha256(array).slice(0, 16));
+  };
+  assert.deepEqual(of('brain', 'sample', 20001), ['fc6a1bcc95ce2cc3', 'fed3982eb575c32d']);
+  assert.deepEqual(of('lesion', 'sample', 20001), ['787b39698a92c987', 'd14e057455510bc5']);
+  assert.deepEqual(of('parts', 'wide', 7), ['59df42d788149ac0', '0b4d5ceb59e1db28']);
+  assert.deepEqual(of('intracranial', 'wide', 20001), ['ade70441e30d74fa', '2d0f6208e7f8d799']);
+});
+
 test('brains are as large as brains, and their scans show them', { skip }, async () => {
   const colin = await loadColin27(root);
   const volumesMl: number[] = [];

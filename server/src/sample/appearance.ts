@@ -1,11 +1,18 @@
 import { Random } from '../engine/random.ts';
-import { tissueCodes } from './colin27.ts';
+import { type Colin27, tissueCodes } from './colin27.ts';
 import type { Variation, VariationName } from './variation.ts';
 
-/** What a subject looks like before bias field and noise. Levels: 0 = no signal, about 0.85 = white matter in T1. */
+/**
+ * What a subject looks like before bias field and noise. Levels of MR: 0 = no signal, about 0.85 = white matter in T1;
+ * of CT: attenuation relative to water, 0 = air.
+ */
 export interface Appearance {
-  /** Level of each code of {@link Colin27.tissue}, float32. */
+  /** What lies at each voxel of Colin27, `[slice, row, column]` uint16. */
+  readonly codes: Uint16Array;
+  /** Level of each code, float32. */
   readonly levels: Float32Array;
+  /** Level beyond the atlas. */
+  readonly air: number;
   /** Level of white or grey matter, whichever is brighter: lesions are brighter than this. */
   readonly brightTissue: number;
   /** The rest of the head was removed. */
@@ -33,13 +40,17 @@ const kinds: Readonly<Record<Exclude<Kind, 'random'>, Tissues>> = {
   inverted: { csf: 1, grey: 0.7, white: 0.4, vessel: 0.3, air: 0, bone: 0.2, muscle: 0.6, fat: 0.3 },
 };
 
+/** Code of a voxel far from the head. */
+const airCode = tissueCodes - 256;
+
 /**
- * Draws the contrast of a subject: brightness by tissue, tone curve, gamma.
+ * Draws the contrast of an MR subject: brightness by tissue, tone curve, gamma.
  *
  * @param isT1Only Keep to T1 weighting (lesion subjects of the sample set).
  * @param gammaFactor Multiplies the exponent (2 in domain G).
  */
 export function drawAppearance(
+  colin: Colin27,
   seed: number,
   name: VariationName,
   variation: Variation,
@@ -63,7 +74,8 @@ export function drawAppearance(
     const level = isStripped && distanceMm >= 1 ? 0 : (1 - headShare) * brain(t1) + headShare * head(t1);
     levels[code] = level > 0 ? tone(level) : 0;
   }
-  return { levels, isStripped, brightTissue: tone(Math.max(tissues.white, tissues.grey)) };
+  const air = levels[airCode] ?? 0;
+  return { codes: colin.tissue, levels, air, isStripped, brightTissue: tone(Math.max(tissues.white, tissues.grey)) };
 }
 
 function drawKind(random: Random, name: VariationName, isT1Only: boolean): Kind {
@@ -147,7 +159,7 @@ function headCurve(t: Tissues): (t1: number) => number {
 }
 
 /** Straight lines through `points`, level beyond the ends. */
-function curve(points: readonly (readonly [number, number])[]): (x: number) => number {
+export function curve(points: readonly (readonly [number, number])[]): (x: number) => number {
   return (x) => {
     let before = points[0]!;
     for (const point of points) {

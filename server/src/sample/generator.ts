@@ -13,14 +13,14 @@ export interface GenerateOptions extends SubjectOptions {
 
 /** A scanned subject with its truth. */
 export interface GeneratedSubject {
-  /** uint16 for `sample`, float32 for `wide` (any scale and offset). */
+  /** MR: uint16 for `sample`, float32 for `wide` (any scale and offset). CT: int16 and float32, HU. */
   readonly volume: Volume;
   /** Segment numbers of the task, `[slice, row, column]` uint8 on the grid of `volume`. */
   readonly truth: Uint8Array;
 }
 
 /**
- * A synthetic head MR, made from Colin27 by seed: other pose, shape, contrast, bias field, noise and field of view.
+ * A synthetic head MR or CT, made from Colin27 by seed: other pose, shape, contrast, bias field, noise and field of view.
  *
  * The same options give the same bytes everywhere. About 0.2 s for 2 mm.
  */
@@ -30,7 +30,9 @@ export function generateSubject(colin: Colin27, options: GenerateOptions): Gener
   const acquire = createAcquisition(subject, scan, options.seed);
   const { geometry, grid } = scan;
   const voxels = geometry.size[0] * geometry.size[1] * geometry.size[2];
-  const data = options.variation === 'sample' ? new Uint16Array(voxels) : new Float32Array(voxels);
+  const round = options.variation === 'sample';
+  const whole = scan.receiver.modality === 'CT' ? Int16Array : Uint16Array;
+  const data = round ? new whole(voxels) : new Float32Array(voxels);
   const truth = new Uint8Array(voxels);
 
   // Element of the stored array for each step along patient x, y and z.
@@ -43,7 +45,6 @@ export function generateSubject(colin: Colin27, options: GenerateOptions): Gener
     if (isReversed) first += step * (geometry.size[a] - 1);
     step *= geometry.size[a];
   }
-  const round = options.variation === 'sample';
   for (let z = 0; z < grid.size[2]; z++)
     for (let y = 0; y < grid.size[1]; y++) {
       const row = acquire(y, z);

@@ -19,8 +19,6 @@ interface Found {
 
 /** Soft edge of a lesion, in units of its radius. */
 const edge = 0.12;
-/** Code of a voxel far from the head. */
-const tissueOfAir = 31 * 256;
 
 /** Makes the sampler of a subject; it reuses its scratch rows, so use it from one place at a time. */
 export function createRowSampler(subject: Subject): RowSampler {
@@ -53,11 +51,9 @@ function readTissue(
   count: number,
   found: Found,
 ): void {
-  const { tissue } = colin;
-  const { levels } = appearance;
+  const { codes, levels, air } = appearance;
   const [columns, rows, slices] = colin.t1.geometry.size;
   const plane = columns * rows;
-  const air = levels[tissueOfAir]!;
   for (let n = 0; n < count; n++) {
     const [x, y, z] = [i[n]!, j[n]!, k[n]!];
     found.level[n] = air;
@@ -66,14 +62,14 @@ function readTissue(
     const [cx, cy, cz] = [Math.floor(x), Math.floor(y), Math.floor(z)];
     const [fx, fy, fz] = [x - cx, y - cy, z - cz];
     const o = cz * plane + cy * columns + cx;
-    const a = levels[tissue[o]!]!;
-    const b = levels[tissue[o + columns]!]!;
-    const c = levels[tissue[o + plane]!]!;
-    const d = levels[tissue[o + plane + columns]!]!;
-    const p = a + fx * (levels[tissue[o + 1]!]! - a);
-    const q = b + fx * (levels[tissue[o + columns + 1]!]! - b);
-    const r = c + fx * (levels[tissue[o + plane + 1]!]! - c);
-    const s = d + fx * (levels[tissue[o + plane + columns + 1]!]! - d);
+    const a = levels[codes[o]!]!;
+    const b = levels[codes[o + columns]!]!;
+    const c = levels[codes[o + plane]!]!;
+    const d = levels[codes[o + plane + columns]!]!;
+    const p = a + fx * (levels[codes[o + 1]!]! - a);
+    const q = b + fx * (levels[codes[o + columns + 1]!]! - b);
+    const r = c + fx * (levels[codes[o + plane + 1]!]! - c);
+    const s = d + fx * (levels[codes[o + plane + columns + 1]!]! - d);
     const low = p + fy * (q - p);
     found.level[n] = low + fz * (r + fy * (s - r) - low);
     const nearest = o + (fx >= 0.5 ? 1 : 0) + (fy >= 0.5 ? columns : 0) + (fz >= 0.5 ? plane : 0);

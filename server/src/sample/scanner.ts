@@ -1,8 +1,10 @@
 import { Random } from '../engine/random.ts';
 import { type Geometry, type Plane, planeGrid, type Vec3 } from '../volume/geometry.ts';
+import { type CtReceiver, drawCtReceiver, receiveCt } from './ct-receiver.ts';
+import { drawMrReceiver, type MrReceiver, receiveMr } from './mr-receiver.ts';
 import { createRowSampler } from './row-sampler.ts';
 import type { Subject, SubjectOptions } from './subject.ts';
-import { sampleTasks } from './task.ts';
+import { modalityOf, sampleTasks } from './task.ts';
 import { variationOf } from './variation.ts';
 
 /** How a subject is scanned: what lies in the field of view, and what happens to the signal. */
@@ -15,15 +17,9 @@ export interface Scan {
   readonly grid: PatientGrid;
   /** Places (LPS, mm) about a voxel centre whose mean is its signal: slice thickness and blur. */
   readonly spread: readonly Vec3[];
-  /** sd of the noise in each receive channel, in levels. */
+  /** sd of the noise, in levels. */
   readonly noise: number;
-  /** Signals below this level are set to nothing, as scanners do with air. */
-  readonly floor: number;
-  /** Voxels within this many of a face are set to nothing: `[low, high]` for x, y, z. */
-  readonly border: readonly (readonly [number, number])[];
-  /** Stored value = gain * signal + shift. */
-  readonly gain: number;
-  readonly shift: number;
+  readonly receiver: MrReceiver | CtReceiver;
 }
 
 /** A grid along the patient axes: voxel n of axis a lies `start[a] + n * step[a]` mm from the head centre, step > 0. */
@@ -33,7 +29,7 @@ export interface PatientGrid {
   readonly step: Vec3;
 }
 
-/** Draws field of view, slice profile, noise, borders and intensity scale by seed. */
+/** Draws field of view, slice profile, noise and receiver by seed. */
 export function drawScan(options: SubjectOptions, plane: Plane, spacingMm: Vec3, isStripped: boolean): Scan {
   const random = Random.for(options.seed, 'scan');
   const isWide = options.variation === 'wide';
@@ -45,16 +41,9 @@ export function drawScan(options: SubjectOptions, plane: Plane, spacingMm: Vec3,
   const grid = patientGrid(geometry, headCentre);
   const noise = random.uniform(...variationOf(options).noise) + (options.domain === 'G' ? 0.04 : 0);
   const blurMm = isWide && random.next() < 0.4 ? random.uniform(0.5, 1.6) : 0;
-  const isAirRemoved = isWide && random.next() < 0.2;
-  const hasBorder = isWide && random.next() < 0.25;
-  const border = grid.step.map((step): readonly [number, number] => {
-    const side = (): number => (hasBorder ? Math.max(0, Math.round(random.uniform(-20, 30) / step)) : 0);
-    return [side(), side()];
-  });
-  const gain = isWide ? 10 ** random.uniform(-3, 4) : random.uniform(400, 1600);
-  const shift = isWide && random.next() < 0.25 ? gain * random.uniform(-2, 2) : 0;
-  const floor = isStripped ? 0.02 : isAirRemoved ? 0.06 : 0;
-  return { headCentre, geometry, grid, spread: spreadOf(geometry, blurMm), noise, floor, border, gain, shift };
+  const receiver =
+    modalityOf(options.task) === 'CT' ? drawCtReceiver(random) : drawMrReceiver(random, isWide, isStripped, grid);
+  return { headCentre, geometry, grid, spread: spreadOf(geometry, blurMm), noise, receiver };
 }
 
 /** Fields of view that hospitals send: with neck and shoulders or cut at any face, thick slabs, off centre. */
@@ -140,15 +129,18 @@ export interface AcquiredRow {
   readonly truth: Uint8Array;
 }
 
+/**
+ * Turns a row (y index, z index) of levels, summed over {@link Scan.spread}, into stored values, in place. What the scan
+ * does not show loses its truth.
+ */
+export type Receive = (row: AcquiredRow, y: number, z: number) => void;
+
 /** Acquires single rows (y index, z index) of a scan; every voxel is the same in whatever order rows are asked for. */
 export function createAcquisition(subject: Subject, scan: Scan, seed: number): (y: number, z: number) => AcquiredRow {
   const sample = createRowSampler(subject);
-  const { grid, spread, border } = scan;
-  const [columns, rows] = grid.size;
-  const noise = noiseTable();
-  const noiseSeed = Math.floor(Random.for(seed, 'noise').next() * 4294967296);
-  const isBorder = (n: number, axis: 0 | 1 | 2): boolean =>
-    n < border[axis]![0] || n >= grid.size[axis] - border[axis]![1];
+  const { grid, spread, receiver } = scan;
+  const [columns] = grid.size;
+  const receive = receiver.modality === 'CT' ? receiveCt(receiver, scan, seed) : receiveMr(receiver, scan, seed);
   return (y, z) => {
     const signal = new Float32Array(columns);
     const truth = new Uint8Array(columns);
@@ -157,23 +149,10 @@ export function createAcquisition(subject: Subject, scan: Scan, seed: number): (
       const [x0, y0, z0] = [grid.start[0] + dx, grid.start[1] + y * grid.step[1], grid.start[2] + z * grid.step[2]];
       sample({ x: x0, stepX: grid.step[0], y: y0 + dy, z: z0 + dz }, signal, hits);
     }
-    const isEmptyRow = isBorder(y, 1) || isBorder(z, 2);
-    for (let x = 0; x < columns; x++) {
-      truth[x] = segmentOf(hits, x, spread.length);
-      const mean = signal[x]! / spread.length;
-      const isEmpty = isEmptyRow || isBorder(x, 0);
-      let level = 0;
-      // What the scan does not show is not asked for.
-      if (isEmpty) truth[x] = 0;
-      if (!isEmpty && mean >= scan.floor) {
-        const hash = mix(noiseSeed ^ Math.imul(x + columns * (y + rows * z), 0x9e3779b1));
-        const real = mean + scan.noise * noise[hash & 65535]!;
-        const imaginary = scan.noise * noise[hash >>> 16]!;
-        level = Math.sqrt(real * real + imaginary * imaginary);
-      }
-      signal[x] = scan.gain * level + scan.shift;
-    }
-    return { signal, truth };
+    for (let x = 0; x < columns; x++) truth[x] = segmentOf(hits, x, spread.length);
+    const row = { signal, truth };
+    receive(row, y, z);
+    return row;
   };
 }
 
@@ -186,23 +165,4 @@ function segmentOf(hits: readonly Uint8Array[], x: number, places: number): numb
     if (hits[segment]![x]! > hits[most]![x]!) most = segment;
   }
   return 2 * all >= places ? most + 1 : 0;
-}
-
-/** Scrambles 32 bits. */
-function mix(value: number): number {
-  let h = value;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
-
-let table: Float32Array | undefined;
-
-/** 65,536 normal numbers: looking one up by a hash of the voxel costs a tenth of drawing it, and needs no order. */
-function noiseTable(): Float32Array {
-  if (table === undefined) {
-    const random = new Random(65536);
-    table = Float32Array.from({ length: 65536 }, () => random.normal());
-  }
-  return table;
 }

@@ -1,7 +1,8 @@
 import { type Appearance, drawAppearance } from './appearance.ts';
 import type { Colin27 } from './colin27.ts';
+import { drawCtAppearance } from './ct-appearance.ts';
 import { drawLesion, type Lesion } from './lesion.ts';
-import type { SampleTask } from './task.ts';
+import { modalityOf, type SampleTask } from './task.ts';
 import { type Variation, type VariationName, variationOf } from './variation.ts';
 import { drawWarp, type Warp } from './warp.ts';
 
@@ -31,7 +32,10 @@ export function drawSubject(colin: Colin27, options: SubjectOptions): Subject {
   const variation = variationOf(options);
   const factor = options.domain === 'G' ? 2 : 1;
   const warp = drawWarp(seed, variation, colin.t1.geometry, factor);
-  const appearance = drawAppearance(seed, options.variation, variation, task === 'lesion', factor);
+  const appearance =
+    modalityOf(task) === 'CT'
+      ? drawCtAppearance(colin, seed, options.variation)
+      : drawAppearance(colin, seed, options.variation, variation, task === 'lesion', factor);
   const lesion = task === 'lesion' ? drawLesion(seed, colin, appearance.brightTissue) : undefined;
   return { colin, task, warp, appearance, lesion };
 }

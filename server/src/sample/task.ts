@@ -1,4 +1,5 @@
 import type { Colin27 } from './colin27.ts';
+import { ctAnatomyOf } from './ct-anatomy.ts';
 
 /** What a generated subject is asked for, and how many segments its truth has. */
 export const sampleTasks = {
@@ -8,6 +9,8 @@ export const sampleTasks = {
   lesion: 1,
   /** All within 2 mm of the brain: what the skull holds. */
   intracranial: 1,
+  /** What the skull holds, on CT. */
+  'intracranial-ct': 1,
   /** Both thalami. */
   thalamus: 1,
   /** Thalamus, caudate nucleus, putamen, hippocampus, cerebellum, and the rest of the brain. */
@@ -15,6 +18,11 @@ export const sampleTasks = {
 } as const;
 
 export type SampleTask = keyof typeof sampleTasks;
+
+/** What the subjects of a task are scanned with. */
+export function modalityOf(task: SampleTask): 'MR' | 'CT' {
+  return task === 'intracranial-ct' ? 'CT' : 'MR';
+}
 
 /** Names of the tasks, for schemas. */
 export const sampleTaskNames = Object.keys(sampleTasks) as [SampleTask, ...SampleTask[]];
@@ -49,6 +57,7 @@ export function truthOf(colin: Colin27, task: SampleTask): Uint8Array {
 function drawTruth(colin: Colin27, task: SampleTask): Uint8Array {
   if (task === 'brain' || task === 'lesion') return colin.brain;
   if (task === 'intracranial') return Uint8Array.from(colin.tissue, (code) => (code >> 8 <= fluidMm ? 1 : 0));
+  if (task === 'intracranial-ct') return ctAnatomyOf(colin).inside;
   const parts = Uint8Array.from(colin.aal, (label, n) => {
     if (colin.brain[n] === 0) return 0;
     const part = partLabels.findIndex(([first, last]) => label >= first && label <= last);

@@ -1,4 +1,5 @@
 import type { Vec3 } from '../volume/geometry.ts';
+import { modalityOf, type SampleTask } from './task.ts';
 
 /** `sample` is like a clinical T1 head; `wide` is what a student must survive (training). */
 export type VariationName = 'sample' | 'wide';
@@ -15,7 +16,7 @@ export interface Variation {
   readonly biasSd: readonly [number, number];
   readonly gammaSd: number;
   readonly toneSd: number;
-  /** Relative to the brightness of white matter in a T1 image. */
+  /** Relative to the brightness of white matter in a T1 image; in CT to the attenuation of water. */
   readonly noise: readonly [number, number];
   /** Relative sd of the brightness of each tissue. */
   readonly tissueSd: number;
@@ -46,10 +47,18 @@ export const variations: Readonly<Record<VariationName, Variation>> = {
   },
 };
 
+/**
+ * How CT differs: noise of 5 to 25 HU, and in place of a receive field a shading of a few HU, as beam hardening leaves.
+ * Tone, gamma and tissue sd are of MR only: ct-appearance.ts.
+ */
+const ctVariation: Partial<Variation> = { biasSd: [0.003, 0.02], noise: [0.005, 0.025] };
+
 /** The numbers of a subject. */
 export function variationOf(subject: {
+  readonly task: SampleTask;
   readonly variation: VariationName;
   readonly change?: Partial<Variation>;
 }): Variation {
-  return { ...variations[subject.variation], ...subject.change };
+  const ofModality = modalityOf(subject.task) === 'CT' ? ctVariation : {};
+  return { ...variations[subject.variation], ...ofModality, ...subject.change };
 }
