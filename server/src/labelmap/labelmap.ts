@@ -14,6 +14,8 @@ export interface Segment {
   readonly label: string;
   readonly category: Code;
   readonly type: Code;
+  /** Of a paired structure: which side, or `both` in one segment. */
+  readonly laterality?: 'left' | 'right' | 'both' | undefined;
   readonly anatomicRegion?: Code | undefined;
   /** sRGB 0..255. */
   readonly colour: Vec3;

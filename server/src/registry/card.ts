@@ -9,6 +9,8 @@ const segmentRow = z.strictObject({
   label: z.string().min(1).max(64),
   category: code,
   type: code,
+  /** Of a paired structure: which side, or `both` in one segment. */
+  laterality: z.enum(['left', 'right', 'both']).optional(),
   anatomicRegion: code.optional(),
   colour: triple,
   /** Keep only the largest 26-connected component of the volume. */
@@ -19,8 +21,16 @@ const segmentRow = z.strictObject({
   isExpected: z.boolean().optional(),
 });
 
-/** Percentiles of the non-constant voxels that map to 0 and 1, then clipped. */
-const intensity = z.strictObject({ lowPercentile: z.number(), highPercentile: z.number() });
+/**
+ * What maps to 0 and 1, then clipped: percentiles of the non-constant voxels; or, for CT, numbers in HU, which depend
+ * neither on how much air and bone lies in the field of view nor on padding.
+ */
+const intensity = z.union([
+  z.strictObject({ lowPercentile: z.number(), highPercentile: z.number() }),
+  z
+    .strictObject({ lowHu: z.number(), highHu: z.number() })
+    .refine(({ lowHu, highHu }) => lowHu < highHu, 'lowHu must be below highHu'),
+]);
 
 /** What a 2D network sees: slices of one plane. */
 const sliceInput = z.strictObject({
@@ -100,13 +110,19 @@ const misfit = {
   error: 'a 2D network sees slices (plane, sizePx), a 3D network windows (windowVoxels)',
 };
 
+/** HU are of CT alone. */
+const hasUnits = ({ input, filter }: Pick<z.infer<typeof fields>, 'input' | 'filter'>): boolean =>
+  !('lowHu' in input.intensity) || filter.modality.every((modality) => modality === 'CT');
+const unitsMissing = { path: ['input', 'intensity'], error: 'a window in HU needs CT to be the only modality' };
+
 /** The model card, `models/<name>/<version>/card.json`: what a version is, what it fits, how its output is decided. */
-export const cardSchema = fields.refine(fits, misfit);
+export const cardSchema = fields.refine(fits, misfit).refine(hasUnits, unitsMissing);
 
 /** What a recipe says of the card; the rest is known when the version is made. */
 export const draftCardSchema = fields
   .omit({ weights: true, parent: true, engine: true, notes: true })
-  .refine(fits, misfit);
+  .refine(fits, misfit)
+  .refine(hasUnits, unitsMissing);
 
 export type Card = z.infer<typeof cardSchema>;
 /** The card of a 2D model. */
@@ -115,8 +131,9 @@ export type SliceCard = Omit<Card, 'input' | 'architecture'> & {
   readonly architecture: z.infer<typeof sliceNetwork>;
 };
 
-/** Whether a segment is of one side, by its label and codes: then left and right are not exchanged to learn more. */
+/** Whether a segment is of one side, by its laterality, label or codes: then left and right are not exchanged to learn more. */
 export function namesSides(segments: Card['segments']): boolean {
+  if (segments.some(({ laterality = 'both' }) => laterality !== 'both')) return true;
   const words = segments.flatMap(({ label, type, anatomicRegion }) => [label, type.meaning, anatomicRegion?.meaning]);
   return words.some((text) => text !== undefined && /\b(left|right)\b/i.test(text));
 }

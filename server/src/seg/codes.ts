@@ -13,6 +13,13 @@ export const codes = {
   artificialIntelligence: { value: '123110', scheme: 'DCM', meaning: 'Artificial Intelligence' },
 } as const satisfies Record<string, Code>;
 
+/** Modifiers of a property type (PS3.16 CID 244). */
+export const lateralities = {
+  left: { value: '7771000', scheme: 'SCT', meaning: 'Left' },
+  right: { value: '24028007', scheme: 'SCT', meaning: 'Right' },
+  both: { value: '51440002', scheme: 'SCT', meaning: 'Bilateral' },
+} as const satisfies Record<string, Code>;
+
 export function codeItem(code: Code): CodeItem {
   return { CodeValue: code.value, CodingSchemeDesignator: code.scheme, CodeMeaning: code.meaning };
 }

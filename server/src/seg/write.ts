@@ -2,7 +2,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
 import type { SourceInstance, SourceSeries } from '../study/source-series.ts';
 import type { Geometry, Vec3 } from '../volume/geometry.ts';
-import { cieLab, codeItem, codes } from './codes.ts';
+import { cieLab, codeItem, codes, lateralities } from './codes.ts';
 import { repairHeader } from './header.ts';
 import { packBinary, type SegFrame } from './pack.ts';
 import { decimalString, encodePart10 } from './part10.ts';
@@ -164,7 +164,14 @@ function segmentItem(segment: Segment, request: SegRequest): Record<string, unkn
       },
     ],
     SegmentedPropertyCategoryCodeSequence: [codeItem(segment.category)],
-    SegmentedPropertyTypeCodeSequence: [codeItem(segment.type)],
+    SegmentedPropertyTypeCodeSequence: [
+      {
+        ...codeItem(segment.type),
+        ...(segment.laterality
+          ? { SegmentedPropertyTypeModifierCodeSequence: [codeItem(lateralities[segment.laterality])] }
+          : {}),
+      },
+    ],
     ...(segment.anatomicRegion ? { AnatomicRegionSequence: [codeItem(segment.anatomicRegion)] } : {}),
     TrackingID: `${segment.label} 1`.slice(0, 64),
     TrackingUID: segment.number === 1 ? trackingUid : deriveUid(trackingUid, segment.number),

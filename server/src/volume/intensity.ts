@@ -2,10 +2,18 @@ import { AppError } from '../errors/app-error.ts';
 import type { Volume } from './volume.ts';
 
 /** Which percentiles (0..100) of the image content become 0 and 1. */
-export interface IntensityRule {
+export interface PercentileRule {
   readonly lowPercentile: number;
   readonly highPercentile: number;
 }
+
+/** Which CT numbers (HU) become 0 and 1; `lowHu < highHu`. */
+export interface HuRule {
+  readonly lowHu: number;
+  readonly highHu: number;
+}
+
+export type IntensityRule = PercentileRule | HuRule;
 
 /** Modality values that become 0 and 1; `low < high`. */
 export interface IntensityWindow {
@@ -19,7 +27,7 @@ const CONSTANT_RUN = 8;
 const SAMPLE_LIMIT = 1_000_000;
 
 /**
- * The values between which a volume's content lies.
+ * The values between which a volume's content lies, or the CT numbers that the rule names.
  *
  * Percentiles are taken over voxels that are finite, not padding, not in a run of 8 or more equal values along a row,
  * and not the lowest value: so zero slices, air that was set to a constant, and padding without its tag do not count.
@@ -34,6 +42,7 @@ export function findIntensityWindow(volume: Volume, rule: IntensityRule): Intens
     const seen = Number.isFinite(lowest) ? `every voxel is ${lowest}` : 'it holds no value inside the scan';
     throw new AppError('series-no-contrast', `The series has no contrast: ${seen}.`);
   }
+  if ('lowHu' in rule) return { low: rule.lowHu, high: rule.highHu };
   const content = collectContent(volume, lowest);
   if (content.length > 0) {
     const low = selectRank(content, rankOf(content.length, rule.lowPercentile));

@@ -57,6 +57,16 @@ describe('model card', () => {
       assert.ok(wrong.length > 0 && wrong.every((path) => path.startsWith('input')), `${wrong}`);
     });
 
+  it('may name a window in HU for CT, and for nothing else', () => {
+    const intensity = { lowHu: -100, highHu: 200 };
+    const filter = { modality: ['CT'], bodyPart: [] };
+    const card = { ...shipped, input: { ...windows, intensity }, architecture: vnet, filter };
+    assert.deepEqual(whereWrong(card), []);
+    assert.deepEqual(whereWrong({ ...card, filter: { ...filter, modality: ['CT', 'MR'] } }), ['input.intensity']);
+    const inverted = { ...windows, intensity: { lowHu: 200, highHu: -100 } };
+    assert.ok(whereWrong({ ...card, input: inverted }).length > 0);
+  });
+
   it('of a recipe must fit its network too', async () => {
     const recipe = JSON.parse(await read('brain-mr', 'recipe.json'));
     const card = { ...recipe.card, input: windows };
@@ -69,6 +79,8 @@ describe('model card', () => {
     assert.equal(namesSides(segments), false);
     assert.equal(namesSides(segments.map((row) => ({ ...row, label: 'Left kidney' }))), true);
     assert.equal(namesSides(segments.map((row) => ({ ...row, label: 'Bright cleft' }))), false);
+    assert.equal(namesSides(segments.map((row) => ({ ...row, laterality: 'left' }))), true);
+    assert.equal(namesSides(segments.map((row) => ({ ...row, laterality: 'both' }))), false);
     const type = { value: '18639004', scheme: 'SCT', meaning: 'Left kidney' };
     assert.equal(namesSides(segments.map((row) => ({ ...row, type }))), true);
   });

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { createOnnxEngine } from '../../../server/src/engine/onnx/engine.ts';
 import { AppError } from '../../../server/src/errors/app-error.ts';
 import { parseRecipe, portionOf, resolveFolders, withoutPatients } from '../../../server/src/round/recipe.ts';
+import { modalityOf, sampleTasks } from '../../../server/src/sample/task.ts';
 import { studentOf } from '../../../server/src/student/architecture.ts';
 import { sampleSpace } from '../../../server/src/student/input.ts';
 import { volumeSiteRecipe } from '../../fixtures/make-site.ts';
@@ -22,11 +23,19 @@ const refusal = (text: string): AppError => {
   return assert.fail('the recipe was accepted');
 };
 
-test('the shipped recipes are valid', async () => {
-  for (const name of ['brain-mr', 'lesion-mr']) assert.equal(parseRecipe(await shipped(name)).card.name, name);
-  const { card } = parseRecipe(await readFile(join(models, 'recipes/brain-mr-3d.json'), 'utf8'));
-  const program = studentOf(card.architecture).inferenceProgram(1, sampleSpace(card.input));
-  assert.equal(createOnnxEngine({ threads: 1 }).table(program).size, card.architecture.inferenceParameters);
+test('the shipped recipes are valid, and their cards fit what they learn', async () => {
+  const engine = createOnnxEngine({ threads: 1 });
+  const files = ['brain-mr', 'lesion-mr', 'brain-parts-mr', 'intracranial-ct'].map((name) => `${name}/1/recipe.json`);
+  for (const file of [...files, 'recipes/brain-mr-3d.json']) {
+    const { card, task } = parseRecipe(await readFile(join(models, file), 'utf8'));
+    assert.ok(file.includes(card.name), file);
+    assert.equal(card.baseSet.task, task);
+    assert.equal(card.segments.length, sampleTasks[task]);
+    assert.equal(card.architecture.classes, sampleTasks[task] + 1);
+    assert.deepEqual(card.filter.modality, [modalityOf(task)]);
+    const program = studentOf(card.architecture).inferenceProgram(1, sampleSpace(card.input));
+    assert.equal(engine.table(program).size, card.architecture.inferenceParameters, file);
+  }
 });
 
 test('an unknown key is refused by name', async () => {

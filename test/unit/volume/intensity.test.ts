@@ -32,6 +32,16 @@ function assertSameWindow(a: Volume, b: Volume): void {
   assert.ok(Math.abs(x.low - y.low) < 0.05 && Math.abs(x.high - y.high) < 0.05, JSON.stringify([x, y]));
 }
 
+test('a window in HU is taken as it is, whatever the image holds; a constant image has none', () => {
+  const rule = { lowHu: -100, highHu: 200 };
+  for (const data of [noise(1), noise(2).fill(-1000, 0, 500)]) {
+    assert.deepEqual(findIntensityWindow(asVolume(data), rule), { low: -100, high: 200 });
+  }
+  assert.throws(() => findIntensityWindow(asVolume(new Int16Array(columns * columns)), rule), {
+    code: 'series-no-contrast',
+  });
+});
+
 test('the window is the percentiles of the content', () => {
   const ramp = Float32Array.from({ length: columns * columns * 4 }, (_, n) => (n * 7919) % 4096);
   const { low, high } = findIntensityWindow(asVolume(ramp), { lowPercentile: 10, highPercentile: 90 });
