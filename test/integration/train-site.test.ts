@@ -74,6 +74,7 @@ test('a student is trained from NIfTI pairs and DICOM with SEG, with report and 
   assert.deepEqual(Object.keys(metrics.losses[0].terms), ['crossEntropy', 'dice', 'focal', 'softIou']);
 
   const report = await readFile(join(out, 'report.html'), 'utf8');
+  assert.doesNotMatch(report, /<figure|data:image/, 'no images of a site');
   for (const text of ['test (2)', 'validation (1)', 'labelled (3)', card.weights.sha256])
     assert.ok(report.includes(text), text);
   const told = [

@@ -73,6 +73,17 @@ test('20 steps give the same bits twice, also when stopped in between, and lower
     assert.ok(reference.equals(await bits('third')), 'resumed the same');
     assert.equal(third.weights.sha256, first.weights.sha256);
 
+    const metrics = JSON.parse(await readFile(join(folder, 'first', 'metrics.json'), 'utf8'));
+    assert.deepEqual(
+      metrics.test.map(({ subject }: { subject: string }) => subject),
+      ['sample-20000', 'wide-20000'],
+    );
+    const [brain] = metrics.segments;
+    assert.equal(brain.label, 'brain');
+    assert.ok(brain.least <= brain.mean && brain.mean <= brain.most && brain.subjects <= 2);
+    assert.match(first.notes.at(-1) ?? '', /^Dice of test subjects: brain 0\.\d{3} /);
+    assert.match(await readFile(join(folder, 'first', 'report.html'), 'utf8'), /<figcaption>sample-20000, slice \d+/);
+
     const changed = { ...recipe, stage1: { ...recipe.stage1, learningRate: 0.5 } };
     const mixing = train(changed, { folder: join(folder, 'third'), colin, engine });
     await assert.rejects(mixing, { code: 'recipe-invalid', message: /another recipe: delete it/ });

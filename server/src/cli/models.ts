@@ -1,5 +1,6 @@
 import { loadSettings } from '../config/load.ts';
 import type { Card } from '../registry/card.ts';
+import { type NetworkDataFormat, networkDataFormat } from '../registry/data-format.ts';
 import type { Outcome } from './output.ts';
 import { openRegistry, withDatabase } from './state.ts';
 
@@ -12,6 +13,7 @@ export interface ModelRow {
   readonly dimension: number;
   readonly parameters: { readonly inference: number; readonly training: number };
   readonly inService: boolean;
+  readonly networkDataFormat: NetworkDataFormat;
 }
 
 /** Lists every version of every model. */
@@ -28,10 +30,12 @@ export async function runModels(): Promise<Outcome> {
 }
 
 /** The row of a card. */
-export function rowOf({ name, version, weights, architecture }: Card, inService: boolean): ModelRow {
+export function rowOf(card: Card, inService: boolean): ModelRow {
+  const { name, version, weights, architecture } = card;
   const inference = architecture.inferenceParameters;
   // Training adds parameters only where a student learns from the maps of a generalized teacher: no version here has.
   const parameters = { inference, training: inference };
   const dimension = Number(/-(\d)d$/.exec(architecture.network)?.[1]);
-  return { name, version, sha256: weights.sha256, dimension, parameters, inService };
+  const sha256 = weights.sha256;
+  return { name, version, sha256, dimension, parameters, inService, networkDataFormat: networkDataFormat(card) };
 }

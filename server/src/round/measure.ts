@@ -1,5 +1,6 @@
 import type { Engine, Predictor } from '../engine/ops.ts';
 import { applySegmentRules, decideLabels, type SegmentRule } from '../labelmap/decide.ts';
+import { diceOf, type Overlap } from '../labelmap/metrics.ts';
 import { type Architecture, studentOf } from '../student/architecture.ts';
 import { askStudent, type StudentInput, sampleSpace, samplesPerRun } from '../student/input.ts';
 import type { Prediction } from '../student/predict.ts';
@@ -11,6 +12,14 @@ export interface MeasuredCard {
   readonly input: StudentInput;
   readonly architecture: Architecture;
   readonly segments: readonly SegmentRule[];
+}
+
+/** The mask that a viewer would get of a volume, and what it shares with the truth. */
+export interface ServedMask {
+  /** Segment numbers, `[slice, row, column]` uint8. */
+  readonly labels: Uint8Array;
+  /** Of each segment on known voxels (a: the mask, b: the truth), segment 1 first. */
+  readonly overlaps: readonly Overlap[];
 }
 
 /**
@@ -45,16 +54,21 @@ export class Measure {
   async diceByClass(weights: Float32Array, ...volumes: readonly LabelledVolume[]): Promise<readonly number[]> {
     const counts = this.#noCounts();
     for (const volume of volumes) count(counts, await this.find(weights, volume), volume);
-    return diceOf(counts);
+    return counts.slice(1).map(diceOf);
   }
 
   /** The same of the mask that a viewer would get: by the card's rules (largest component, least volume). */
   async servedDice(weights: Float32Array, volume: LabelledVolume): Promise<number> {
+    return meanOf((await this.serve(weights, volume)).overlaps.map(diceOf));
+  }
+
+  /** That mask itself. */
+  async serve(weights: Float32Array, volume: LabelledVolume): Promise<ServedMask> {
     const labels = await this.find(weights, volume);
     applySegmentRules(labels, volume.grid, this.#card.segments);
     const counts = this.#noCounts();
     count(counts, labels, volume);
-    return meanOf(diceOf(counts));
+    return { labels, overlaps: counts.slice(1) };
   }
 
   /** What the student finds. @returns class indices, `[slice, row, column]`. */
@@ -82,7 +96,7 @@ export class Measure {
   }
 
   #noCounts(): Counts {
-    return Array.from({ length: this.#card.architecture.classes }, () => ({ both: 0, sum: 0 }));
+    return Array.from({ length: this.#card.architecture.classes }, () => ({ a: 0, b: 0, both: 0 }));
   }
 
   dispose(): Promise<void> {
@@ -90,8 +104,8 @@ export class Measure {
   }
 }
 
-/** Of each class: voxels where found and wanted agree, and how many of either there are. */
-type Counts = readonly { both: number; sum: number }[];
+/** Of each class: voxels found, wanted, and both. */
+type Counts = readonly { a: number; b: number; both: number }[];
 
 function count(counts: Counts, labels: Uint8Array, { label, known }: LabelledVolume): void {
   for (let n = 0; n < labels.length; n++) {
@@ -99,15 +113,10 @@ function count(counts: Counts, labels: Uint8Array, { label, known }: LabelledVol
     const [found, wanted] = [labels[n]!, label[n]!];
     const [ofFound, ofWanted] = [counts[found], counts[wanted]];
     if (!ofFound || !ofWanted) continue;
-    ofFound.sum += 1;
-    ofWanted.sum += 1;
+    ofFound.a += 1;
+    ofWanted.b += 1;
     if (found === wanted) ofFound.both += 1;
   }
-}
-
-/** Of the foreground classes. */
-function diceOf(counts: Counts): readonly number[] {
-  return counts.slice(1).map(({ both, sum }) => (sum === 0 ? 1 : (2 * both) / sum));
 }
 
 function meanOf(values: readonly number[]): number {

@@ -17,6 +17,7 @@ import { Measure } from './measure.ts';
 import { openPhase, type Phase, phasesOf } from './phases.ts';
 import { type Recipe, withoutPatients } from './recipe.ts';
 import { writeTrainingReport } from './report/training.ts';
+import { describeSpread, measureTest, spreadBySegment } from './test-subjects.ts';
 
 /** What a training run tells while it goes on. */
 export type TrainEvent =
@@ -210,12 +211,10 @@ interface Trained {
 async function publish(recipe: Recipe, { folder, engine, onEvent }: TrainOptions, trained: Trained): Promise<Card> {
   const { measure, data, splits } = trained;
   const served = fromHalf(toHalf(trained.best));
-  const test: { subject: string; dice: number }[] = [];
-  for await (const { name, volume } of splits.test()) {
-    const row = { subject: name, dice: await measure.servedDice(served, volume) };
-    test.push(row);
-    onEvent?.({ kind: 'test', ...row });
-  }
+  const test = await measureTest(measure, served, splits, ({ subject, dice }) =>
+    onEvent?.({ kind: 'test', subject, dice }),
+  );
+  const spread = spreadBySegment(recipe.card.segments, test.rows);
   const seen = await measureSeen(measure, served, data);
   const { bestScore, bestStep, bestSource, validation, losses } = trained.curve;
   const card = await writeVersionFiles(folder, {
@@ -225,18 +224,28 @@ async function publish(recipe: Recipe, { folder, engine, onEvent }: TrainOptions
       notes: [
         ...describeMethod(recipe, trained.teacher),
         `Chosen on validation subjects: ${bestSource} of step ${bestStep}, Dice ${bestScore.toFixed(3)}.`,
+        describeSpread(spread),
       ],
       engine: engineName(engine),
     },
     weights: trained.best,
     tableHash: measure.tableHash,
     recipe: withoutPatients(recipe),
-    metrics: { test, seen, best: { score: bestScore, step: bestStep, source: bestSource }, validation, losses },
+    metrics: {
+      segments: spread,
+      test: test.rows,
+      seen,
+      best: { score: bestScore, step: bestStep, source: bestSource },
+      validation,
+      losses,
+    },
   });
   await writeTrainingReport(folder, {
     card,
     curve: trained.curve,
-    subjects: [...test.map((row) => ({ split: 'test' as const, ...row })), ...seen],
+    subjects: [...test.rows.map((row) => ({ split: 'test' as const, ...row })), ...seen],
+    spread,
+    failures: test.failures,
     labelled: data.labelledSubjects,
     phases: phasesOf(recipe)
       .slice(1)

@@ -103,3 +103,11 @@ test('air is background, whatever the network would say of its noise', async () 
   const isFound = [0, 1, 2].map((k) => found.subarray(k * pixels, (k + 1) * pixels).includes(1));
   assert.deepEqual(isFound, [true, false, true]);
 });
+
+test('what is served can be looked at: the mask and what it shares with the truth', async () => {
+  const measure = await Measure.create(thresholding, cardWith({ largestComponent: false, minVolumeMl: 0 }));
+  const { labels, overlaps } = await measure.serve(weights, subject());
+  assert.deepEqual(overlaps, [{ a: 50, b: 48, both: 48 }]);
+  assert.equal(labels.filter((label) => label === 1).length, 50);
+  assert.equal(labels[10 * pixels + 200], 1);
+});

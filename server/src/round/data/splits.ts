@@ -77,6 +77,11 @@ export class Splits {
     return this.#cases.size === 0;
   }
 
+  /** Whether a split is generated. */
+  isGenerated(split: SplitName): boolean {
+    return isGenerated(this.#recipe[split]);
+  }
+
   /**
    * What is drawn from the subjects of a split, by seed, one subject at a time; nothing where the recipe has no such split.
    *

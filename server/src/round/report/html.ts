@@ -53,7 +53,7 @@ export function page(title: string, sections: readonly (readonly [string, Html])
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>${title}</title>
 <style>${raw(style)}</style>
 </head>
@@ -80,6 +80,9 @@ table.facts th { white-space: nowrap; font-weight: 600; }
 td { overflow-wrap: anywhere; }
 ul { margin: 0; padding-left: 1.1rem; }
 summary { cursor: pointer; margin: .6rem 0; }
+figure { display: inline-block; margin: .4rem 1rem .4rem 0; }
+figcaption { color: #555; font-size: .9rem; }
+pre { margin: 0; overflow-x: auto; }
 p.note { color: #555; max-width: 44rem; }
 @media print { main { max-width: none; } section { break-inside: avoid; } }
 `;

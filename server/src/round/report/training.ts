@@ -1,8 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Card } from '../../registry/card.ts';
+import { networkDataFormat } from '../../registry/data-format.ts';
 import type { Curve, LossPoint } from '../curve.ts';
+import type { Failure } from '../failures.ts';
+import type { SegmentSpread } from '../test-subjects.ts';
 import { facts, type Html, html, list, page, raw, table } from './html.ts';
+import { failurePicture } from './pictures.ts';
 import { dotChart, lineChart, type Mark, type Series } from './plots.ts';
 
 /** Dice of one subject under the weights that serve. */
@@ -33,6 +37,10 @@ export interface Training {
   readonly card: ReportedCard;
   readonly curve: Curve;
   readonly subjects: readonly SubjectDice[];
+  /** Of each segment over the test subjects. */
+  readonly spread: readonly SegmentSpread[];
+  /** The worst test subjects of each segment; none of a site. */
+  readonly failures: readonly Failure[];
   /** Labelled subjects in all, of which some are among `subjects`. */
   readonly labelled: number;
   /** Where phases begin, other than the first. */
@@ -51,6 +59,8 @@ export async function trainingReport(training: Training): Promise<string> {
   return page(`${card.name}@${card.version}: how it was trained`, [
     ['What it is', summary(training)],
     ['Dice of each subject', await subjectSection(training)],
+    ['Dice of each segment', segmentSection(training)],
+    ...(training.failures.length > 0 ? [['Where it fails', failureSection(training)] as const] : []),
     ['Validation', await validationSection(training)],
     ['Loss', await lossSection(training)],
     ...(trust.length > 0 ? [['Trust', await trustSection(trust, training.phases)] as const] : []),
@@ -91,6 +101,26 @@ ${table(
   rows.map(({ split, subject, dice }) => [split, subject, fixed(dice)]),
 )}
 </details>`;
+}
+
+function segmentSection({ spread }: Training): Html {
+  const cell = (value: number | null) => (value === null ? '' : fixed(value));
+  return html`<p class="note">Over the test subjects that have the segment in truth or mask.</p>
+${table(
+  ['Segment', 'Subjects', 'Mean', 'sd', 'Least', 'Most'],
+  spread.map(({ label, subjects, mean, sd, least, most }) => [label, subjects, ...[mean, sd, least, most].map(cell)]),
+)}`;
+}
+
+/** Pictures by segment, the worst subject first. */
+function failureSection({ card, failures }: Training): Html {
+  const groups = card.segments.map(({ number, label }) => {
+    const pictures = failures.filter(({ segment }) => segment === number);
+    return pictures.length === 0 ? html`` : html`<h3>${label}</h3>\n${pictures.map(failurePicture)}\n`;
+  });
+  return html`<p class="note">The test subjects with the lowest Dice of each segment, on the slice where truth (orange, solid)
+and mask (blue, dashed) differ most, as the network sees it. Subjects are generated: nobody's images.</p>
+${groups}`;
 }
 
 async function validationSection({ curve, phases }: Training): Promise<Html> {
@@ -148,6 +178,7 @@ function cardTable(card: ReportedCard): Html {
     ['Series', `${filter.modality.join(', ')}${filter.bodyPart.length > 0 ? `; ${filter.bodyPart.join(', ')}` : ''}`],
     ['Input', `${seen}, ${input.spacingMm.join(' x ')} mm`],
     ['Network', `${architecture.network}, ${architecture.variant}, ${architecture.inferenceParameters} parameters`],
+    ['Network data format', html`<pre>${JSON.stringify(networkDataFormat(card), null, 1)}</pre>`],
     ['Gate', `a candidate may lose ${card.gate.epsilon} Dice on ${card.baseSet.seeds.length} base subjects`],
     ['Weights', `sha256 ${weights.sha256}`],
     ['Parent', parent],

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { crc32, inflateSync } from 'node:zlib';
 import type { Card } from '../../../../server/src/registry/card.ts';
 import { startCurve } from '../../../../server/src/round/curve.ts';
+import type { Failure } from '../../../../server/src/round/failures.ts';
 import { barChart, dotChart, lineChart } from '../../../../server/src/round/report/plots.ts';
 import { type Training, trainingReport } from '../../../../server/src/round/report/training.ts';
 
@@ -33,20 +35,34 @@ function training(changes: Partial<Training> = {}): Training {
       { split: 'validation', subject: 'validation 1', dice: 0.8125 },
       { split: 'labelled', subject: 'labelled 1', dice: 0.9 },
     ],
+    spread: [{ number: 1, label: 'lesion', subjects: 2, mean: 0.75, sd: 0.0625, least: 0.6875, most: 0.8125 }],
+    failures: [],
     labelled: 40,
     phases: [],
     ...changes,
   };
 }
 
+/** 4 x 3 pixels: the truth is the two on the left of the middle row, the mask the first of them. */
+const failure: Failure = {
+  ...{ subject: hostile, segment: 1, dice: 2 / 3, slice: 7, columns: 4 },
+  image: Float32Array.of(0, 0.5, 1, 2, -1, 0.25, 0, 0, 0, 0, 0, 0),
+  truth: Uint8Array.of(0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0),
+  mask: Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
+};
+
 const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].length;
 
 test('the report is one page without scripts and without anything to load', async () => {
-  const report = await trainingReport(training());
-  assert.doesNotMatch(report, /<script|<link|<img|<iframe|\bsrc=|href="(?!#)|url\(|@import|\bon\w+="/i);
+  const failures = [{ ...failure, subject: 'wide-20001' }];
+  const report = await trainingReport(training({ failures }));
+  assert.doesNotMatch(report, /<script|<link|<img|<iframe|\bsrc=|href="(?!#|data:)|url\(|@import|\bon\w+="/i);
   const addresses = [...report.matchAll(/https?:\/\/[^\s"'<]+/g)].map(([address]) => address);
   assert.deepEqual([...new Set(addresses)].sort(), ['http://www.w3.org/1999/xlink', 'http://www.w3.org/2000/svg']);
-  assert.match(report, /Content-Security-Policy" content="default-src 'none'/);
+  assert.match(
+    report,
+    /Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"/,
+  );
 });
 
 test('it shows loss terms, the validation curves with the chosen step, a dot for each subject and the card', async () => {
@@ -57,8 +73,31 @@ test('it shows loss terms, the validation curves with the chosen step, a dot for
   assert.ok(report.includes('of the 40'));
   assert.ok(report.includes(card.weights.sha256) && report.includes(card.licence));
   assert.ok(report.includes('validation 1</td><td>0.813'));
-  assert.equal(count(report, /<h2>/g), 5);
+  assert.equal(count(report, /<h2>/g), 6);
+  assert.match(report, /<td>lesion<\/td>.*>2<.*0\.750.*0\.063.*0\.688.*0\.813/);
+  assert.ok(report.includes('&quot;spatial_shape&quot;'), 'the format of the data');
   assert.ok(!report.includes('<h2>Trust</h2>'), 'stage 1 trusts nobody');
+});
+
+test('a failure is a picture of its slice, with the outlines of truth and mask along the pixels', async () => {
+  const report = await trainingReport(training({ failures: [failure] }));
+  const [, figure = ''] = report.split('<h2>Where it fails</h2>');
+  assert.ok(figure.includes('<h3>lesion</h3>') && figure.includes('slice 7: Dice 0.667'));
+  assert.ok(figure.includes('d="M0 1H2M0 2H2M0 1V2M2 1V2"'), 'truth');
+  assert.ok(figure.includes('d="M0 1H1M0 2H1M0 1V2M1 1V2"'), 'mask');
+  assert.doesNotMatch(figure, /<script|<img/);
+  const png = Buffer.from(/base64,([^"]+)"/.exec(figure)?.[1] ?? '', 'base64');
+  assert.equal(png.readUInt32BE(16), 4, 'columns');
+  assert.equal(png.readUInt32BE(20), 3, 'rows');
+  const length = png.readUInt32BE(33);
+  assert.equal(png.toString('latin1', 37, 41), 'IDAT');
+  assert.equal(png.readUInt32BE(41 + length), crc32(png.subarray(37, 41 + length)));
+  const lines = inflateSync(png.subarray(41, 41 + length));
+  assert.deepEqual([...lines], [0, 0, 128, 255, 255, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0]);
+});
+
+test('without failures there is no section for them', async () => {
+  assert.ok(!(await trainingReport(training())).includes('Where it fails'));
 });
 
 test('what a network sees is told for slices and for windows', async () => {

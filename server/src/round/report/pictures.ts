@@ -1,0 +1,54 @@
+import type { Failure } from '../failures.ts';
+import { type Html, html, raw } from './html.ts';
+import { greyPng } from './png.ts';
+
+/** Of the outlines: told apart by colour and by dashes (Okabe and Ito). */
+const truthColour = '#e69f00';
+const maskColour = '#56b4e9';
+
+/** A slice with the outlines of truth (solid) and mask (dashed), as one `<figure>`. */
+export function failurePicture({ subject, dice, slice, columns, image, truth, mask }: Failure): Html {
+  const rows = image.length / columns;
+  const label = `${subject}, slice ${slice}: truth and mask`;
+  const png = greyPng(image, columns).toString('base64');
+  return html`<figure>
+<svg viewBox="0 0 ${columns} ${rows}" width="${2.5 * columns}" height="${2.5 * rows}" role="img" aria-label="${label}">
+<image width="${columns}" height="${rows}" style="image-rendering:pixelated" href="data:image/png;base64,${raw(png)}"/>
+<path d="${outline(truth, columns)}" fill="none" stroke="${truthColour}" stroke-width=".8"/>
+<path d="${outline(mask, columns)}" fill="none" stroke="${maskColour}" stroke-width=".8" stroke-dasharray="2 1"/>
+</svg>
+<figcaption>${subject}, slice ${slice}: Dice ${dice.toFixed(3)}</figcaption>
+</figure>`;
+}
+
+/** Along the edges of pixels, as path data: one line for each run of edges. */
+function outline(mask: Uint8Array, columns: number): string {
+  const rows = mask.length / columns;
+  const isIn = (x: number, y: number): boolean =>
+    x >= 0 && y >= 0 && x < columns && y < rows && mask[y * columns + x] === 1;
+  const parts: string[] = [];
+  for (let y = 0; y <= rows; y++) {
+    addRuns(
+      columns,
+      (x) => isIn(x, y) !== isIn(x, y - 1),
+      (from, to) => parts.push(`M${from} ${y}H${to}`),
+    );
+  }
+  for (let x = 0; x <= columns; x++) {
+    addRuns(
+      rows,
+      (y) => isIn(x, y) !== isIn(x - 1, y),
+      (from, to) => parts.push(`M${x} ${from}V${to}`),
+    );
+  }
+  return parts.join('');
+}
+
+function addRuns(length: number, isEdge: (at: number) => boolean, add: (from: number, to: number) => void): void {
+  for (let at = 0; at < length; at++) {
+    if (!isEdge(at)) continue;
+    const from = at;
+    while (at < length && isEdge(at)) at++;
+    add(from, at);
+  }
+}
