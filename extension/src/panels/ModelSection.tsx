@@ -3,7 +3,7 @@ import type { Model } from '../api/contract.ts';
 import { isBusy, type Run } from '../service/run.ts';
 import { chosenModel, type SeriesState } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
-import { describeStage, formatTimeLeft } from '../service/words.ts';
+import { describeSegments, describeStage, formatTimeLeft, nameModel } from '../service/words.ts';
 import { ProblemBox, Progress, Section } from './parts.tsx';
 
 /** Which model serves this series, and the Segment button. */
@@ -68,7 +68,15 @@ function TrainedFor({ model, isFolded }: { model: Model; isFolded: boolean }) {
 
 function ModelChoice(props: { service: UncolService; state: SeriesState; models: readonly Model[]; model: Model }) {
   const id = useId();
-  if (props.models.length < 2) return <p className="uncol-strong">{props.model.title}</p>;
+  const draws = describeSegments(props.model);
+  if (props.models.length < 2) {
+    return (
+      <div>
+        <p className="uncol-strong">{props.model.title}</p>
+        <p>{draws}</p>
+      </div>
+    );
+  }
   return (
     <div className="uncol-field">
       <label htmlFor={id}>Models that fit this series</label>
@@ -76,14 +84,16 @@ function ModelChoice(props: { service: UncolService; state: SeriesState; models:
         id={id}
         value={props.model.name}
         disabled={isBusy(props.state.run)}
+        aria-describedby={`${id}-draws`}
         onChange={(event) => props.service.chooseModel(event.target.value)}
       >
         {props.models.map((model) => (
           <option key={model.name} value={model.name}>
-            {model.title}
+            {nameModel(model, props.models)}
           </option>
         ))}
       </select>
+      <p id={`${id}-draws`}>{draws}</p>
     </div>
   );
 }

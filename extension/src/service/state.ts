@@ -91,6 +91,11 @@ export function chosenModel(series: SeriesState): Model | null {
   return series.models.value.find((model) => model.name === series.modelName) ?? null;
 }
 
+/** Name of the model that Segment uses: what the reader chose as long as it is offered, else the server's first. */
+export function pickModel(offered: readonly Model[], chosen: string | null): string | null {
+  return (offered.find((model) => model.name === chosen) ?? offered[0])?.name ?? null;
+}
+
 /** Series with edits that nobody has handed in. */
 export function unsubmittedSeries(state: UncolState): readonly SeriesState[] {
   return Object.values(state.series).filter(({ mask }) => mask?.isUnsubmitted === true);

@@ -8,7 +8,7 @@ import { guardLeaving } from '../viewer/leave-guard.ts';
 import { Corrector } from './corrector.ts';
 import { Learner } from './learner.ts';
 import { Segmenter } from './segmenter.ts';
-import { activeSeries, createSeriesState, emptyState, unsubmittedSeries } from './state.ts';
+import { activeSeries, createSeriesState, emptyState, pickModel, unsubmittedSeries } from './state.ts';
 import { StateHolder } from './state-holder.ts';
 import { describeVerdict } from './words.ts';
 
@@ -186,8 +186,7 @@ export class UncolService {
     try {
       const listed = await this.#client.listModels({ studyInstanceUid, seriesInstanceUid });
       const value = listed.filter((model) => model.inService);
-      const kept = value.find((model) => model.name === this.holder.get().series[seriesUid]?.modelName);
-      const modelName = (kept ?? value[0])?.name ?? null;
+      const modelName = pickModel(value, this.holder.get().series[seriesUid]?.modelName ?? null);
       this.holder.patchSeries(seriesUid, { models: { status: 'ready', value }, modelName });
       if (this.holder.get().activeSeriesUid === seriesUid) this.#learner.watch(modelName);
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { Inference, Receipt, Round, Verdict } from '../api/contract.ts';
+import type { Inference, Model, Receipt, Round, Verdict } from '../api/contract.ts';
 
 const stageWords: Readonly<Record<string, string>> = {
   queued: 'Waiting for a free worker',
@@ -75,6 +75,19 @@ export function describeStoring({ state, error }: Pick<Receipt, 'state' | 'error
     ...why,
     'Tell the administrator: the next start of the server tries again. Nothing needs to be submitted twice.',
   ];
+}
+
+/** What a model is called among others: its title, with its name where another one has that title, too. */
+export function nameModel(model: Model, offered: readonly Model[]): string {
+  const isShared = offered.some(({ name, title }) => name !== model.name && title === model.title);
+  return isShared ? `${model.title} (${model.name})` : model.title;
+}
+
+/** What a mask of a model will show. */
+export function describeSegments({ segments }: Pick<Model, 'segments'>): string {
+  const labels = segments.map(({ label }) => label);
+  const last = labels.at(-1) ?? '';
+  return labels.length < 2 ? `Draws: ${last}.` : `Draws: ${labels.slice(0, -1).join(', ')} and ${last}.`;
 }
 
 /** What a verdict means for the reader's next mask, in one sentence. */

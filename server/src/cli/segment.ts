@@ -5,7 +5,8 @@ import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { AppError } from '../errors/app-error.ts';
 import { createSegmenter } from '../jobs/segmenter.ts';
-import { createRegistry, fits, type ListedVersion, type Registry, seedFolder } from '../registry/registry.ts';
+import { fittingVersions } from '../registry/choose.ts';
+import { createRegistry, type ListedVersion, type Registry, seedFolder } from '../registry/registry.ts';
 import { createUid } from '../seg/uid.ts';
 import { writeSeg } from '../seg/write.ts';
 import { readSeriesFromFolder, readSeriesFromPacs } from '../study/series.ts';
@@ -101,7 +102,7 @@ async function readSource(
 
 async function firstFitting(registry: Registry, series: SourceSeries): Promise<ListedVersion> {
   const versions = await registry.list();
-  const fitting = versions.find(({ card, inService }) => inService && fits(card, series));
+  const [fitting] = fittingVersions(versions, { modality: series.modality, bodyPart: '' });
   if (fitting) return fitting;
   const known = versions.map(({ card }) => `${card.name} (${card.filter.modality.join(', ')})`);
   throw new AppError(

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
 import { seesSlices } from '../../registry/card.ts';
-import { fits, type ListedVersion, type Registry } from '../../registry/registry.ts';
+import { fittingVersions } from '../../registry/choose.ts';
+import type { ListedVersion, Registry } from '../../registry/registry.ts';
 import type { Pacs, SeriesAddress } from '../../study/pacs.ts';
 import { type Model, model, modelList, modelName, uid } from '../contract.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -44,7 +45,7 @@ export function modelRoutes({ registry, pacs }: { readonly registry: Registry; r
   ];
 }
 
-/** Versions in service whose card fits a series. @throws AppError `series-not-found` */
+/** Versions in service whose card fits a series, in the order of {@link fittingVersions}. @throws AppError `series-not-found` */
 export async function listFitting(
   registry: Registry,
   pacs: Pacs,
@@ -53,8 +54,7 @@ export async function listFitting(
 ): Promise<readonly ListedVersion[]> {
   const [series] = await pacs.searchSeries(address, signal);
   if (!series) throw new AppError('series-not-found', 'The PACS does not hold this series.');
-  const versions = await registry.list();
-  return versions.filter(({ inService, card }) => inService && fits(card, series));
+  return fittingVersions(await registry.list(), series);
 }
 
 /** A version as the contract has it. */
