@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Arrays, Engine, LossProgram, Shape, Tensor } from '../../../server/src/engine/ops.ts';
-import { Random } from '../../../server/src/engine/random.ts';
 import { initialise, initialState } from '../../../server/src/engine/vectors.ts';
 import { studentOf } from '../../../server/src/student/architecture.ts';
 import { probVnet3d, vnetConfig } from '../../../server/src/student/prob-vnet.ts';
 import { collaborateProgram } from '../../../server/src/uncol/collaborate.ts';
 import { pretrainProgram } from '../../../server/src/uncol/pretrain.ts';
 import { collaborationSettingsSchema } from '../../../server/src/uncol/settings.ts';
+import { drawInputs } from '../../fixtures/draw-inputs.ts';
 import { normals, engine as onnx } from './finite-differences.ts';
 import { openTfjs } from './tfjs-engines.ts';
 
@@ -19,39 +19,6 @@ const stage1 = pretrainProgram(student, { batch: 3, ...frame }, maps);
 const stage2 = collaborateProgram(student, { pairs: 1, ...frame }, collaborationSettingsSchema.parse({}), maps);
 
 const sizeOf = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
-
-/** Inputs of a step: images normal, labels and masks whole numbers, probabilities that sum to 1. */
-function drawn(program: LossProgram, seed: number): Arrays {
-  return Object.fromEntries(
-    Object.entries(program.inputs).map(([name, shape], index) => [name, draw(name, shape, 100 * seed + index)]),
-  );
-}
-
-function draw(name: string, shape: Shape, seed: number): Float32Array {
-  const random = new Random(seed);
-  const each = (next: () => number): Float32Array => Float32Array.from({ length: sizeOf(shape) }, next);
-  if (name === 'threshold') return Float32Array.of(0.8);
-  if (name === 'temperature') return each(() => 1.5);
-  if (name === 'labels') return each(() => random.int(student.classes));
-  if (['known', 'mask', 'answered'].includes(name)) return each(() => (random.next() < 0.7 ? 1 : 0));
-  if (['kept', 'distillation'].includes(name)) return each(() => 1);
-  if (name.startsWith('dropout')) return each(() => (random.next() < 0.2 ? 0 : 1.25));
-  if (name === 'specialized') return probabilities(shape, random);
-  return normals(seed, sizeOf(shape));
-}
-
-function probabilities([batch, classes, ...space]: Shape, random: Random): Float32Array {
-  const pixels = sizeOf(space);
-  const values = Float32Array.from({ length: batch! * classes! * pixels }, () => Math.exp(random.normal(2)));
-  for (let n = 0; n < batch!; n += 1) {
-    for (let pixel = 0; pixel < pixels; pixel += 1) {
-      const places = Array.from({ length: classes! }, (_, c) => (n * classes! + c) * pixels + pixel);
-      const mass = places.reduce((sum, place) => sum + values[place]!, 0);
-      for (const place of places) values[place]! /= mass;
-    }
-  }
-  return values;
-}
 
 /** Cross-entropy of the mean logits, and a fixed random weighting of every other output, so that all are differentiated. */
 function volumeLoss(shape: Shape): LossProgram {
@@ -105,9 +72,11 @@ describe('both readings of one text', () => {
     }
   });
 
-  it('have the same loss and gradients in stage 1', () => assertSameGradients(stage1, drawn(stage1, 1)));
+  it('have the same loss and gradients in stage 1', () =>
+    assertSameGradients(stage1, drawInputs(stage1, student.classes, 1)));
 
-  it('have the same loss and gradients in stage 2', () => assertSameGradients(stage2, drawn(stage2, 2)));
+  it('have the same loss and gradients in stage 2', () =>
+    assertSameGradients(stage2, drawInputs(stage2, student.classes, 2)));
 
   // No larger volume: at 32x32x16 a change of 1e-7 of the weights moves the onnx reading's own gradient by 8e-3, since a
   // few voxels in the deep norms put ReLUs on the brink.
@@ -152,7 +121,7 @@ describe('both readings of one text', () => {
       ] as const;
       for (let step = 0; step < 5; step += 1) {
         const rates = { learningRate: optimiser.kind === 'sgd' ? 0.05 : 1e-3, emaDecay: 0.9 };
-        const inputs = drawn(stage2, 3);
+        const inputs = drawInputs(stage2, student.classes, 3);
         const [expected, actual] = [await readings[0].step(inputs, rates), await readings[1].step(inputs, rates)];
         const seen = { loss: actual.loss, ...actual.terms };
         for (const [name, value] of Object.entries({ loss: expected.loss, ...expected.terms })) {
