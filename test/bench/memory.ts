@@ -30,14 +30,15 @@ export function memoryMib(serverPid: number, home: string, of: 'now' | 'peak' = 
     if (part === undefined) continue;
     const isShared = part === 'postgres';
     const mib =
-      of === 'peak'
-        ? field(pid, 'status', 'VmHWM')
-        : isShared
-          ? field(pid, 'smaps_rollup', 'Pss')
-          : field(pid, 'status', 'VmRSS');
+      of === 'peak' ? peakMib(pid) : isShared ? field(pid, 'smaps_rollup', 'Pss') : field(pid, 'status', 'VmRSS');
     sums[part] = of === 'peak' ? Math.max(sums[part] ?? 0, mib) : (sums[part] ?? 0) + mib;
   }
   return sums;
+}
+
+/** Largest resident size of a process so far, MiB; 0 when it has ended. */
+export function peakMib(pid: number): number {
+  return field(pid, 'status', 'VmHWM');
 }
 
 /** The process, what names its home in the command line, and all that descend from these. */

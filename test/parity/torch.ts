@@ -3,13 +3,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Arrays, ParameterTable } from '../../server/src/engine/ops.ts';
-import type { UnetConfig } from '../../server/src/student/prob-unet.ts';
-import { type BatchSize, stageOneProgram } from './stage-one.ts';
+import type { Arrays, InputShapes, ParameterTable } from '../../server/src/engine/ops.ts';
+import type { Architecture } from '../../server/src/student/architecture.ts';
+import { unetConfig } from '../../server/src/student/prob-unet.ts';
+import { vnetConfig } from '../../server/src/student/prob-vnet.ts';
 
 /** Debian's own interpreter: only it sees Debian's python3-torch. */
 export const python = '/usr/bin/python3';
-export const script = fileURLToPath(new URL('../bench/engine_step.py', import.meta.url));
+/** A script of the PyTorch side. */
+export const scriptOf = (name: 'run' | 'operators'): string =>
+  fileURLToPath(new URL(`../bench/torch/${name}.py`, import.meta.url));
 
 /** Version of PyTorch, or why there is none. */
 export function findTorch(): { readonly version: string } | { readonly missing: string } {
@@ -21,21 +24,36 @@ export function findTorch(): { readonly version: string } | { readonly missing: 
 
 /** What both sides compute. */
 export interface Task {
-  readonly config: UnetConfig;
-  readonly size: BatchSize;
+  readonly architecture: Architecture;
+  /** Whether the 3D student's ReLUs are GELUs, which have no kink. */
+  readonly smooth?: boolean;
+  /** Which step: the student alone, stage 1, stage 2. */
+  readonly loss: 'supervised' | 'pretraining' | 'collaboration';
+  /** Numbers and choices of the loss, by the names of the settings. */
+  readonly rule: Readonly<Record<string, unknown>>;
   readonly table: ParameterTable;
   readonly weights: Float32Array;
+  readonly shapes: InputShapes;
   readonly inputs: Arrays;
   readonly threads: number;
 }
 
-/** Writes the task as `engine_step.py` reads it, lends its folder to `use` and removes it. */
+/** Writes the task as `torch/run.py` reads it, lends its folder to `use` and removes it. */
 export async function withTaskFolder<Result>(task: Task, use: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'uncol-torch-'));
   try {
-    const { config, size, table, threads } = task;
-    const { inputs } = stageOneProgram(config, size);
-    const description = { config, table: table.rows, inputs, threads };
+    const { architecture, smooth = false, loss, rule, table, shapes, threads } = task;
+    const { network, variant, classes } = architecture;
+    const config = network === 'prob-unet-2d' ? unetConfig(variant, classes) : vnetConfig(variant, classes);
+    const description = {
+      network,
+      config: { ...config, smooth },
+      loss,
+      rule,
+      table: table.rows,
+      inputs: shapes,
+      threads,
+    };
     await writeFile(join(folder, 'task.json'), JSON.stringify(description));
     for (const [name, array] of Object.entries({ ...task.inputs, weights: task.weights }))
       await writeFile(join(folder, `${name}.f32`), new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
@@ -45,15 +63,20 @@ export async function withTaskFolder<Result>(task: Task, use: (folder: string) =
   }
 }
 
-/** Loss and gradient of stage 1, and the served probabilities, as PyTorch finds them. */
+/** Loss, gradient, and served probabilities of the images, as PyTorch finds them in double precision. */
 export async function askTorch(
   task: Task,
 ): Promise<{ readonly loss: number; readonly gradient: Float32Array; readonly probabilities: Float32Array }> {
   return withTaskFolder(task, async (folder) => {
-    const { loss } = JSON.parse(execFileSync(python, [script, 'check', folder], { encoding: 'utf8' })) as {
+    const { loss } = JSON.parse(execFileSync(python, [scriptOf('run'), 'check', folder], { encoding: 'utf8' })) as {
       readonly loss: number;
     };
-    const read = async (name: string) => new Float32Array(Uint8Array.from(await readFile(join(folder, name))).buffer);
-    return { loss, gradient: await read('gradient.f32'), probabilities: await read('probabilities.f32') };
+    const read = (name: string) => readArray(folder, name);
+    return { loss, gradient: await read('gradient'), probabilities: await read('probabilities') };
   });
+}
+
+/** `NAME.f32` of a task's folder. */
+export async function readArray(folder: string, name: string): Promise<Float32Array> {
+  return new Float32Array(Uint8Array.from(await readFile(join(folder, `${name}.f32`))).buffer);
 }

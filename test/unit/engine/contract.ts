@@ -65,7 +65,11 @@ export function testGradients(engine: Engine): void {
   });
 }
 
-async function computedBy(engine: Engine, { operands, apply }: ValueCase): Promise<PlainArray[]> {
+/** The result of a text, from a predictor and from a training step. */
+export async function computedBy(
+  engine: Engine,
+  { operands, apply }: Pick<ValueCase, 'operands' | 'apply'>,
+): Promise<PlainArray[]> {
   const inputs = Object.fromEntries(operands.map(({ shape }, index) => [`x${index}`, shape]));
   const arrays = Object.fromEntries(operands.map(({ values }, index) => [`x${index}`, Float32Array.from(values)]));
   let shape: readonly number[] = [];

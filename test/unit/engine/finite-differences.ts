@@ -13,8 +13,15 @@ export function normals(seed: number, count: number, sd = 1): Float32Array {
 
 /** Loss = sum of a fixed random weighting of the text's result, so that every output entry matters differently. */
 export function weightedSum(ops: Ops, result: Tensor, seed = 77): Tensor {
-  const count = result.shape.reduce((product, size) => product * size, 1);
-  return ops.sum(ops.mul(result, ops.constant(normals(seed, count), result.shape)));
+  return ops.sum(ops.mul(result, ops.constant(weightingOf(result.shape, seed), result.shape)));
+}
+
+/** The weighting of {@link weightedSum}. */
+export function weightingOf(shape: Shape, seed = 77): Float32Array {
+  return normals(
+    seed,
+    shape.reduce((product, size) => product * size, 1),
+  );
 }
 
 /** A program whose parameters are the operands of one operator. */
