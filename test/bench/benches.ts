@@ -5,7 +5,17 @@ import type { Bench } from './record.ts';
 import { robustness } from './robustness.ts';
 import { round } from './round.ts';
 import { server } from './server.ts';
+import { stageTwo } from './stage-two.ts';
 import { viewer } from './viewer.ts';
 
 /** All that `npm run bench` can measure, in its order. */
-export const benches: readonly Bench[] = [engineStep, server, viewer, round, firstRounds, ablation, robustness];
+export const benches: readonly Bench[] = [
+  engineStep,
+  stageTwo,
+  server,
+  viewer,
+  round,
+  firstRounds,
+  ablation,
+  robustness,
+];

@@ -43,10 +43,12 @@ export async function withTaskFolder<Result>(task: Task, use: (folder: string) =
   const folder = await mkdtemp(join(tmpdir(), 'uncol-torch-'));
   try {
     const { architecture, smooth = false, loss, rule, table, shapes, threads } = task;
-    const { network, variant, classes } = architecture;
-    const config = network === 'prob-unet-2d' ? unetConfig(variant, classes) : vnetConfig(variant, classes);
+    const config =
+      architecture.network === 'prob-unet-2d'
+        ? unetConfig(architecture.variant, architecture.classes)
+        : vnetConfig(architecture.variant, architecture.classes);
     const description = {
-      network,
+      architecture,
       config: { ...config, smooth },
       loss,
       rule,
@@ -79,4 +81,15 @@ export async function askTorch(
 /** `NAME.f32` of a task's folder. */
 export async function readArray(folder: string, name: string): Promise<Float32Array> {
   return new Float32Array(Uint8Array.from(await readFile(join(folder, `${name}.f32`))).buffer);
+}
+
+/** The task of a folder, for our side of it. */
+export async function readTask(folder: string): Promise<Omit<Task, 'table'>> {
+  const { inputs: shapes, ...task } = JSON.parse(await readFile(join(folder, 'task.json'), 'utf8')) as Omit<
+    Task,
+    'inputs'
+  > & { readonly inputs: InputShapes };
+  const arrays = Object.keys(shapes).map(async (name) => [name, await readArray(folder, name)] as const);
+  const inputs = Object.fromEntries(await Promise.all(arrays));
+  return { ...task, shapes, inputs, weights: await readArray(folder, 'weights') };
 }

@@ -3,7 +3,7 @@
 run.py check FOLDER    writes gradient.f32 and probabilities.f32, prints {"loss": ...}; in double precision
 run.py serve FOLDER    answers each line "step" or "forward" on stdin with {"ms": ...}
 
-FOLDER holds task.json (network and its config, which loss by which rule, table and shapes of the inputs, threads) and
+FOLDER holds task.json (architecture and its sizes, which loss by which rule, table and shapes of the inputs, threads) and
 little-endian float32 files: weights.f32, the flat vector in the order of the table, and NAME.f32 for each input.
 """
 
@@ -33,7 +33,7 @@ class Task:
         flat = self.read("weights", [-1])
         named = {row["name"]: flat[row["offset"] :][: math.prod(row["shape"])].reshape(row["shape"]) for row in task["table"]}
         leaves = {name: values.clone().requires_grad_() for name, values in named.items()}
-        make = STUDENTS[task["network"]]
+        make = STUDENTS[task["architecture"]["network"]]
         self.student, self.leaves = make(task["config"], leaves), list(leaves.values())
         self.teacher = make(task["config"], {name: values.clone() for name, values in named.items()})
         self.inputs = {name: self.read(name, shape) for name, shape in task["inputs"].items()}
