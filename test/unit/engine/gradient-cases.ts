@@ -136,6 +136,19 @@ export const gradientCases: readonly GradientCase[] = [
     shapes: [[2, 9, 2, 2, 2], [9, 9, 3, 3, 3], [9]],
     apply: (ops, x, w, b) => ops.conv(x!, w!, b!),
   },
+  {
+    name: 'conv 5x3 to four times as many channels',
+    shapes: [[2, 1, 6, 5], [4, 1, 5, 3], [4]],
+    apply: (ops, x, w, b) => ops.conv(x!, w!, b!),
+  },
+  {
+    name: 'conv 1x3x5 to four times as many channels',
+    shapes: [
+      [2, 2, 3, 4, 5],
+      [8, 2, 1, 3, 5],
+    ],
+    apply: (ops, x, w) => ops.conv(x!, w!),
+  },
   { name: 'conv 1x1', shapes: [[2, 3, 6, 5], [4, 3, 1, 1], [4]], apply: (ops, x, w, b) => ops.conv(x!, w!, b!) },
   {
     name: 'conv 5x3',

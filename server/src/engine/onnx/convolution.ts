@@ -98,6 +98,8 @@ function flipped({ graph }: Writing, weight: Value): Value {
 function weightGradient(writing: Writing, x: Value, dy: Value, shape: Shape): Value {
   const { graph } = writing;
   const [outputs, inputs, ...window] = shape as [number, number, ...number[]];
+  // Copies of the thinner side take less memory: at the 3D heads (16 to 64 channels, 96 x 96 x 96, batch 2) 1 GiB, not 4.
+  if (4 * inputs <= outputs) return flipped(writing, weightGradient(writing, dy, x, [inputs, outputs, ...window]));
   const taps = sizeOf(window);
   const length = sizeOf(x.shape.slice(2));
   if (x.shape[0]! > 1 && taps * outputs * inputs > (outputs + inputs) * length) {
