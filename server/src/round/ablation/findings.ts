@@ -7,6 +7,7 @@ export function findingsOf(rows: readonly AblationRow[], task: string): readonly
   const of = (arm: ArmName) => rows.filter((row) => row.task === task && row.arm === arm);
   return [
     ...gains(rows, task),
+    ...pseudoGain(rows, task),
     ...shareOfFull(of('uncol'), of('full')),
     ...enrichment(of('uncol')),
     ...armNames.flatMap((arm) => admissions(arm, of(arm))),
@@ -27,6 +28,13 @@ function gains(rows: readonly AblationRow[], task: string): readonly string[] {
     const gain = gainOf(rows, task, arm, against);
     return gain ? [`${words}: ${describeGain(gain)}, 95 % interval over ${gain.sets} labelled sets.`] : [];
   });
+}
+
+function pseudoGain(rows: readonly AblationRow[], task: string): readonly string[] {
+  const gain = gainOf(rows, task, 'uncol', 'mean-teacher', ({ pseudoDice }) => pseudoDice ?? Number.NaN);
+  return gain && Number.isFinite(gain.mean)
+    ? [`Dice of the pseudo labels where they teach, UnCoL - mean teacher: ${describeGain(gain)}.`]
+    : [];
 }
 
 function shareOfFull(uncol: readonly AblationRow[], full: readonly AblationRow[]): readonly string[] {
