@@ -1,6 +1,5 @@
 import { loadSettings } from '../config/load.ts';
 import type { Card } from '../registry/card.ts';
-import { type NetworkDataFormat, networkDataFormat } from '../registry/data-format.ts';
 import type { Outcome } from './output.ts';
 import { openRegistry, withDatabase } from './state.ts';
 
@@ -13,7 +12,6 @@ export interface ModelRow {
   readonly dimension: number;
   readonly parameters: { readonly inference: number; readonly training: number };
   readonly inService: boolean;
-  readonly networkDataFormat: NetworkDataFormat;
 }
 
 /** Lists every version of every model. */
@@ -37,5 +35,5 @@ export function rowOf(card: Card, inService: boolean): ModelRow {
   const parameters = { inference, training: inference };
   const dimension = Number(/-(\d)d$/.exec(architecture.network)?.[1]);
   const sha256 = weights.sha256;
-  return { name, version, sha256, dimension, parameters, inService, networkDataFormat: networkDataFormat(card) };
+  return { name, version, sha256, dimension, parameters, inService };
 }
