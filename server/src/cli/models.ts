@@ -28,12 +28,10 @@ export async function runModels(): Promise<Outcome> {
 }
 
 /** The row of a card. */
-export function rowOf(card: Card, inService: boolean): ModelRow {
-  const { name, version, weights, architecture } = card;
+export function rowOf({ name, version, weights, architecture }: Card, inService: boolean): ModelRow {
   const inference = architecture.inferenceParameters;
   // Training adds parameters only where a student learns from the maps of a generalized teacher: no version here has.
   const parameters = { inference, training: inference };
   const dimension = Number(/-(\d)d$/.exec(architecture.network)?.[1]);
-  const sha256 = weights.sha256;
-  return { name, version, sha256, dimension, parameters, inService };
+  return { name, version, sha256: weights.sha256, dimension, parameters, inService };
 }
