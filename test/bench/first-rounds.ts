@@ -13,6 +13,7 @@ import { stackSlices } from '../../server/src/round/labelled-volume.ts';
 import { Measure } from '../../server/src/round/measure.ts';
 import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
 import { runRound } from '../../server/src/round/run.ts';
+import { interval95, meanOf } from '../../server/src/round/statistics.ts';
 import { train } from '../../server/src/round/train.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
@@ -29,7 +30,6 @@ import {
 import { pseudoGradientNorm } from './pseudo-gradient.ts';
 import { type Bench, numbersOf, type Row, table } from './record.ts';
 import { servedDice } from './served-dice.ts';
-import { interval95, mean } from './statistics.ts';
 
 const student = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
 const sizePx = [128, 128] as const;
@@ -197,7 +197,7 @@ function report(rows: readonly Row[]): string {
   const losses = promoted.map((row) => Number(row['baseBefore']) - Number(row['baseAfter']));
   const better = rows.filter((row) => Number(row['after']) > Number(row['before'])).length;
   const columns = Object.keys(rows[0] ?? {});
-  const largestLoss = `the largest loss of a promoted version on the base set is ${(100 * Math.max(0, ...losses)).toFixed(1)} points of Dice, the mean change ${signed(-mean(losses))}`;
+  const largestLoss = `the largest loss of a promoted version on the base set is ${(100 * Math.max(0, ...losses)).toFixed(1)} points of Dice, the mean change ${signed(-meanOf(losses))}`;
   return `${table(
     columns,
     rows.map((row) => columns.map((key) => String(row[key]))),
@@ -219,14 +219,14 @@ function describeGain(
 ): string {
   const seeds = [...new Set(rows.map((row) => row['seed']))];
   const gains = seeds.map((seed) =>
-    mean(
+    meanOf(
       rows
         .filter((row) => row['seed'] === seed)
         .map((row) => (counts(row) ? Number(row[after]) - Number(row[before]) : 0)),
     ),
   );
   const { low, high } = interval95(gains);
-  return `mean ${signed(mean(gains))}, 95 % interval ${signed(low)} to ${signed(high)} (t, ${seeds.length} seeds)`;
+  return `mean ${signed(meanOf(gains))}, 95 % interval ${signed(low)} to ${signed(high)} (t, ${seeds.length} seeds)`;
 }
 
 const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(3)}`;

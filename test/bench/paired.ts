@@ -1,7 +1,7 @@
+import { medianOf } from '../../server/src/round/statistics.ts';
 import type { Timing } from './peer.ts';
 import { numbersOf, type Row } from './record.ts';
 import { shorten } from './spread.ts';
-import { median } from './statistics.ts';
 
 /** One side of a comparison: a turn of it. */
 export type Turn = () => Promise<Timing>;
@@ -37,10 +37,10 @@ export function ratioCells(rows: readonly Row[]): readonly (string | number)[] {
   const [ours, torch] = [numbersOf(rows, 'oursMs'), numbersOf(rows, 'torchMs')];
   const ratios = torch.map((ms, pair) => ms / (ours[pair] ?? Number.NaN));
   const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
-  return [shorten(median(ours)), shorten(median(torch)), ratioOf(rows).toFixed(2), range, rows.length];
+  return [shorten(medianOf(ours)), shorten(medianOf(torch)), ratioOf(rows).toFixed(2), range, rows.length];
 }
 
 /** How many times as fast as PyTorch we are, by the medians. */
 export function ratioOf(rows: readonly Row[]): number {
-  return median(numbersOf(rows, 'torchMs')) / median(numbersOf(rows, 'oursMs'));
+  return medianOf(numbersOf(rows, 'torchMs')) / medianOf(numbersOf(rows, 'oursMs'));
 }

@@ -1,6 +1,7 @@
 import { dotChart, lineChart } from '../../server/src/round/report/plots.ts';
+import { meanOf } from '../../server/src/round/statistics.ts';
 import { numbersOf, type Plot, type Row, table } from './record.ts';
-import { auroc, mean } from './statistics.ts';
+import { auroc } from './statistics.ts';
 
 /** Dice by condition, risk over coverage, and what the model says of images it was not made for; model by model. */
 export function robustnessReport(rows: readonly Row[]): string {
@@ -59,9 +60,9 @@ function conditionTable(of: readonly Row[]): string {
   const bySegment = Object.keys(rows[0] ?? {}).filter((key) => key.startsWith('dice of '));
   const lines = conditionsOf(rows).map(({ factor, level, rows: here }) => {
     const dice = numbersOf(here, 'dice');
-    const means = bySegment.map((key) => figure(mean(numbersOf(here, key))));
-    const spread = [mean(dice), Math.min(...dice), Math.max(...dice)].map(figure);
-    return [factor, level, ...spread, ...means, figure(mean(numbersOf(here, 'meanEntropy')))];
+    const means = bySegment.map((key) => figure(meanOf(numbersOf(here, key))));
+    const spread = [meanOf(dice), Math.min(...dice), Math.max(...dice)].map(figure);
+    return [factor, level, ...spread, ...means, figure(meanOf(numbersOf(here, 'meanEntropy')))];
   });
   return table(['what differs', 'how', 'Dice, mean', 'least', 'most', ...bySegment, 'mean entropy'], lines);
 }
@@ -81,7 +82,7 @@ function strangerTable(of: readonly Row[]): string {
   const line = (kind: string, here: readonly Row[]) => [
     kind,
     here.length,
-    figure(mean(here.flatMap(({ isMissing }) => (typeof isMissing === 'boolean' ? [Number(isMissing)] : [])))),
+    figure(meanOf(here.flatMap(({ isMissing }) => (typeof isMissing === 'boolean' ? [Number(isMissing)] : [])))),
     range(numbersOf(here, 'meanEntropy')),
     figure(auroc(numbersOf(here, 'meanEntropy'), numbersOf(known, 'meanEntropy'))),
     figure(auroc(numbersOf(here, 'uncertainty'), numbersOf(known, 'uncertainty'))),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { countOverlap, diceOf } from '../../server/src/labelmap/metrics.ts';
+import { meanOf } from '../../server/src/round/statistics.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
 import { type GenerateOptions, generateSubject } from '../../server/src/sample/generator.ts';
 import { unpackDebian } from '../../server/src/setup/debian.ts';
@@ -12,7 +13,6 @@ import { measurePixels } from './pixel-uncertainty.ts';
 import type { Bench, Row } from './record.ts';
 import { robustnessPlots, robustnessReport } from './robustness-report.ts';
 import { openShipped, type Shipped } from './shipped-model.ts';
-import { mean } from './statistics.ts';
 import { type StrangeKind, strangeKinds } from './strange-volumes.ts';
 
 /** Measured when UNCOL_BENCH_MODELS does not name others, joined by commas: what the generator has subjects for. */
@@ -86,7 +86,7 @@ export async function measureCondition(
     factor,
     level,
     seed,
-    dice: round(mean(dice)),
+    dice: round(meanOf(dice)),
     ...(dice.length > 1 ? Object.fromEntries(bySegment) : {}),
     meanEntropy: round(meanEntropy),
     uncertainty: round(uncertainty),

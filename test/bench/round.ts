@@ -2,6 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { meanOf } from '../../server/src/round/statistics.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { sampleTruth } from '../../server/src/sample/studies.ts';
 import { unpackDebian } from '../../server/src/setup/debian.ts';
@@ -12,7 +13,6 @@ import { overlap } from './served-dice.ts';
 import { findSample, preparedHome, prepareHome } from './server.ts';
 import { readLabelmap, readRound, type ServerProcess, segment, startServer, submit } from './server-process.ts';
 import { shorten } from './spread.ts';
-import { mean } from './statistics.ts';
 
 const model = 'lesion-mr';
 const corrected = ['lesion-10100', 'lesion-10101'];
@@ -119,7 +119,7 @@ function report(rows: readonly Row[]): string {
   return `${table(['untouched study', 'Dice before', 'Dice after', 'by version'], lines)}
 
 - Submit of the second correction to verdict: **${round?.['submitToVerdictSeconds']} s**; verdict: ${round?.['verdict']}, ${round?.['chosen']}.
-- Mean Dice of the next mask on ${studies.length} untouched studies: ${shorten(mean(before))} before, **${shorten(mean(after))}** after.
+- Mean Dice of the next mask on ${studies.length} untouched studies: ${shorten(meanOf(before))} before, **${shorten(meanOf(after))}** after.
 - Base set of the gate: ${round?.['baseBefore']} before, ${round?.['baseAfter']} after.
 - Slices: ${round?.['labelledSlices']} corrected, ${round?.['replaySlices']} replayed, ${round?.['unlabelledSlices']} unlabelled.
 - Peak memory of the trainer: ${round?.['trainerPeakMib']} MiB.`;

@@ -1,5 +1,5 @@
+import { medianOf } from '../../server/src/round/statistics.ts';
 import { numbersOf, type Row, table } from './record.ts';
-import { median } from './statistics.ts';
 
 /** A line of a table of medians: a key of the rows and what it is called. */
 export type SpreadLine = readonly [key: string, text: string];
@@ -9,7 +9,7 @@ export function spreadTable(rows: readonly Row[], lines: readonly SpreadLine[]):
   const measured = lines.flatMap(([key, text]) => {
     const values = numbersOf(rows, key);
     if (values.length === 0) return [];
-    const cells = [median(values), Math.min(...values), Math.max(...values)].map(shorten);
+    const cells = [medianOf(values), Math.min(...values), Math.max(...values)].map(shorten);
     return [[text, ...cells, values.length] as const];
   });
   return table(['', 'median', 'least', 'most', 'runs'], measured);

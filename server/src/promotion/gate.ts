@@ -1,3 +1,4 @@
+import { meanOf } from '../round/statistics.ts';
 /** Dice of one subject of the base set under the version in service and under a candidate. */
 export interface GateCase {
   readonly subject: string;
@@ -35,8 +36,8 @@ export const leastAgreement = 0.7;
  * that is the version in service itself has nothing to offer. Anything that is not a number refuses.
  */
 export function judge({ cases, newCorrections, isInService }: GateEvidence, epsilon: number): GateVerdict {
-  const inServiceDice = mean(cases.map((row) => row.inService));
-  const candidateDice = mean(cases.map((row) => row.candidate));
+  const inServiceDice = meanOf(cases.map((row) => row.inService));
+  const candidateDice = meanOf(cases.map((row) => row.candidate));
   const verdict = (passed: boolean, reason: string) => ({ passed, inServiceDice, candidateDice, reason });
   if (cases.length < leastGateCases) {
     return verdict(false, `The base set holds ${cases.length} subjects; the gate needs ${leastGateCases}.`);
@@ -58,8 +59,4 @@ export function judge({ cases, newCorrections, isInService }: GateEvidence, epsi
   }
   const agreement = newCorrections === null ? '' : ` Dice ${newCorrections.toFixed(3)} with the new corrections.`;
   return verdict(true, `Passed: ${figures}; the floor is ${floor.toFixed(3)}.${agreement}`);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

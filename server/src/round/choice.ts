@@ -1,3 +1,4 @@
+import { meanOf } from './statistics.ts';
 /** Which weights of a round are its candidate; `in-service`: none was better than the start. */
 export interface Choice {
   readonly source: 'student' | 'specialized-teacher' | 'in-service';
@@ -36,8 +37,4 @@ export function isBetter(weights: Evaluation, { start, best, chosen }: Chosen, e
 function scoreOf({ base, corrected }: Evaluation): number {
   const score = (meanOf(base) + corrected) / 2;
   return Number.isFinite(score) ? score : Number.NEGATIVE_INFINITY;
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

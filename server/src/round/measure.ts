@@ -6,6 +6,7 @@ import { askStudent, type StudentInput, sampleSpace, samplesPerRun } from '../st
 import type { Prediction } from '../student/predict.ts';
 import type { PreparedVolume } from '../student/prepare-volume.ts';
 import type { LabelledVolume } from './labelled-volume.ts';
+import { meanOf } from './statistics.ts';
 
 /** What measuring needs of a model card. */
 export interface MeasuredCard {
@@ -117,8 +118,4 @@ function count(counts: Counts, labels: Uint8Array, { label, known }: LabelledVol
     ofWanted.b += 1;
     if (found === wanted) ofFound.both += 1;
   }
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

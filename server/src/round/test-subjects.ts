@@ -2,6 +2,7 @@ import { diceOf } from '../labelmap/metrics.ts';
 import type { Splits } from './data/splits.ts';
 import { type Failure, Failures } from './failures.ts';
 import type { Measure } from './measure.ts';
+import { meanOf, sdOf } from './statistics.ts';
 
 /** A whole test subject under the weights that serve. */
 export interface TestRow {
@@ -45,7 +46,7 @@ export async function measureTest(
   for await (const { name, volume } of splits.test()) {
     const served = await measure.serve(weights, volume);
     const diceBySegment = served.overlaps.map((overlap) => (overlap.a + overlap.b === 0 ? null : diceOf(overlap)));
-    const dice = served.overlaps.reduce((sum, overlap) => sum + diceOf(overlap), 0) / served.overlaps.length;
+    const dice = meanOf(served.overlaps.map(diceOf));
     const row = { subject: name, dice, diceBySegment };
     rows.push(row);
     onSubject(row);
@@ -66,10 +67,8 @@ export function spreadBySegment(
     const dice = rows.flatMap(({ diceBySegment }) => diceBySegment[at] ?? []);
     const subjects = dice.length;
     if (subjects === 0) return { number, label, subjects, mean: null, sd: null, least: null, most: null };
-    const mean = dice.reduce((sum, value) => sum + value, 0) / subjects;
-    const squares = dice.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-    const sd = subjects > 1 ? Math.sqrt(squares / (subjects - 1)) : null;
-    return { number, label, subjects, mean, sd, least: Math.min(...dice), most: Math.max(...dice) };
+    const sd = subjects > 1 ? sdOf(dice) : null;
+    return { number, label, subjects, mean: meanOf(dice), sd, least: Math.min(...dice), most: Math.max(...dice) };
   });
 }
 

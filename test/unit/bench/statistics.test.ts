@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { interval95, medianOf } from '../../../server/src/round/statistics.ts';
 import { spreadTable } from '../../bench/spread.ts';
-import { auroc, interval95, median, quantile } from '../../bench/statistics.ts';
+import { auroc, quantile } from '../../bench/statistics.ts';
 
 test('the median of an even number of values lies between the two in the middle', () => {
-  assert.equal(median([4, 1, 3, 2]), 2.5);
-  assert.equal(median([7, 1, 3]), 3);
+  assert.equal(medianOf([4, 1, 3, 2]), 2.5);
+  assert.equal(medianOf([7, 1, 3]), 3);
 });
 
 test('quantiles run from the least to the greatest value', () => {

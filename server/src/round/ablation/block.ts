@@ -16,6 +16,7 @@ import { augment, noWarping, type TaughtSlice, tokenMaps } from '../augment.ts';
 import { examine, rehearse } from '../exam.ts';
 import type { LabelledVolume } from '../labelled-volume.ts';
 import type { Measure } from '../measure.ts';
+import { meanOf, medianOf } from '../statistics.ts';
 import { showToTeacher } from '../taught.ts';
 import { type Arm, type ArmName, arms } from './arms.ts';
 import { judgePseudoLabels, type PseudoLabelQuality } from './pseudo-labels.ts';
@@ -212,12 +213,4 @@ export class Block {
     const { engine, student, recipe } = this.#parts;
     return engine.table(student.inferenceProgram(1, [recipe.sizePx, recipe.sizePx]));
   }
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-}
-
-function medianOf(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -1,3 +1,4 @@
+import { interval95, meanOf, medianOf, sdOf } from '../statistics.ts';
 import { type ArmName, armNames, arms } from './arms.ts';
 import type { AblationRow } from './run.ts';
 
@@ -10,6 +11,8 @@ export interface ArmSummary {
   readonly mean: number;
   /** Standard deviation over the runs. */
   readonly sd: number;
+  /** Of the EMA in the student's place. */
+  readonly ema: number;
   readonly validated: number;
   readonly pseudo: number | null;
   /** Median over the runs, of stage 2; null without one. */
@@ -35,6 +38,7 @@ export function summarise(rows: readonly AblationRow[], against: ArmName = 'mean
       const of = rows.filter((row) => row.task === task && row.arm === arm);
       if (of.length === 0) return [];
       const pseudo = of.map((row) => row.pseudoDice).filter((value) => value !== null);
+      const steps = of.map(({ stepMs }) => stepMs).filter((value) => value !== null);
       return [
         {
           task,
@@ -43,9 +47,10 @@ export function summarise(rows: readonly AblationRow[], against: ArmName = 'mean
           runs: of.length,
           mean: meanOf(of.map(({ dice }) => dice)),
           sd: sdOf(of.map(({ dice }) => dice)),
+          ema: meanOf(of.map(({ diceEma }) => diceEma)),
           validated: meanOf(of.map(({ diceValidated }) => diceValidated)),
           pseudo: pseudo.length > 0 ? meanOf(pseudo) : null,
-          stepMs: medianOf(of.map(({ stepMs }) => stepMs).filter((value) => value !== null)),
+          stepMs: steps.length > 0 ? medianOf(steps) : null,
           gain: arm === against ? null : gainOf(rows, task, arm, against),
         },
       ];
@@ -78,9 +83,7 @@ export function estimate(runs: readonly { readonly labelled: string; readonly va
   for (const { labelled, value } of runs) sets.set(labelled, [...(sets.get(labelled) ?? []), value]);
   const values = [...sets.values()].map(meanOf);
   if (values.length < 2) return null;
-  const mean = meanOf(values);
-  const half = (pointOf(values.length - 1) * sdOf(values)) / Math.sqrt(values.length);
-  return { sets: values.length, mean, low: mean - half, high: mean + half };
+  return { sets: values.length, mean: meanOf(values), ...interval95(values) };
 }
 
 /** The summary as a Markdown table. */
@@ -92,6 +95,7 @@ export function renderSummary(rows: readonly AblationRow[], against: ArmName = '
     'runs',
     'Dice',
     'sd',
+    'EMA',
     'validated',
     'pseudo labels',
     'ms a step',
@@ -103,6 +107,7 @@ export function renderSummary(rows: readonly AblationRow[], against: ArmName = '
     String(of.runs),
     figure(of.mean),
     figure(of.sd),
+    figure(of.ema),
     figure(of.validated),
     figure(of.pseudo),
     of.stepMs === null ? '' : of.stepMs.toFixed(0),
@@ -115,29 +120,4 @@ export function renderSummary(rows: readonly AblationRow[], against: ArmName = '
 export function describeGain({ mean, low, high }: Estimate): string {
   const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(3)}`;
   return `${signed(mean)} (${signed(low)} to ${signed(high)})`;
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function medianOf(values: readonly number[]): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1);
-  return middle.length > 0 ? meanOf(middle) : null;
-}
-
-/** Of a sample; 0 of a single value. */
-function sdOf(values: readonly number[]): number {
-  const mean = meanOf(values);
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0;
-}
-
-/** Two-sided 95 % points of Student's t for 1 to 12 degrees of freedom. */
-const points = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179];
-
-function pointOf(freedom: number): number {
-  // Beyond the table, a bound from above.
-  return points[freedom - 1] ?? points.at(-1) ?? Number.NaN;
 }

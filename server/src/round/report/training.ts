@@ -4,6 +4,7 @@ import type { Card } from '../../registry/card.ts';
 import { networkDataFormat } from '../../registry/data-format.ts';
 import type { Curve, LossPoint } from '../curve.ts';
 import type { Failure } from '../failures.ts';
+import { meanOf } from '../statistics.ts';
 import type { SegmentSpread } from '../test-subjects.ts';
 import { facts, type Html, html, list, page, raw, table } from './html.ts';
 import { failurePicture } from './pictures.ts';
@@ -92,7 +93,7 @@ ${raw(await dotChart({ title, x: 'Dice', groups }))}
 ${table(
   ['Split', 'Subjects', 'Mean', 'Lowest'],
   groups.flatMap(({ values }, n) =>
-    values.length > 0 ? [[splits[n] ?? '', values.length, fixed(mean(values)), fixed(Math.min(...values))]] : [],
+    values.length > 0 ? [[splits[n] ?? '', values.length, fixed(meanOf(values)), fixed(Math.min(...values))]] : [],
   ),
 )}
 <details><summary>Every subject</summary>
@@ -207,10 +208,6 @@ function isSpread(name: string): boolean {
 /** `softIou` as `soft iou`. */
 function words(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function fixed(value: number): string {
