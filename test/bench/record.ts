@@ -58,7 +58,7 @@ export const benchFolder = dirname(fileURLToPath(import.meta.url));
 /** Measures, and writes `NAME.json`, `NAME.md` and its charts. */
 export async function measure(bench: Bench, tell: (line: string) => void, folder = benchFolder): Promise<BenchRecord> {
   const head = {
-    command: `npm run bench -- ${bench.name}`,
+    command: [...narrowed(), `npm run bench -- ${bench.name}`].join(' '),
     machine: describeMachine(),
     date: new Date().toISOString().slice(0, 10),
     commit: describeCommit(),
@@ -116,6 +116,12 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 /** The numbers of one key, in the order of the rows; rows without it are left out. */
 export function numbersOf(rows: readonly Row[], key: string): number[] {
   return rows.flatMap((row) => (typeof row[key] === 'number' ? [row[key]] : []));
+}
+
+/** The variables that narrow what a bench measures, as they stand before a command. */
+function narrowed(): readonly string[] {
+  const set = Object.entries(process.env).filter(([name]) => name.startsWith('UNCOL_BENCH_'));
+  return set.map(([name, value]) => `${name}=${value}`);
 }
 
 function describeMachine(): BenchRecord['machine'] {

@@ -1,3 +1,4 @@
+import { meanOf } from '../statistics.ts';
 import { type Arm, type ArmName, armNames, arms } from './arms.ts';
 import type { AblationRow } from './run.ts';
 import { describeGain, gainOf } from './summary.ts';
@@ -7,7 +8,7 @@ export function findingsOf(rows: readonly AblationRow[], task: string): readonly
   const of = (arm: ArmName) => rows.filter((row) => row.task === task && row.arm === arm);
   return [
     ...gains(rows, task),
-    ...pseudoGain(rows, task),
+    ...pseudoGains(rows, task),
     ...shareOfFull(of('uncol'), of('full')),
     ...enrichment(of('uncol')),
     ...armNames.flatMap((arm) => admissions(arm, of(arm))),
@@ -30,11 +31,19 @@ function gains(rows: readonly AblationRow[], task: string): readonly string[] {
   });
 }
 
-function pseudoGain(rows: readonly AblationRow[], task: string): readonly string[] {
-  const gain = gainOf(rows, task, 'uncol', 'mean-teacher', ({ pseudoDice }) => pseudoDice ?? Number.NaN);
-  return gain && Number.isFinite(gain.mean)
-    ? [`Dice of the pseudo labels where they teach, UnCoL - mean teacher: ${describeGain(gain)}.`]
-    : [];
+/** A gate leaves out what is hard, so an arm with one is also compared with another that has it, and both without. */
+const pseudoComparisons: typeof comparisons = [
+  ['uncol', 'mean-teacher', 'UnCoL behind its gate - mean teacher on every pixel'],
+  ['uncol', 'mean-teacher-gate', 'UnCoL - mean teacher, each behind the slice gate'],
+  ['calibrated', 'mean-teacher', 'Fused as published, calibrated - mean teacher, both on every pixel that is trusted'],
+];
+
+function pseudoGains(rows: readonly AblationRow[], task: string): readonly string[] {
+  const labelled = rows.filter(({ pseudoDice }) => pseudoDice !== null);
+  return pseudoComparisons.flatMap(([arm, against, words]) => {
+    const gain = gainOf(labelled, task, arm, against, ({ pseudoDice }) => pseudoDice ?? Number.NaN);
+    return gain ? [`Dice of the pseudo labels where they teach, ${words}: ${describeGain(gain)}.`] : [];
+  });
 }
 
 function shareOfFull(uncol: readonly AblationRow[], full: readonly AblationRow[]): readonly string[] {
@@ -61,8 +70,4 @@ function admissions(name: ArmName, rows: readonly AblationRow[]): readonly strin
   return [
     `${arm.title}: the generalized teacher was admitted for ${classes.join(', ')} of ${exams.length} runs, refused in the others.`,
   ];
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
