@@ -1,6 +1,6 @@
+import { encode } from 'fast-png';
 import type { Failure } from '../failures.ts';
 import { type Html, html, raw } from './html.ts';
-import { greyPng } from './png.ts';
 
 /** Of the outlines: told apart by colour and by dashes (Okabe and Ito). */
 const truthColour = '#e69f00';
@@ -10,7 +10,8 @@ const maskColour = '#56b4e9';
 export function failurePicture({ subject, dice, slice, columns, image, truth, mask }: Failure): Html {
   const rows = image.length / columns;
   const label = `${subject}, slice ${slice}: truth and mask`;
-  const png = greyPng(image, columns).toString('base64');
+  const grey = Uint8ClampedArray.from(image, (value) => 255 * value);
+  const png = Buffer.from(encode({ width: columns, height: rows, data: grey, channels: 1 })).toString('base64');
   return html`<figure>
 <svg viewBox="0 0 ${columns} ${rows}" width="${2.5 * columns}" height="${2.5 * rows}" role="img" aria-label="${label}">
 <image width="${columns}" height="${rows}" style="image-rendering:pixelated" href="data:image/png;base64,${raw(png)}"/>
