@@ -19,7 +19,7 @@ import {
   type SiteCase,
   volumeSiteRecipe,
   writeDicomCase,
-  writeNiftiCase,
+  writeThreeCases,
 } from '../fixtures/make-site.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 import { writeTinyVolumeTeacher } from '../fixtures/tiny-teacher.ts';
@@ -32,9 +32,7 @@ let cases: readonly SiteCase[];
 before(async () => {
   folder = await makeSiteFolder();
   cases = [
-    await writeNiftiCase(folder, 1, 'Doe-Jane'),
-    await writeDicomCase(folder, 2, 'Roe-Richard'),
-    await writeNiftiCase(folder, 3, 'Poe-Pat'),
+    ...(await writeThreeCases(folder)),
     await writeDicomCase(folder, 4, 'Moe-Mary'),
     await writeDicomCase(folder, 5, 'Zoe-Zed'),
   ];

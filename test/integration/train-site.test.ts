@@ -17,6 +17,7 @@ import {
   siteRecipe,
   writeDicomCase,
   writeNiftiCase,
+  writeThreeCases,
 } from '../fixtures/make-site.ts';
 
 const engine = createOnnxEngine({ threads: 2 });
@@ -27,11 +28,7 @@ let testing: readonly SiteCase[];
 
 before(async () => {
   folder = await makeSiteFolder();
-  labelled = [
-    await writeNiftiCase(folder, 1, 'Doe-Jane'),
-    await writeDicomCase(folder, 2, 'Roe-Richard'),
-    await writeNiftiCase(folder, 3, 'Poe-Pat'),
-  ];
+  labelled = await writeThreeCases(folder);
   validation = [await writeDicomCase(folder, 4, 'Moe-Mary')];
   testing = [await writeNiftiCase(folder, 5, 'Zoe-Zed'), await writeDicomCase(folder, 6, 'Coe-Carl')];
 });

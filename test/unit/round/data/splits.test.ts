@@ -18,19 +18,14 @@ import {
   type SiteCase,
   siteGeometry,
   siteRecipe,
-  writeDicomCase,
-  writeNiftiCase,
+  writeThreeCases,
 } from '../../../fixtures/make-site.ts';
 
 let folder: string;
 let cases: readonly SiteCase[];
 before(async () => {
   folder = await makeSiteFolder();
-  cases = [
-    await writeNiftiCase(folder, 1, 'Doe-Jane'),
-    await writeDicomCase(folder, 2, 'Roe-Richard'),
-    await writeNiftiCase(folder, 3, 'Poe-Pat'),
-  ];
+  cases = await writeThreeCases(folder);
 });
 after(() => rm(folder, { recursive: true }));
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { crc32, inflateSync } from 'node:zlib';
+import { decode } from 'fast-png';
 import type { Card } from '../../../../server/src/registry/card.ts';
 import { startCurve } from '../../../../server/src/round/curve.ts';
 import type { Failure } from '../../../../server/src/round/failures.ts';
@@ -87,13 +87,8 @@ test('a failure is a picture of its slice, with the outlines of truth and mask a
   assert.ok(figure.includes('d="M0 1H1M0 2H1M0 1V2M1 1V2"'), 'mask');
   assert.doesNotMatch(figure, /<script|<img/);
   const png = Buffer.from(/base64,([^"]+)"/.exec(figure)?.[1] ?? '', 'base64');
-  assert.equal(png.readUInt32BE(16), 4, 'columns');
-  assert.equal(png.readUInt32BE(20), 3, 'rows');
-  const length = png.readUInt32BE(33);
-  assert.equal(png.toString('latin1', 37, 41), 'IDAT');
-  assert.equal(png.readUInt32BE(41 + length), crc32(png.subarray(37, 41 + length)));
-  const lines = inflateSync(png.subarray(41, 41 + length));
-  assert.deepEqual([...lines], [0, 0, 128, 255, 255, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0]);
+  const { width, height, data } = decode(png);
+  assert.deepEqual([width, height, [...data]], [4, 3, [0, 128, 255, 255, 0, 64, 0, 0, 0, 0, 0, 0]]);
 });
 
 test('without failures there is no section for them', async () => {
