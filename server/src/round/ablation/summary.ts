@@ -2,7 +2,10 @@ import { interval95, meanOf, medianOf, sdOf } from '../statistics.ts';
 import { type ArmName, armNames, arms } from './arms.ts';
 import type { AblationRow } from './run.ts';
 
-/** Mean, spread and, against another arm, the paired difference of one figure. */
+/** What every arm is compared with. */
+const baseline: ArmName = 'mean-teacher';
+
+/** Mean, spread and, against the mean teacher, the paired difference of one figure. */
 export interface ArmSummary {
   readonly task: string;
   readonly arm: ArmName;
@@ -31,7 +34,7 @@ export interface Estimate {
 }
 
 /** One line for each task and arm, in the order of the table of arms. */
-export function summarise(rows: readonly AblationRow[], against: ArmName = 'mean-teacher'): readonly ArmSummary[] {
+export function summarise(rows: readonly AblationRow[]): readonly ArmSummary[] {
   const tasks = [...new Set(rows.map(({ task }) => task))];
   return tasks.flatMap((task) =>
     armNames.flatMap((arm) => {
@@ -51,7 +54,7 @@ export function summarise(rows: readonly AblationRow[], against: ArmName = 'mean
           validated: meanOf(of.map(({ diceValidated }) => diceValidated)),
           pseudo: pseudo.length > 0 ? meanOf(pseudo) : null,
           stepMs: steps.length > 0 ? medianOf(steps) : null,
-          gain: arm === against ? null : gainOf(rows, task, arm, against),
+          gain: arm === baseline ? null : gainOf(rows, task, arm, baseline),
         },
       ];
     }),
@@ -86,33 +89,35 @@ export function estimate(runs: readonly { readonly labelled: string; readonly va
   return { sets: values.length, mean: meanOf(values), ...interval95(values) };
 }
 
-/** The summary as a Markdown table. */
-export function renderSummary(rows: readonly AblationRow[], against: ArmName = 'mean-teacher'): string {
+/** Heads of the columns of {@link cellsOf}. */
+export const summaryHead: readonly string[] = [
+  'Arm',
+  'Runs',
+  'Dice',
+  'sd',
+  'EMA',
+  'Validated',
+  'Pseudo labels',
+  'ms a step',
+  'Against mean teacher (95 %)',
+];
+
+/** An arm as a line of a table; empty where there is nothing to tell. */
+export function cellsOf(of: ArmSummary): readonly string[] {
   const figure = (value: number | null) => (value === null ? '' : value.toFixed(3));
-  const head = [
-    'task',
-    'arm',
-    'runs',
-    'Dice',
-    'sd',
-    'EMA',
-    'validated',
-    'pseudo labels',
-    'ms a step',
-    `against ${against} (95 %)`,
-  ];
-  const lines = summarise(rows, against).map((of) => [
-    of.task,
+  return [
     of.title,
     String(of.runs),
-    figure(of.mean),
-    figure(of.sd),
-    figure(of.ema),
-    figure(of.validated),
-    figure(of.pseudo),
+    ...[of.mean, of.sd, of.ema, of.validated, of.pseudo].map(figure),
     of.stepMs === null ? '' : of.stepMs.toFixed(0),
     of.gain ? describeGain(of.gain) : '',
-  ]);
+  ];
+}
+
+/** The summary as a Markdown table. */
+export function renderSummary(rows: readonly AblationRow[]): string {
+  const head = ['Task', ...summaryHead];
+  const lines = summarise(rows).map((of) => [of.task, ...cellsOf(of)]);
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 

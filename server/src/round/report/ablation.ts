@@ -2,7 +2,7 @@ import { armNames, arms } from '../ablation/arms.ts';
 import { findingsOf } from '../ablation/findings.ts';
 import type { AblationRecipe } from '../ablation/recipe.ts';
 import type { AblationRow } from '../ablation/run.ts';
-import { describeGain, estimate, summarise } from '../ablation/summary.ts';
+import { cellsOf, estimate, summarise, summaryHead } from '../ablation/summary.ts';
 import { facts, type Html, html, list, page, raw, table } from './html.ts';
 import { dotChart, type Group } from './plots.ts';
 
@@ -78,19 +78,6 @@ t over the labelled sets, seeds of one set averaged first.</p>`;
 }
 
 function armTable(rows: readonly AblationRow[], task: string): Html {
-  const figure = (value: number | null) => (value === null ? '' : value.toFixed(3));
-  const lines = summarise(rows)
-    .filter((of) => of.task === task)
-    .map((of) => [
-      of.title,
-      of.runs,
-      of.mean,
-      of.sd,
-      of.validated,
-      figure(of.pseudo),
-      of.stepMs === null ? '' : of.stepMs.toFixed(0),
-      of.gain ? describeGain(of.gain) : '',
-    ]);
-  const head = ['Arm', 'Runs', 'Dice', 'sd', 'Validated', 'Pseudo labels', 'ms a step', 'Against mean teacher (95 %)'];
-  return table(head, lines);
+  const ofTask = summarise(rows).filter((of) => of.task === task);
+  return table(summaryHead, ofTask.map(cellsOf));
 }
