@@ -151,10 +151,10 @@ describe('forward graph', () => {
     const program: ForwardProgram = {
       inputs: { x: [1, 2, 4, 4] },
       build: (ops, parameters, { x }) => ({
-        y: ops.upsample2(ops.instanceNorm(ops.convDown(x!, parameters.get('w', [2, 2, 2, 2], { kind: 'zeros' })))),
+        y: ops.upsample2(ops.instanceNorm(ops.conv(x!, parameters.get('w', [2, 2, 3, 3], { kind: 'zeros' })))),
       }),
     };
-    const model = onnx.ModelProto.decode(buildForward(program, 'cpu', new Float32Array(16)).bytes);
+    const model = onnx.ModelProto.decode(buildForward(program, 'cpu', new Float32Array(36)).bytes);
     assert.deepEqual(
       model.graph!.node!.map(({ opType }) => opType),
       ['Conv', 'InstanceNormalization', 'Resize'],

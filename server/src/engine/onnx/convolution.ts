@@ -1,18 +1,13 @@
 import type { Ops, Shape } from '../ops.ts';
 import { reshaped, type Writing } from './gradients.ts';
 import { asValue, sizeOf, type Value } from './graph.ts';
-import { pointwiseOps } from './pointwise.ts';
-import { product, productOps } from './products.ts';
-import { concatenated, padded, reduced, shapingOps, sliced, transposed } from './shaping.ts';
+import { product } from './products.ts';
+import { concatenated, padded, reduced, sliced, transposed } from './shaping.ts';
 
-/** Convolutions, strided and transposed ones. */
-export function convolutionOps(writing: Writing): Pick<Ops, 'conv' | 'convDown' | 'convUp'> {
-  return { conv: convolve(writing), convDown: convolveDown(writing), convUp: convolveUp(writing) };
-}
-
-function convolve(writing: Writing): Ops['conv'] {
-  const { graph, tape } = writing;
-  return (image, kernel, offset) => {
+/** Convolution with an odd kernel, zeros outside the image. */
+export function convolutionOps(writing: Writing): Pick<Ops, 'conv'> {
+  const { tape } = writing;
+  const conv: Ops['conv'] = (image, kernel, offset) => {
     const [x, weight] = [asValue(image), asValue(kernel)];
     const bias = offset === undefined ? undefined : asValue(offset);
     const window = weight.shape.slice(2);
@@ -26,14 +21,16 @@ function convolve(writing: Writing): Ops['conv'] {
       (dy) => biasGradient(writing, dy),
     ]);
   };
-
-  function biasGradient(_: Writing, dy: Value): Value {
-    const axes = dy.shape.map((_size, axis) => axis).filter((axis) => axis !== 1);
-    return reshaped(graph, reduced(graph, 'ReduceSum', dy, axes), [dy.shape[1]!]);
-  }
+  return { conv };
 }
 
-function requireFit(
+function biasGradient({ graph }: Writing, dy: Value): Value {
+  const axes = dy.shape.map((_size, axis) => axis).filter((axis) => axis !== 1);
+  return reshaped(graph, reduced(graph, 'ReduceSum', dy, axes), [dy.shape[1]!]);
+}
+
+/** @throws RangeError naming `operator` where image, kernel and bias do not belong together. */
+export function requireFit(
   operator: string,
   x: Shape,
   weight: Shape,
@@ -160,60 +157,4 @@ function positionsOf(sizes: readonly number[]): number[][] {
     (all, size) => all.flatMap((head) => Array.from({ length: size }, (_, position) => [...head, position])),
     [[]],
   );
-}
-
-function convolveDown(writing: Writing): Ops['convDown'] {
-  const { graph, training } = writing;
-  const { reshape, transpose } = shapingOps(writing);
-  return (x, weight, bias) => {
-    const [outputs, inputs, ...window] = weight.shape as [number, number, ...number[]];
-    requireFit('convDown', x.shape, weight.shape, inputs, bias && asValue(bias), outputs);
-    const batch = x.shape[0]!;
-    const space = x.shape.slice(2);
-    if (space.some((size, axis) => size % window[axis]! !== 0)) {
-      throw new RangeError(`convDown: [${space.join(',')}] is no multiple of kernel [${window.join(',')}]`);
-    }
-    const grid = space.map((size, axis) => size / window[axis]!);
-    if (!training) {
-      const operands = [x, weight, ...(bias === undefined ? [] : [bias])].map(asValue);
-      const attributes = { kernel_shape: { ints: window }, strides: { ints: window } };
-      return graph.emit('Conv', operands, [batch, outputs, ...grid], attributes);
-    }
-    // [N,I,h,k,w,k] to [N,h,w,I,k,k], then one product with the kernel as a matrix.
-    const cells = reshape(x, [batch, inputs, ...grid.flatMap((size, axis) => [size, window[axis]!])]);
-    const gridAxes = grid.map((_, axis) => 2 + 2 * axis);
-    const windowAxes = grid.map((_, axis) => 3 + 2 * axis);
-    const patches = transpose(cells, [0, ...gridAxes, 1, ...windowAxes]);
-    const matrix = transpose(reshape(weight, [outputs, inputs * sizeOf(window)]), [1, 0]);
-    const rows = reshape(patches, [batch * sizeOf(grid), inputs * sizeOf(window)]);
-    const products = productOps(writing).matmul(rows, matrix);
-    const sums = bias === undefined ? products : pointwiseOps(writing).add(products, bias);
-    const channelsLast = reshape(sums, [batch, ...grid, outputs]);
-    return transpose(channelsLast, [0, grid.length + 1, ...grid.map((_, axis) => axis + 1)]);
-  };
-}
-
-function convolveUp(writing: Writing): Ops['convUp'] {
-  const { graph, training, forms } = writing;
-  const { reshape, transpose } = shapingOps(writing);
-  return (x, weight, bias) => {
-    const [inputs, outputs, ...window] = weight.shape as [number, number, ...number[]];
-    requireFit('convUp', x.shape, weight.shape, inputs, bias && asValue(bias), outputs);
-    if (window.some((size) => size !== 2)) throw new RangeError(`convUp: kernel [${window.join(',')}] is not 2`);
-    const [batch, , ...space] = x.shape as [number, number, ...number[]];
-    const doubled = [batch, outputs, ...space.map((size) => 2 * size)];
-    if (!training && (forms.convTranspose3d || window.length < 3)) {
-      const operands = [x, weight, ...(bias === undefined ? [] : [bias])].map(asValue);
-      const attributes = { kernel_shape: { ints: window }, strides: { ints: window } };
-      return graph.emit('ConvTranspose', operands, doubled, attributes);
-    }
-    const matrix = transpose(reshape(weight, [inputs, outputs * sizeOf(window)]), [1, 0]);
-    const products = productOps(writing).matmul(matrix, reshape(x, [batch, inputs, sizeOf(space)]));
-    // [N,O,2,2,h,w] to [N,O,h,2,w,2].
-    const cells = reshape(products, [batch, outputs, ...window, ...space]);
-    const interleaved = space.flatMap((_, axis) => [2 + window.length + axis, 2 + axis]);
-    const image = reshape(transpose(cells, [0, 1, ...interleaved]), doubled);
-    if (bias === undefined) return image;
-    return pointwiseOps(writing).add(image, reshape(bias, [outputs, ...space.map(() => 1)]));
-  };
 }

@@ -25,8 +25,6 @@ export interface Forms {
    * of 100 standard deviations leaves a relative error of 4e-4.
    */
   readonly centresNorms: boolean;
-  /** ConvTranspose of 3D images; otherwise a matrix product, as in training. */
-  readonly convTranspose3d: boolean;
   /** Small images of a batch are convolved as one, which the CPU provider spreads over more threads. */
   readonly joinsImages: boolean;
 }
@@ -41,7 +39,6 @@ export const formsOf: Readonly<Record<DeviceFamily, Forms>> = {
     argmax: 'index',
     slopes: 'clip',
     centresNorms: false,
-    convTranspose3d: true,
     joinsImages: true,
   },
   gpu: {
@@ -53,7 +50,6 @@ export const formsOf: Readonly<Record<DeviceFamily, Forms>> = {
     argmax: 'equal',
     slopes: 'where',
     centresNorms: true,
-    convTranspose3d: false,
     joinsImages: false,
   },
 };

@@ -8,6 +8,7 @@ import { pointwiseOps } from './pointwise.ts';
 import { productOps } from './products.ts';
 import { resamplingOps } from './resampling.ts';
 import { shapingOps } from './shaping.ts';
+import { stridedOps } from './strided.ts';
 
 /** An empty graph to write in. `training` graphs can be walked backwards; others use fused forward operators. */
 export function startWriting(training: boolean, family: DeviceFamily): Writing {
@@ -21,6 +22,7 @@ export function graphOps(writing: Writing): Ops {
     ...shapingOps(writing),
     ...productOps(writing),
     ...convolutionOps(writing),
+    ...stridedOps(writing),
     ...resamplingOps(writing),
     ...normalisationOps(writing),
   };
