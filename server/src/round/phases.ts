@@ -12,6 +12,7 @@ import { abstainingTeacher, type GeneralizedTeacher } from '../uncol/teachers/ge
 import type { TaughtSlice } from './augment.ts';
 import { examine, rehearse } from './exam.ts';
 import { feedOf } from './feed.ts';
+import { picker } from './pick.ts';
 import type { Recipe } from './recipe.ts';
 import { showToTeacher } from './taught.ts';
 
@@ -95,12 +96,13 @@ export async function openPhase(
 async function openPretraining(phase: Phase, parts: PhaseParts, start: PhaseStart): Promise<RunningPhase> {
   const { engine, recipe, data, teacher } = parts;
   const { steps: totalSteps, learningRate, copyPasteShare, seed } = phase;
-  const { batch, isDistilled } = recipe.stage1;
+  const { batch, isDistilled, drawsByClass = false } = recipe.stage1;
   const settings = pretrainingSettingsSchema.parse({ totalSteps, learningRate, copyPasteShare, seed });
   const { student, feed, space, size } = sizesOf(recipe);
   const features = isDistilled ? teacher?.features : null;
   if (isDistilled && !features) throw new AppError('recipe-invalid', 'Stage 1 is to distil, but no teacher is named.');
   const pool = features && teacher ? await showToTeacher(data.pool, teacher, size, publishedMargin) : data.pool;
+  const pick = picker(pool, drawsByClass);
   const plan = { batch, space, maps: features?.maps ?? null };
   const table = pretrainingTable(engine, student, plan);
   const stage = await Pretraining.create(engine, student, settings, plan, begin(start, table, parts, phase));
@@ -108,7 +110,7 @@ async function openPretraining(phase: Phase, parts: PhaseParts, start: PhaseStar
     table,
     step: (at) => {
       const random = Random.for(seed, 'batch', at);
-      return stage.step(Array.from({ length: batch }, () => feed.augment(random.pick(pool), random)));
+      return stage.step(Array.from({ length: batch }, () => feed.augment(pick(random), random)));
     },
     state: () => stage.state(),
     dispose: () => stage.dispose(),
@@ -141,6 +143,7 @@ async function openCollaboration(
   };
   const pool =
     settings.visualWeight > 0 ? await showToTeacher(data.pool, teacher, size, settings.promptMargin) : data.pool;
+  const pick = picker(pool, recipe.stage1.drawsByClass ?? false);
   const guidance = data.unlabelled.length > 0 ? await guide() : null;
   const plan: CollaborationPlan = { pairs, space, guidance };
   const table = collaborationTable(engine, student, settings, plan);
@@ -151,7 +154,7 @@ async function openCollaboration(
     step: (at) => {
       const random = Random.for(phase.seed, 'pairs', at);
       return stage.step({
-        labelled: Array.from({ length: 2 * pairs }, () => feed.augment(random.pick(pool), random)),
+        labelled: Array.from({ length: 2 * pairs }, () => feed.augment(pick(random), random)),
         unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => random.pick(data.unlabelled)) : [],
       });
     },

@@ -42,6 +42,8 @@ export const recipeSchema = z.strictObject({
     validateEvery: z.int().min(1),
     /** Of a 2D model: turning and scaling of the slices beside the other variations; absent: none. */
     warping: z.strictObject({ rotationDegrees: z.number().min(0), scaleSd: z.number().min(0) }).optional(),
+    /** Half of the labelled slices or windows are drawn by class, in every phase; for models of several small segments. */
+    drawsByClass: z.boolean().optional(),
     /** A second phase with a schedule of its own, from the best weights of the first, as they would be served (fp16). */
     refine: z.strictObject(phase).optional(),
     /** Whether the teacher's hidden maps and prompt-conditioned embeddings are distilled into the student. */
