@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
+import { countOverlap, diceOf } from '../../server/src/labelmap/metrics.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { generateSubject } from '../../server/src/sample/generator.ts';
 import { loadHeadCt } from '../../server/src/sample/head-ct.ts';
 import { drawScan } from '../../server/src/sample/scanner.ts';
 import type { VoxelArray } from '../../server/src/volume/volume.ts';
+import { openShipped } from '../bench/shipped-model.ts';
 import { headCtTruth } from '../fixtures/head-ct-truth.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 
@@ -100,4 +103,17 @@ test('the cavity of the real head CT, by its HU alone, has the volume that was l
   assert.ok(Math.abs(ml - 1449) < 1, `${ml} ml`);
   const brain = median(volume.data, (n) => data[n] === 1);
   assert.ok(brain > 20 && brain < 30, `${brain} HU`);
+});
+
+test('the shipped model, which saw synthetic CTs only, finds the cavity of the real one', { skip }, async () => {
+  const model = await openShipped(createOnnxEngine({ threads: 2 }), 'intracranial-ct');
+  try {
+    const volume = await loadHeadCt(root);
+    const { labelmap, missingSegments } = await model.segment(volume);
+    const dice = diceOf(countOverlap(labelmap.data, headCtTruth(volume).data, 1)) ?? 0;
+    assert.ok(dice > 0.95, `Dice ${dice}`);
+    assert.deepEqual(missingSegments, []);
+  } finally {
+    await model.close();
+  }
 });

@@ -20,7 +20,7 @@ const whereWrong = (card: object): readonly string[] => {
 };
 
 describe('model card', () => {
-  for (const name of ['brain-mr', 'lesion-mr']) {
+  for (const name of ['brain-mr', 'lesion-mr', 'intracranial-ct']) {
     it(`of ${name} is that of a 2D model, and is kept as it is`, async () => {
       const json: unknown = JSON.parse(await read(name, 'card.json'));
       const card: Card = cardSchema.parse(json);

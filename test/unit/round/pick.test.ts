@@ -10,7 +10,11 @@ const piece = (name: string, label: readonly number[], known = label.map(() => 1
   known: Uint8Array.from(known),
 });
 const rare = piece('rare', [0, 2, 0]);
-const pool = [...Array.from({ length: 18 }, (_, n) => piece(`common ${n}`, [1, 1, 0])), piece('empty', [0, 0, 0]), rare];
+const pool = [
+  ...Array.from({ length: 18 }, (_, n) => piece(`common ${n}`, [1, 1, 0])),
+  piece('empty', [0, 0, 0]),
+  rare,
+];
 const draws = 4000;
 
 function shareOf(name: string, byClass: boolean, from = pool): number {
