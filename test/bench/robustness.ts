@@ -6,6 +6,8 @@ import { countOverlap, diceOf } from '../../server/src/labelmap/metrics.ts';
 import { meanOf } from '../../server/src/round/statistics.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
 import { type GenerateOptions, generateSubject } from '../../server/src/sample/generator.ts';
+import { modalityOf, type SampleTask } from '../../server/src/sample/task.ts';
+import { variations } from '../../server/src/sample/variation.ts';
 import { unpackDebian } from '../../server/src/setup/debian.ts';
 import { samplePackages } from '../../server/src/setup/prepare.ts';
 import { partOf } from './field-of-view.ts';
@@ -16,7 +18,7 @@ import { openShipped, type Shipped } from './shipped-model.ts';
 import { type StrangeKind, strangeKinds } from './strange-volumes.ts';
 
 /** Measured when UNCOL_BENCH_MODELS does not name others, joined by commas: what the generator has subjects for. */
-const shipped = 'brain-mr,lesion-mr';
+const shipped = 'brain-mr,brain-parts-mr,intracranial-ct,lesion-mr';
 /** Of the test range, apart from the ten subjects of metrics.json. */
 const seeds = [20300, 20301, 20302, 20303, 20304, 20305] as const;
 /** Volumes of each strange kind. */
@@ -25,14 +27,30 @@ const strangers = 5;
 /** One influence on a scan. */
 export type Condition = readonly [factor: string, level: string, options: Partial<GenerateOptions>, share?: number];
 
-/** One influence at a time; all else as in the sample subjects. */
-export const conditions: readonly Condition[] = [
-  ['none', 'as the sample studies', {}],
+const { rotationDegrees, scale, shiftMm, elasticSdMm } = variations.sample;
+
+const ofMr: readonly Condition[] = [
   ['contrast', 'tone, gamma, tissues', { change: { gammaSd: 0.35, toneSd: 0.08, tissueSd: 0.15 } }],
   ['bias field', 'sd 0.5', { change: { biasSd: [0.5, 0.5] } }],
   ['bias field', 'sd 1.4', { change: { biasSd: [1.4, 1.4] } }],
   ['noise', '5 %', { change: { noise: [0.05, 0.05] } }],
   ['noise', '10 %', { change: { noise: [0.1, 0.1] } }],
+];
+
+/** Noise as thin slices of a low dose have it. */
+const ofCt: readonly Condition[] = [
+  [
+    'contrast',
+    'HU, skull, field of view',
+    { variation: 'wide', change: { rotationDegrees, scale, shiftMm, elasticSdMm } },
+  ],
+  ['shading', 'sd 0.02', { change: { biasSd: [0.02, 0.02] } }],
+  ['shading', 'sd 0.05', { change: { biasSd: [0.05, 0.05] } }],
+  ['noise', '25 HU', { change: { noise: [0.025, 0.025] } }],
+  ['noise', '60 HU', { change: { noise: [0.06, 0.06] } }],
+];
+
+const ofBoth: readonly Condition[] = [
   ['slice thickness', '1 mm', { spacingMm: [1, 1, 1] }],
   ['slice thickness', '4 mm', { spacingMm: [1, 1, 4] }],
   ['slice thickness', '6 mm', { spacingMm: [1, 1, 6] }],
@@ -43,6 +61,11 @@ export const conditions: readonly Condition[] = [
   ['plane', 'coronal', { plane: 'coronal' }],
   ['plane', 'sagittal', { plane: 'sagittal' }],
 ];
+
+/** One influence at a time; all else as in the sample subjects. */
+function conditionsOf(task: SampleTask): readonly Condition[] {
+  return [['none', 'as the sample studies', {}], ...(modalityOf(task) === 'CT' ? ofCt : ofMr), ...ofBoth];
+}
 
 async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   const root = await unpackDebian(join(tmpdir(), 'uncol-bench-home'), samplePackages, () => {});
@@ -55,7 +78,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   };
   for (const name of (process.env['UNCOL_BENCH_MODELS'] ?? shipped).split(',')) {
     const model = await openShipped(engine, name);
-    for (const condition of conditions)
+    for (const condition of conditionsOf(model.card.baseSet.task))
       for (const seed of seeds) add(await measureCondition(model, colin, condition, seed));
     for (const row of await measurePixels(model, colin, seeds)) add(row);
     for (const kind of await strangeKinds(colin, root, model.card.baseSet.task))

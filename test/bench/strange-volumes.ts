@@ -2,12 +2,12 @@ import { Random } from '../../server/src/engine/random.ts';
 import type { Colin27 } from '../../server/src/sample/colin27.ts';
 import { generateSubject } from '../../server/src/sample/generator.ts';
 import { loadHeadCt } from '../../server/src/sample/head-ct.ts';
-import type { SampleTask } from '../../server/src/sample/task.ts';
+import { modalityOf, type SampleTask } from '../../server/src/sample/task.ts';
 import { type Geometry, indexToPatient, type Vec3, voxelCount } from '../../server/src/volume/geometry.ts';
 import type { Volume } from '../../server/src/volume/volume.ts';
 import { partOf } from './field-of-view.ts';
 
-/** A kind of image that no model of heads on MR was made for; another one for each number n from 0. */
+/** A kind of image that a model of heads was not made for; another one for each number n from 0. */
 export interface StrangeKind {
   readonly kind: string;
   readonly make: (n: number) => Volume;
@@ -21,11 +21,14 @@ interface Ellipsoid {
   readonly value: number;
 }
 
+/** Of the phantoms below. */
+const brainValue = 420;
+
 /** In the spirit of Shepp and Logan, with numbers of our own: a head of shells, two ventricles and a few spots. */
 const shellsOfAHead: readonly Ellipsoid[] = [
   { centreMm: [0, 0, 0], halfAxesMm: [72, 92, 105], value: 900 },
   { centreMm: [0, 0, 0], halfAxesMm: [67, 87, 100], value: 60 },
-  { centreMm: [0, 0, 0], halfAxesMm: [62, 82, 95], value: 420 },
+  { centreMm: [0, 0, 0], halfAxesMm: [62, 82, 95], value: brainValue },
   { centreMm: [0, -35, 0], halfAxesMm: [18, 20, 30], value: 560 },
   { centreMm: [-13, 2, 12], halfAxesMm: [6, 24, 11], value: 120 },
   { centreMm: [13, 2, 12], halfAxesMm: [6, 24, 11], value: 120 },
@@ -52,26 +55,30 @@ const organsOfAnAbdomen: readonly Ellipsoid[] = [
 /** Strides of the torn image; primes, so that every voxel is used once. */
 const strides = [37, 41, 53, 61, 73] as const;
 
-/** Every kind. Subjects are those of the test range from 20310 on, with the truth of `task` in them. */
+/** Every kind, for a model of `task`: in HU for one of CT. Subjects are those of the test range from 20310 on. */
 export async function strangeKinds(colin: Colin27, root: string, task: SampleTask): Promise<readonly StrangeKind[]> {
   const ct = await loadHeadCt(root);
+  const isCt = modalityOf(task) === 'CT';
+  const scanned = isCt ? inHu : (volume: Volume) => volume;
   const random = (n: number, kind: string) => Random.for(n, 'strange', kind);
-  const head = (n: number): Volume =>
-    generateSubject(colin, { seed: 20310 + n, task, variation: 'sample', plane: 'axial', spacingMm: [2, 2, 2] }).volume;
+  const subject = (n: number, of: SampleTask): Volume =>
+    generateSubject(colin, { seed: 20310 + n, task: of, variation: 'sample', plane: 'axial', spacingMm: [2, 2, 2] })
+      .volume;
+  const head = (n: number) => subject(n, task);
+  const partOfCt = (n: number): Volume => {
+    const draw = random(n, 'ct');
+    const place: Vec3 = [draw.next(), draw.next(), draw.next()];
+    return partOf({ volume: ct, truth: new Uint8Array(ct.data.length) }, 0.8, place).volume;
+  };
   return [
-    {
-      kind: 'head CT, parts of one',
-      make: (n) => {
-        const draw = random(n, 'ct');
-        const place: Vec3 = [draw.next(), draw.next(), draw.next()];
-        return partOf({ volume: ct, truth: new Uint8Array(ct.data.length) }, 0.8, place).volume;
-      },
-    },
+    isCt
+      ? { kind: 'head MR', make: (n) => subject(n, 'brain') }
+      : { kind: 'head CT, parts of one', make: (n) => partOfCt(n) },
     {
       kind: 'noise',
       make: (n) => {
         const draw = random(n, 'noise');
-        return filled(head(n).geometry, () => 300 + 100 * draw.normal());
+        return scanned(filled(head(n).geometry, () => 300 + 100 * draw.normal()));
       },
     },
     {
@@ -80,7 +87,7 @@ export async function strangeKinds(colin: Colin27, root: string, task: SampleTas
         const draw = random(n, 'ball');
         const side = draw.uniform(50, 90);
         const ball: Ellipsoid = { centreMm: [0, 0, 0], halfAxesMm: [side, side, side], value: 600 };
-        return phantom([ball], gridOf([112, 112, 96], 2), draw);
+        return scanned(phantom([ball], gridOf([112, 112, 96], 2), draw));
       },
     },
     {
@@ -102,17 +109,22 @@ export async function strangeKinds(colin: Colin27, root: string, task: SampleTas
     },
     {
       kind: 'ellipsoids like a head',
-      make: (n) => varied(shellsOfAHead, gridOf([96, 112, 112], 2), random(n, 'head')),
+      make: (n) => scanned(varied(shellsOfAHead, gridOf([96, 112, 112], 2), random(n, 'head'))),
     },
     {
       kind: 'ellipsoids like an abdomen',
-      make: (n) => varied(organsOfAnAbdomen, gridOf([128, 96, 64], 2.5), random(n, 'abdomen')),
+      make: (n) => scanned(varied(organsOfAnAbdomen, gridOf([128, 96, 64], 2.5), random(n, 'abdomen'))),
     },
   ];
 }
 
 function filled(geometry: Geometry, value: (at: number) => number): Volume {
   return { geometry, data: Float32Array.from({ length: voxelCount(geometry) }, (_, at) => value(at)) };
+}
+
+/** Of a phantom: 0 becomes air, and what stands for brain has its 40 HU. */
+function inHu({ geometry, data }: Volume): Volume {
+  return filled(geometry, (at) => ((data[at] ?? 0) * 1040) / brainValue - 1000);
 }
 
 /** Along the patient's axes, the middle at the origin. */
