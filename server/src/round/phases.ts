@@ -96,13 +96,13 @@ export async function openPhase(
 async function openPretraining(phase: Phase, parts: PhaseParts, start: PhaseStart): Promise<RunningPhase> {
   const { engine, recipe, data, teacher } = parts;
   const { steps: totalSteps, learningRate, copyPasteShare, seed } = phase;
-  const { batch, isDistilled, drawsByClass = false } = recipe.stage1;
+  const { batch, isDistilled } = recipe.stage1;
   const settings = pretrainingSettingsSchema.parse({ totalSteps, learningRate, copyPasteShare, seed });
   const { student, feed, space, size } = sizesOf(recipe);
   const features = isDistilled ? teacher?.features : null;
   if (isDistilled && !features) throw new AppError('recipe-invalid', 'Stage 1 is to distil, but no teacher is named.');
   const pool = features && teacher ? await showToTeacher(data.pool, teacher, size, publishedMargin) : data.pool;
-  const pick = picker(pool, drawsByClass);
+  const pick = picker(pool, recipe.stage1, space);
   const plan = { batch, space, maps: features?.maps ?? null };
   const table = pretrainingTable(engine, student, plan);
   const stage = await Pretraining.create(engine, student, settings, plan, begin(start, table, parts, phase));
@@ -143,7 +143,7 @@ async function openCollaboration(
   };
   const pool =
     settings.visualWeight > 0 ? await showToTeacher(data.pool, teacher, size, settings.promptMargin) : data.pool;
-  const pick = picker(pool, recipe.stage1.drawsByClass ?? false);
+  const pick = picker(pool, recipe.stage1, space);
   const guidance = data.unlabelled.length > 0 ? await guide() : null;
   const plan: CollaborationPlan = { pairs, space, guidance };
   const table = collaborationTable(engine, student, settings, plan);

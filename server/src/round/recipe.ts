@@ -44,6 +44,8 @@ export const recipeSchema = z.strictObject({
     warping: z.strictObject({ rotationDegrees: z.number().min(0), scaleSd: z.number().min(0) }).optional(),
     /** Half of the labelled slices or windows are drawn by class, in every phase; for models of several small segments. */
     drawsByClass: z.boolean().optional(),
+    /** Share of the labelled slices or windows that are random shapes with an empty truth, in every phase. */
+    sceneShare: z.number().min(0).max(0.5).optional(),
     /** A second phase with a schedule of its own, from the best weights of the first, as they would be served (fp16). */
     refine: z.strictObject(phase).optional(),
     /** Whether the teacher's hidden maps and prompt-conditioned embeddings are distilled into the student. */

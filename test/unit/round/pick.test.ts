@@ -9,6 +9,7 @@ const piece = (name: string, label: readonly number[], known = label.map(() => 1
   label: Uint8Array.from(label),
   known: Uint8Array.from(known),
 });
+const nameOf = (one: object) => Reflect.get(one, 'name');
 const rare = piece('rare', [0, 2, 0]);
 const pool = [
   ...Array.from({ length: 18 }, (_, n) => piece(`common ${n}`, [1, 1, 0])),
@@ -17,10 +18,10 @@ const pool = [
 ];
 const draws = 4000;
 
-function shareOf(name: string, byClass: boolean, from = pool): number {
-  const pick = picker(from, byClass);
+function shareOf(name: string, drawsByClass: boolean, from: typeof pool = pool): number {
+  const pick = picker(from, { drawsByClass }, [3]);
   const random = new Random(3);
-  return Array.from({ length: draws }, () => pick(random)).filter((one) => one.name === name).length / draws;
+  return Array.from({ length: draws }, () => pick(random)).filter((one) => nameOf(one) === name).length / draws;
 }
 
 test('by class, a class that one slice in twenty shows is drawn as often as the others, and nothing is left out', () => {
@@ -34,4 +35,15 @@ test('what nobody vouched for does not count, and a pool without foreground is d
   const unknown = piece('unknown', [0, 3, 0], [1, 0, 1]);
   assert.ok(Math.abs(shareOf('unknown', true, [...pool, unknown]) - 1 / 42) < 0.015);
   assert.ok(Math.abs(shareOf('a', true, [piece('a', [0]), piece('b', [0])]) - 1 / 2) < 0.03);
+});
+
+test('pictures of nothing are a share of what is drawn, and empty', () => {
+  const pick = picker(pool, { sceneShare: 0.25 }, [16, 16]);
+  const random = new Random(4);
+  const scenes = Array.from({ length: 800 }, () => pick(random)).filter((one) => nameOf(one) === undefined);
+  assert.ok(Math.abs(scenes.length / 800 - 1 / 4) < 0.05);
+  for (const { image, label, known } of scenes) {
+    assert.equal(image.length, 256);
+    assert.ok(label.every((value) => value === 0) && known.every((value) => value === 1));
+  }
 });
