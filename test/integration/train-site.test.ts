@@ -109,6 +109,29 @@ test('a stopped run goes on to the same bits, and truths that changed in between
   assert.equal(await report('stopped'), await report('whole'));
 });
 
+test('drawing by class and drawing scenes change what a student is shown', async () => {
+  const plain = await recipeOf();
+  const firstLoss = async (name: string, keys: object): Promise<number> => {
+    const stage1 = { ...plain.stage1, ...keys };
+    let loss = Number.NaN;
+    const stop = new AbortController();
+    const onEvent = (event: TrainEvent) => {
+      if (event.kind !== 'step') return;
+      loss = event.loss;
+      stop.abort();
+    };
+    await assert.rejects(run({ ...plain, stage1 }, name, onEvent, stop.signal), { code: 'job-cancelled' });
+    return loss;
+  };
+  const losses = [
+    await firstLoss('plain', {}),
+    await firstLoss('by-class', { drawsByClass: true }),
+    await firstLoss('scenes', { sceneShare: 0.5 }),
+  ];
+  assert.ok(losses.every(Number.isFinite), losses.join());
+  assert.equal(new Set(losses).size, losses.length, losses.join());
+});
+
 test('a loss that leaves the numbers stops the run, says so, and leaves the last good checkpoint', async () => {
   const calm = await recipeOf();
   // So large a step that weights overflow after a few: the loss becomes no number.

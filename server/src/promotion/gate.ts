@@ -1,4 +1,5 @@
 import { meanOf } from '../round/statistics.ts';
+
 /** Dice of one subject of the base set under the version in service and under a candidate. */
 export interface GateCase {
   readonly subject: string;

@@ -1,4 +1,5 @@
 import { meanOf } from './statistics.ts';
+
 /** Which weights of a round are its candidate; `in-service`: none was better than the start. */
 export interface Choice {
   readonly source: 'student' | 'specialized-teacher' | 'in-service';
