@@ -57,7 +57,6 @@ const strides = [37, 41, 53, 61, 73] as const;
 
 /** Every kind, for a model of `task`: in HU for one of CT. Subjects are those of the test range from 20310 on. */
 export async function strangeKinds(colin: Colin27, root: string, task: SampleTask): Promise<readonly StrangeKind[]> {
-  const ct = await loadHeadCt(root);
   const isCt = modalityOf(task) === 'CT';
   const scanned = isCt ? inHu : (volume: Volume) => volume;
   const random = (n: number, kind: string) => Random.for(n, 'strange', kind);
@@ -65,15 +64,8 @@ export async function strangeKinds(colin: Colin27, root: string, task: SampleTas
     generateSubject(colin, { seed: 20310 + n, task: of, variation: 'sample', plane: 'axial', spacingMm: [2, 2, 2] })
       .volume;
   const head = (n: number) => subject(n, task);
-  const partOfCt = (n: number): Volume => {
-    const draw = random(n, 'ct');
-    const place: Vec3 = [draw.next(), draw.next(), draw.next()];
-    return partOf({ volume: ct, truth: new Uint8Array(ct.data.length) }, 0.8, place).volume;
-  };
   return [
-    isCt
-      ? { kind: 'head MR', make: (n) => subject(n, 'brain') }
-      : { kind: 'head CT, parts of one', make: (n) => partOfCt(n) },
+    isCt ? { kind: 'head MR', make: (n) => subject(n, 'brain') } : partsOfCt(await loadHeadCt(root)),
     {
       kind: 'noise',
       make: (n) => {
@@ -116,6 +108,15 @@ export async function strangeKinds(colin: Colin27, root: string, task: SampleTas
       make: (n) => scanned(varied(organsOfAnAbdomen, gridOf([128, 96, 64], 2.5), random(n, 'abdomen'))),
     },
   ];
+}
+
+function partsOfCt(ct: Volume): StrangeKind {
+  const make = (n: number): Volume => {
+    const draw = Random.for(n, 'strange', 'ct');
+    const place: Vec3 = [draw.next(), draw.next(), draw.next()];
+    return partOf({ volume: ct, truth: new Uint8Array(ct.data.length) }, 0.8, place).volume;
+  };
+  return { kind: 'head CT, parts of one', make };
 }
 
 function filled(geometry: Geometry, value: (at: number) => number): Volume {
