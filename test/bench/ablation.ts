@@ -6,7 +6,7 @@ import { foreignGraphOpener } from '../../server/src/engine/onnx/foreign.ts';
 import { availableThreads } from '../../server/src/engine/threads.ts';
 import { openTeacher } from '../../server/src/registry/teachers.ts';
 import { findingsOf } from '../../server/src/round/ablation/findings.ts';
-import { parseAblation } from '../../server/src/round/ablation/recipe.ts';
+import { nameOf, parseAblation } from '../../server/src/round/ablation/recipe.ts';
 import { type AblationRow, ablate } from '../../server/src/round/ablation/run.ts';
 import { renderSummary } from '../../server/src/round/ablation/summary.ts';
 import { ablationCharts } from '../../server/src/round/report/ablation.ts';
@@ -22,9 +22,9 @@ const home = join(tmpdir(), 'uncol-bench-home');
 async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   const whole = parseAblation(await readFile(new URL('../../models/ablation.json', import.meta.url), 'utf8'));
   const wanted = process.env['UNCOL_BENCH_TASKS']?.split(',');
-  const unknown = wanted?.find((name) => !whole.tasks.some(({ task }) => task === name));
+  const unknown = wanted?.find((name) => !whole.tasks.some((task) => nameOf(task) === name));
   if (unknown !== undefined) throw new Error(`UNCOL_BENCH_TASKS: the recipe has no task ${unknown}`);
-  const recipe = { ...whole, tasks: whole.tasks.filter(({ task }) => wanted?.includes(task) ?? true) };
+  const recipe = { ...whole, tasks: whole.tasks.filter((task) => wanted?.includes(nameOf(task)) ?? true) };
   const threads = availableThreads().count;
   const teacher = await openTeacher(recipe.teacher, {
     files: join(home, 'teachers'),

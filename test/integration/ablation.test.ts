@@ -18,6 +18,17 @@ const { root, skip } = await findSampleRoot();
 const place = await mkdtemp(join(tmpdir(), 'uncol-ablation-'));
 after(() => rm(place, { recursive: true }));
 
+const parts = {
+  task: 'parts',
+  ...{
+    runs: [{ labelled: [100], seed: 1 }],
+    training: [100, 101],
+    validation: [102],
+    test: [103],
+    slicesPerSubject: 4,
+  },
+};
+const stage1 = { steps: 6, learningRate: 2e-3, batch: 3 };
 const recipe = parseAblation(
   JSON.stringify({
     ...{
@@ -45,17 +56,10 @@ const recipe = parseAblation(
           slicesPerSubject: 6,
         },
       },
-      {
-        task: 'parts',
-        arms: ['uncol-no-vit', 'uncol'],
-        runs: [{ labelled: [100], seed: 1 }],
-        training: [100, 101],
-        validation: [102],
-        test: [103],
-        slicesPerSubject: 4,
-      },
+      { ...parts, arms: ['uncol-no-vit', 'uncol'] },
+      { ...parts, name: 'parts-by-class', arms: ['uncol'], stage1: { ...stage1, drawsByClass: true } },
     ],
-    stage1: { steps: 6, learningRate: 2e-3, batch: 3 },
+    stage1,
     stage2: { steps: 4, learningRate: 1e-3, pairs: 1, validateEvery: 2 },
   }),
 );
@@ -66,11 +70,11 @@ test('every arm runs to an honest row, and a stopped ablation goes on to the sam
     ...{ manifests: join(place, 'manifests'), files: join(place, 'files'), cache: memoryCache(200) },
     open: foreignGraphOpener({ threads: 2 }),
   });
-  const parts = { colin: await loadColin27(root), engine: createOnnxEngine({ threads: 2 }), teacher };
+  const common = { colin: await loadColin27(root), engine: createOnnxEngine({ threads: 2 }), teacher };
   const folder = join(place, 'out');
   const stop = new AbortController();
   const stopped = ablate(recipe, {
-    ...parts,
+    ...common,
     folder,
     signal: stop.signal,
     onRow: (_row, done) => done === 7 && stop.abort(),
@@ -78,12 +82,13 @@ test('every arm runs to an honest row, and a stopped ablation goes on to the sam
   await assert.rejects(stopped, (error) => error instanceof AppError && error.code === 'job-cancelled');
   await appendFile(join(folder, 'rows.jsonl'), '{"task":"brain","arm":"unc');
   const resumed: number[] = [];
-  const rows = await ablate(recipe, { ...parts, folder, onRow: (_row, done) => resumed.push(done) });
+  const rows = await ablate(recipe, { ...common, folder, onRow: (_row, done) => resumed.push(done) });
   assert.equal(resumed[0], 8, 'what was done is not done again');
-  assert.equal(rows.length, 2 * 7 + 2);
-  const [uncol, branchless] = rows.slice(-2);
-  assert.deepEqual([uncol?.arm, branchless?.arm], ['uncol', 'uncol-no-vit']);
+  assert.equal(rows.length, 2 * 7 + 2 + 1);
+  const [uncol, branchless, byClass] = rows.slice(-3);
+  assert.deepEqual([uncol?.arm, branchless?.arm, byClass?.task], ['uncol', 'uncol-no-vit', 'parts-by-class']);
   assert.notEqual(uncol?.dice, branchless?.dice);
+  assert.notEqual(uncol?.dice, byClass?.dice, 'a stage 1 of its own');
   const text = await readFile(join(folder, 'rows.jsonl'), 'utf8');
   assert.deepEqual(
     text
@@ -93,14 +98,14 @@ test('every arm runs to an honest row, and a stopped ablation goes on to the sam
     rows,
   );
 
-  const whole = await ablate(recipe, { ...parts, folder: join(place, 'whole') });
+  const whole = await ablate(recipe, { ...common, folder: join(place, 'whole') });
   const timeless = (all: typeof rows) => all.map(({ stepMs: _, ...row }) => row);
   assert.deepEqual(timeless(rows), timeless(whole));
 
   const of = (arm: string) => rows.find((row) => row.arm === arm && row.task === 'brain') ?? assert.fail(arm);
   for (const row of rows) {
     assert.ok(row.dice >= 0 && row.dice <= 1 && row.diceValidated >= 0, JSON.stringify(row));
-    assert.equal(row.diceByClass.length, row.task === 'parts' ? 6 : 1);
+    assert.equal(row.diceByClass.length, row.task.startsWith('parts') ? 6 : 1);
   }
   assert.deepEqual([of('stage-1').pseudoDice, of('full').pseudoDice], [null, null]);
   assert.ok(of('mean-teacher').admitted === null && of('mean-teacher').pseudoDice !== null);
@@ -113,11 +118,11 @@ test('every arm runs to an honest row, and a stopped ablation goes on to the sam
   // A recipe with one arm less finds all it wants, one of another size nothing.
   const [task] = recipe.tasks;
   const less = { ...recipe, tasks: [{ ...task!, arms: task!.arms.slice(0, 3) }] };
-  const again = await ablate(less, { ...parts, folder, onRow: () => assert.fail('nothing is left to run') });
+  const again = await ablate(less, { ...common, folder, onRow: () => assert.fail('nothing is left to run') });
   assert.equal(again.length, 6);
   const wider = { ...less, sizePx: 64 };
   const halt = new AbortController();
   halt.abort();
-  await assert.rejects(ablate(wider, { ...parts, folder, signal: halt.signal }), AppError);
+  await assert.rejects(ablate(wider, { ...common, folder, signal: halt.signal }), AppError);
   await teacher.dispose();
 });

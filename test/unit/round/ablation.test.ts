@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AppError } from '../../../server/src/errors/app-error.ts';
 import { findingsOf } from '../../../server/src/round/ablation/findings.ts';
-import { parseAblation } from '../../../server/src/round/ablation/recipe.ts';
+import { parseAblation, scheduleOf } from '../../../server/src/round/ablation/recipe.ts';
 import { gainOf, renderSummary, summarise } from '../../../server/src/round/ablation/summary.ts';
 import { ablationRow as row } from '../../fixtures/ablation-row.ts';
 
@@ -61,6 +61,22 @@ test('a recipe names every wrong key, and subjects stand in one split', () => {
   assert.match(
     refusal((task) => ({ ...task, runs: [{ labelled: [1, 9], seed: 1 }] })),
     /labelled subject 9 is not in training/,
+  );
+});
+
+test('a task may stand twice under two names, each with a schedule of its own', () => {
+  const [task] = recipe.tasks;
+  const stage2 = { steps: 9, learningRate: 1e-3, pairs: 1, validateEvery: 3 };
+  const twice = (name: object) => JSON.stringify({ ...recipe, tasks: [task, { ...task, ...name, stage2 }] });
+  assert.throws(() => parseAblation(twice({})), /Two tasks are called lesion: give one another "name"/);
+  assert.throws(() => parseAblation(twice({ name: 'no file/name' })), /name/);
+  const { tasks, ...common } = parseAblation(twice({ name: 'lesion-long' }));
+  assert.deepEqual(
+    tasks.map((one) => scheduleOf(common, one)),
+    [
+      { stage1: recipe.stage1, stage2: recipe.stage2 },
+      { stage1: recipe.stage1, stage2 },
+    ],
   );
 });
 

@@ -16,11 +16,12 @@ import { augment, noWarping, type TaughtSlice, tokenMaps } from '../augment.ts';
 import { examine, rehearse } from '../exam.ts';
 import type { LabelledVolume } from '../labelled-volume.ts';
 import type { Measure } from '../measure.ts';
+import { picker } from '../pick.ts';
 import { meanOf, medianOf } from '../statistics.ts';
 import { showToTeacher } from '../taught.ts';
 import { type Arm, type ArmName, arms } from './arms.ts';
 import { judgePseudoLabels, type PseudoLabelQuality } from './pseudo-labels.ts';
-import type { AblationRecipe } from './recipe.ts';
+import type { AblationRecipe, AblationSchedule } from './recipe.ts';
 
 /** Slices of one task and one labelled set. */
 export interface BlockData {
@@ -52,6 +53,7 @@ export interface BlockParts {
   readonly engine: Engine;
   readonly student: Student;
   readonly recipe: AblationRecipe;
+  readonly schedule: AblationSchedule;
   readonly measure: Measure;
   readonly teacher: GeneralizedTeacher;
   readonly seed: number;
@@ -90,20 +92,21 @@ export class Block {
   }
 
   async #pretrain(onAll: boolean, isDistilled: boolean): Promise<TrainingState> {
-    const { engine, student, recipe, teacher, seed } = this.#parts;
-    const { steps, learningRate, batch } = recipe.stage1;
+    const { engine, student, schedule, teacher, seed } = this.#parts;
+    const { steps, learningRate, batch, drawsByClass } = schedule.stage1;
     const settings = pretrainingSettingsSchema.parse({ totalSteps: steps, learningRate, seed });
     const pool = onAll ? [...this.#data.labelled, ...this.#data.unlabelled] : this.#data.labelled;
     const slices: readonly TaughtSlice[] = isDistilled
       ? await showToTeacher(pool, teacher, this.#size, publishedMargin)
       : pool;
     const plan = { batch, ...this.#frame, maps: isDistilled ? (teacher.features?.maps ?? null) : null };
+    const pick = picker(slices, { drawsByClass }, plan.space);
     const table = pretrainingTable(engine, student, plan);
     const stage = await Pretraining.create(engine, student, settings, plan, initialState(initialise(table, seed)));
     try {
       for (let step = 0; step < steps; step++) {
         const random = Random.for(seed, 'ablation', 'stage-1', step);
-        await stage.step(Array.from({ length: batch }, () => this.#draw(slices, random)));
+        await stage.step(Array.from({ length: batch }, () => this.#warp(pick(random), random)));
       }
       const state = await stage.state();
       const served = this.#servedTable;
@@ -115,8 +118,8 @@ export class Block {
   }
 
   async #runStageTwo(arm: Arm, start: TrainingState): Promise<ArmResult> {
-    const { engine, student, recipe, seed } = this.#parts;
-    const { steps, learningRate, pairs, validateEvery } = recipe.stage2;
+    const { engine, student, schedule, seed } = this.#parts;
+    const { steps, learningRate, pairs, validateEvery } = schedule.stage2;
     const settings = collaborationSettingsSchema.parse({ ...arm.settings, totalSteps: steps, learningRate, seed });
     const { labelled, unlabelled } = this.#data;
     const guidance = arm.learnsFrom === 'labelled-and-unlabelled' ? await this.#guide(arm, settings, start.ema) : null;
@@ -134,7 +137,7 @@ export class Block {
       for (let step = 0; step < steps; step++) {
         const random = Random.for(seed, 'ablation', 'stage-2', step);
         const batch = {
-          labelled: Array.from({ length: 2 * pairs }, () => this.#draw(slices, random)),
+          labelled: Array.from({ length: 2 * pairs }, () => this.#warp(random.pick(slices), random)),
           unlabelled: guidance ? Array.from({ length: 2 * pairs }, () => random.pick(unlabelled).image) : [],
         };
         const before = performance.now();
@@ -193,9 +196,8 @@ export class Block {
     return meanOf(values);
   }
 
-  #draw(slices: readonly TaughtSlice[], random: Random): LabelledSlice {
+  #warp(slice: TaughtSlice, random: Random): LabelledSlice {
     const { augmentation, sizePx } = this.#parts.recipe;
-    const slice = random.pick(slices);
     if (augmentation === 'none') return { ...slice, ...tokenMaps(slice, { space: [sizePx, sizePx] }) };
     return augment(slice, sizePx, random, warpings[augmentation]);
   }

@@ -5,6 +5,13 @@ import { armNames } from './arms.ts';
 
 const seeds = z.array(z.int().min(0)).min(1);
 const stage = { steps: z.int().min(1), learningRate: z.number().positive() };
+const stage1Schema = z.strictObject({
+  ...stage,
+  batch: z.int().min(2),
+  /** As in the recipe of a training: rare structures are drawn as often as large ones. */
+  drawsByClass: z.boolean().optional(),
+});
+const stage2Schema = z.strictObject({ ...stage, pairs: z.int().min(1), validateEvery: z.int().min(1) });
 
 /** What `uncol ablate` does. Unknown keys are an error. */
 export const ablationRecipeSchema = z.strictObject({
@@ -25,6 +32,11 @@ export const ablationRecipeSchema = z.strictObject({
     .array(
       z.strictObject({
         task: z.enum(sampleTaskNames),
+        /** Of its rows and charts; the task's where a recipe has it once. */
+        name: z
+          .string()
+          .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/)
+          .optional(),
         arms: z.array(z.enum(armNames)).min(1),
         /** In each run these subjects are labelled, the others of `training` unlabelled; `seed` of weights and draws. */
         runs: z.array(z.strictObject({ labelled: seeds, seed: z.int().min(0) })).min(1),
@@ -33,17 +45,35 @@ export const ablationRecipeSchema = z.strictObject({
         test: seeds,
         /** Slices of a training subject. */
         slicesPerSubject: z.int().min(1),
+        /** In place of the recipe's. */
+        stage1: stage1Schema.optional(),
+        stage2: stage2Schema.optional(),
       }),
     )
     .min(1),
-  stage1: z.strictObject({ ...stage, batch: z.int().min(2) }),
-  stage2: z.strictObject({ ...stage, pairs: z.int().min(1), validateEvery: z.int().min(1) }),
+  stage1: stage1Schema,
+  stage2: stage2Schema,
 });
 
 export type AblationRecipe = Readonly<z.infer<typeof ablationRecipeSchema>>;
 export type AblationTask = AblationRecipe['tasks'][number];
+/** Both stages as one task has them. */
+export type AblationSchedule = Pick<AblationRecipe, 'stage1' | 'stage2'>;
 
-/** @throws AppError `recipe-invalid`: unknown or wrong keys; a subject in two splits; a labelled one that is no training one. */
+/** What rows of a task are told by. */
+export function nameOf({ task, name }: Pick<AblationTask, 'task' | 'name'>): string {
+  return name ?? task;
+}
+
+/** The task's own schedule, else the recipe's. */
+export function scheduleOf({ stage1, stage2 }: AblationSchedule, task: AblationTask): AblationSchedule {
+  return { stage1: task.stage1 ?? stage1, stage2: task.stage2 ?? stage2 };
+}
+
+/**
+ * @throws AppError `recipe-invalid`: unknown or wrong keys; two tasks of one name; a subject in two splits; a labelled one
+ *   that is no training one.
+ */
 export function parseAblation(text: string): AblationRecipe {
   let json: unknown;
   try {
@@ -53,7 +83,12 @@ export function parseAblation(text: string): AblationRecipe {
   }
   const parsed = ablationRecipeSchema.safeParse(json);
   if (!parsed.success) throw new AppError('recipe-invalid', z.prettifyError(parsed.error));
-  for (const { task, runs, training, validation, test } of parsed.data.tasks) {
+  const names = parsed.data.tasks.map(nameOf);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined)
+    throw new AppError('recipe-invalid', `Two tasks are called ${twice}: give one another "name".`);
+  for (const { runs, training, validation, test, ...task } of parsed.data.tasks) {
+    const name = nameOf(task);
     const owner = new Map<number, string>();
     for (const [split, members] of [
       ['training', training],
@@ -62,13 +97,13 @@ export function parseAblation(text: string): AblationRecipe {
     ] as const) {
       for (const seed of members) {
         const other = owner.get(seed);
-        if (other) throw new AppError('recipe-invalid', `${task}: subject ${seed} stands in ${other} and in ${split}.`);
+        if (other) throw new AppError('recipe-invalid', `${name}: subject ${seed} stands in ${other} and in ${split}.`);
         owner.set(seed, split);
       }
     }
     const stray = runs.flatMap(({ labelled }) => labelled).find((seed) => !training.includes(seed));
     if (stray !== undefined)
-      throw new AppError('recipe-invalid', `${task}: labelled subject ${stray} is not in training.`);
+      throw new AppError('recipe-invalid', `${name}: labelled subject ${stray} is not in training.`);
   }
   return parsed.data;
 }

@@ -14,12 +14,13 @@ import { Measure, type MeasuredCard } from '../measure.ts';
 import { prepareSubject } from '../subjects.ts';
 import { type Arm, type ArmName, arms } from './arms.ts';
 import { type ArmResult, Block, type BlockData } from './block.ts';
-import type { AblationRecipe, AblationTask } from './recipe.ts';
+import { type AblationRecipe, type AblationTask, nameOf, scheduleOf } from './recipe.ts';
 import { withoutTransformer } from './without-transformer.ts';
 
 /** One arm, one labelled set, one seed. */
 export interface AblationRow {
-  readonly task: AblationTask['task'];
+  /** Name of the task in the recipe. */
+  readonly task: string;
   readonly arm: ArmName;
   /** Labelled subjects, joined by `+`. */
   readonly labelled: string;
@@ -63,7 +64,7 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
   const jobs = recipe.tasks.flatMap((task) => task.runs.map((run) => ({ task, ...run })));
   const all = jobs.reduce((sum, { task }) => sum + task.arms.length, 0);
   for (const { task, labelled, seed } of jobs) {
-    const run = { task: task.task, labelled: labelled.join('+'), seed, setup: setupOf(recipe, task) };
+    const run = { task: nameOf(task), labelled: labelled.join('+'), seed, setup: setupOf(recipe, task) };
     const isOfRun = (row: AblationRow) => Object.entries(run).every(([key, value]) => Reflect.get(row, key) === value);
     const done = kept.filter((row) => isOfRun(row) && task.arms.includes(row.arm));
     rows.push(...done);
@@ -83,7 +84,14 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
       const student = isWhole ? whole : withoutTransformer(whole);
       const measure = await Measure.create(options.engine, cardOf(recipe, student.classes), student);
       try {
-        const block = new Block(data, { ...options, student, recipe, measure, seed });
+        const block = new Block(data, {
+          ...options,
+          student,
+          recipe,
+          schedule: scheduleOf(recipe, task),
+          measure,
+          seed,
+        });
         for (const arm of wanted) {
           if (signal?.aborted) throw new AppError('job-cancelled', 'Stopped; the same command goes on.');
           const row = rowOf({ ...run, arm }, await block.run(arm));
@@ -124,9 +132,11 @@ function numberOrNull(value: number | undefined): number | null {
 }
 
 /** Hash of all that a row depends on beside its arm, its labelled subjects and its seed. */
-function setupOf(recipe: AblationRecipe, { training, validation, test, slicesPerSubject }: AblationTask): string {
+function setupOf(recipe: AblationRecipe, task: AblationTask): string {
   const { tasks: _, ...common } = recipe;
-  return hashWork({ ...common, training, validation, test, slicesPerSubject }).slice(0, 12);
+  const { training, validation, test, slicesPerSubject } = task;
+  const work = { ...common, ...scheduleOf(recipe, task), training, validation, test, slicesPerSubject };
+  return hashWork(work).slice(0, 12);
 }
 
 /** Whole lines only: the last one may have been cut by a crash. */

@@ -1,6 +1,6 @@
 import { armNames, arms } from '../ablation/arms.ts';
 import { findingsOf } from '../ablation/findings.ts';
-import type { AblationRecipe } from '../ablation/recipe.ts';
+import { type AblationRecipe, nameOf, scheduleOf } from '../ablation/recipe.ts';
 import type { AblationRow } from '../ablation/run.ts';
 import { cellsOf, estimate, summarise, summaryHead } from '../ablation/summary.ts';
 import { facts, type Html, html, list, page, raw, table } from './html.ts';
@@ -65,14 +65,17 @@ function groupsOf(rows: readonly AblationRow[], by: (row: AblationRow) => number
   });
 }
 
-function setting({ teacher, variant, sizePx, spacingMm, stage1, stage2 }: AblationRecipe): Html {
+function setting({ teacher, variant, sizePx, spacingMm, ...recipe }: AblationRecipe): Html {
+  const steps = recipe.tasks.map((task): readonly [string, string] => {
+    const { stage1, stage2 } = scheduleOf(recipe, task);
+    return [`Steps, ${nameOf(task)}`, `${stage1.steps} in stage 1, ${stage2.steps} in stage 2`];
+  });
   return html`${facts([
     ['Student', `prob-unet-2d, ${variant}, ${sizePx} x ${sizePx} pixels of ${spacingMm} mm`],
     ['Generalized teacher', teacher],
-    ['Stage 1', `${stage1.steps} steps`],
-    ['Stage 2', `${stage2.steps} steps; every arm of a run starts from the same stage 1`],
+    ...steps,
   ])}
-<p class="note">Dice: student of the last step, mean over the test subjects. Validated: the weights that were best on the
+<p class="note">Every arm of a run starts from the same stage 1. Dice: student of the last step, mean over the test subjects. Validated: the weights that were best on the
 validation subjects. Pseudo labels: Dice of what the unlabelled slices would be taught at the end. Intervals are Student's
 t over the labelled sets, seeds of one set averaged first.</p>`;
 }
