@@ -125,7 +125,9 @@ async function runFirstRound(
     signal: new AbortController().signal,
   });
   const roundSeconds = (performance.now() - started) / 1000;
-  const verdict = judge({ ...outcome, isInService: outcome.chosen.source === 'in-service' }, card.gate.epsilon);
+  const evidence = { ...outcome, isInService: outcome.chosen.source === 'in-service' };
+  const labels = card.segments.map(({ label }) => label);
+  const verdict = judge(evidence, card.gate, labels);
   const { volume, instances } = corrected.series;
   const slices = new Set([...instances.keys()].filter((k) => !approved.has(k)));
   const served = (version: Float32Array) =>
@@ -140,8 +142,8 @@ async function runFirstRound(
     lesionBefore: round(lesionBefore),
     lesionAfter: round(lesionAfter),
     verdict: verdict.passed ? 'promoted' : 'refused',
-    chosen: `${outcome.chosen.source} ${outcome.chosen.step}`,
-    trust: round(outcome.means['trustSpecialized']),
+    chosen: [outcome.chosen.arm, outcome.chosen.source, outcome.chosen.step].filter((part) => part !== null).join(' '),
+    trust: round(outcome.arms.find(({ arm }) => arm === 'uncol')?.means['trustSpecialized']),
     pseudoGradient: round(pseudoGradient),
     roundSeconds: round(roundSeconds, 1),
   };

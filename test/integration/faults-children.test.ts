@@ -136,11 +136,11 @@ describe('killed and cancelled children', { skip }, () => {
       { folder: again, onProgress: () => {}, signal: new AbortController().signal },
     );
     const { verdict } = (await readRound(server.database, roundId)) ?? assert.fail();
-    const { chosen, cases, corrected, newCorrections, exam, means, passedOver } = outcome;
+    const { chosen, cases, corrected, newCorrections, exam, arms, passedOver } = outcome;
     // Sums over every step and measures of the best weights: one other bit on the way would show in them.
     const { evidence, ...shown } = verdict as RoundVerdict;
     const seen = { chosen: shown.chosen, cases: shown.cases, ...evidence };
-    assert.deepEqual(seen, { chosen, cases, corrected, newCorrections, exam, means, passedOver });
+    assert.deepEqual(seen, { chosen, cases, corrected, newCorrections, exam, arms, passedOver });
     assert.equal(await checkpoint(), undefined, 'a round that has ended keeps nothing');
   });
 });

@@ -136,11 +136,17 @@ describe('the loop', { skip }, () => {
     assert.equal(ended.state, 'done', JSON.stringify(ended.error));
     const verdict = ended.verdict as Verdict;
     assert.equal(verdict.outcome, 'promoted', verdict.reason);
-    assert.equal(verdict.cases.length, 10);
-    const mean = (of: 'inService' | 'candidate') => verdict.cases.reduce((sum, row) => sum + row[of], 0) / 10;
+    const base = verdict.cases.filter(({ set }) => set === 'base');
+    assert.deepEqual([base.length, verdict.cases.length], [10, 11], 'and the held-out patient');
+    const mean = (of: 'inService' | 'candidate') => base.reduce((sum, row) => sum + row[of].dice, 0) / 10;
     assert.ok(Math.abs(mean('inService') - verdict.inServiceDice) < 1e-9);
     assert.ok(Math.abs(mean('candidate') - verdict.candidateDice) < 1e-9);
-    assert.ok(verdict.candidateDice >= verdict.inServiceDice - verdict.epsilon);
+    assert.ok(verdict.candidateDice >= verdict.inServiceDice - verdict.rule.epsilon);
+    assert.deepEqual(
+      verdict.comparisons.map(({ set, subjects, faults }) => [set, subjects, faults]),
+      [['base', 10, []]],
+    );
+    assert.match(verdict.reason, /Base set only: 1 held-out patient, 10 are needed\./);
     assert.ok(verdict.reason.includes(verdict.candidateDice.toFixed(3)), verdict.reason);
     assert.notEqual(verdict.chosen.source, 'in-service');
     assert.deepEqual([ended.fromVersion, ended.toVersion], [1, 2]);
@@ -151,7 +157,19 @@ describe('the loop', { skip }, () => {
     const made = candidateSchema.parse((await client.get(`/v1/candidates/${roundId}`)).body);
     assert.deepEqual([made.model, made.parent, made.version, made.inService], [tinyName, 1, 2, true]);
     assert.deepEqual(made.verdict, verdict);
-    assert.ok(made.evidence.corrected.after > 0 && (made.evidence.means['trustSpecialized'] ?? 0) > 0);
+    const { corrected, arms } = made.evidence;
+    assert.ok(corrected.after > 0);
+    assert.deepEqual(
+      arms.map(({ arm, means }) => [arm, (means['trustSpecialized'] ?? 0) > 0]),
+      [
+        ['uncol', true],
+        ['supervised', false],
+      ],
+    );
+    const winner = arms.find(({ arm }) => arm === verdict.chosen.arm);
+    assert.deepEqual([winner?.source, winner?.step], [verdict.chosen.source, verdict.chosen.step]);
+    assert.ok((winner?.subjects ?? 0) > 0);
+    assert.ok(served?.notes.some((note) => note.startsWith('Two ways of learning were compared: with unlabelled')));
     const unknown = await client.get<{ code: string }>('/v1/candidates/00000000-0000-4000-8000-000000000000');
     assert.deepEqual([unknown.status, unknown.body.code], [404, 'candidate-not-found']);
     assert.ok(served?.notes.some((note) => note.includes(roundId)));

@@ -67,7 +67,7 @@ test('corrections of a 3D model become windows in which the approved slices are 
   assert.equal(asked.length, 2, 'the version in service looked at both');
   assert.ok(data.replay.length > 0);
   assert.ok(
-    data.base.every(({ judged }) => judged.known.length > plane),
+    data.judges.every(({ judged }) => judged.known.length > plane),
     'base subjects are whole',
   );
 });
@@ -91,14 +91,19 @@ test('a round of a 3D model is judged on whole volumes, and resumes to the same 
       ['base-30050', 'base-30051'],
     );
     for (const { inService, candidate } of outcome.cases)
-      assert.ok(inService >= 0 && inService <= 1 && candidate >= 0 && candidate <= 1);
+      for (const { dice } of [inService, candidate]) assert.ok(dice >= 0 && dice <= 1);
     // The grids are little larger than a window, so there are not many different ones.
     const { labelled, replay, unlabelled } = outcome.slices;
     assert.ok(labelled >= 4 && replay >= 4 && unlabelled >= 4 && unlabelled <= 8, JSON.stringify(outcome.slices));
-    assert.ok((outcome.means['groundTruth'] ?? 0) > 0 && outcome.means['trustGeneralized'] === 0);
+    const [uncol, supervised, ...others] = outcome.arms;
+    assert.deepEqual([uncol?.arm, supervised?.arm, others.length], ['uncol', 'supervised', 0]);
+    assert.ok((uncol?.means['groundTruth'] ?? 0) > 0 && uncol?.means['trustGeneralized'] === 0);
+    assert.ok((supervised?.means['image'] ?? 0) > 0 && supervised?.means['trustSpecialized'] === undefined);
     assert.match(outcome.generalizedTeacher, /abstained.*It is one of slices/);
 
+    // Steps are counted through both ways of learning: stopped in each of them.
     await assert.rejects(run('stopped', 3), { code: 'job-cancelled' });
+    await assert.rejects(run('stopped', plan.steps + 3), { code: 'job-cancelled' });
     const resumed = await run('stopped');
     assert.deepEqual(resumed.weights, weights);
     assert.deepEqual(resumed.outcome, outcome);

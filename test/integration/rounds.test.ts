@@ -124,14 +124,18 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
         await mkdir(roundFolder, { recursive: true });
         const weightsPath = join(roundFolder, 'candidate.weights.f32');
         await writeFile(weightsPath, new Uint8Array(card.architecture.inferenceParameters * 4));
-        const cases = Array.from({ length: 10 }, (_, n) => ({ subject: `base-${n}`, inService: 0.8, candidate: 0.9 }));
+        const scores = (dice: number) => ({ dice, diceBySegment: [dice], missed: 0, hausdorff95MmBySegment: [3] });
+        const cases = Array.from({ length: 10 }, (_, n) => ({
+          ...{ subject: `base-${n}`, set: 'base' as const },
+          ...{ inService: scores(0.8), candidate: scores(0.9) },
+        }));
         const outcome = {
-          chosen: { source: 'student', step: plan.steps } as const,
+          chosen: { arm: 'uncol', source: 'student', step: plan.steps } as const,
           cases,
           corrected: { before: 0.8, after: 0.9 },
           newCorrections: 0.8,
           slices: { labelled: 1, replay: 1, unlabelled: 0 },
-          means: {},
+          arms: [],
           passedOver: {},
           generalizedTeacher: '',
           exam: null,

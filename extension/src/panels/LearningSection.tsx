@@ -1,6 +1,13 @@
 import type { Job, Pool, Round } from '../api/contract.ts';
 import { isRoundActive, type LearningState } from '../service/state.ts';
-import { countOf, describeStage, describeVerdict, formatCount, formatTimeLeft } from '../service/words.ts';
+import {
+  countOf,
+  describeLearning,
+  describeStage,
+  describeVerdict,
+  formatCount,
+  formatTimeLeft,
+} from '../service/words.ts';
 import { Figures, ProblemBox, Progress, Section } from './parts.tsx';
 
 /** What the model learns from corrections: the count-down, the running round, the last verdict. */
@@ -76,6 +83,7 @@ function EndedRound({ round }: { round: Round }) {
       />
     );
   }
+  const learning = describeLearning(round, round.verdict);
   return (
     <div
       className={`uncol-box ${round.verdict.outcome === 'promoted' ? 'uncol-box-good' : 'uncol-box-neutral'}`}
@@ -85,6 +93,7 @@ function EndedRound({ round }: { round: Round }) {
     >
       <strong>{describeVerdict(round, round.verdict)}</strong>
       <p>{round.verdict.reason}</p>
+      {learning !== null && <p>{learning}</p>}
       <Sources round={round} />
     </div>
   );

@@ -98,3 +98,11 @@ export function describeVerdict({ fromVersion, toVersion }: Round, { outcome }: 
   }
   return `The new version was refused. Version ${fromVersion} stays in service.`;
 }
+
+/** What a new version learned from; nothing where the version in service stays. */
+export function describeLearning({ unlabelledSlices }: Round, { chosen }: Verdict): string | null {
+  if (chosen.arm === null) return null;
+  if (chosen.arm === 'uncol') return 'It learned from the corrections and from unchecked studies of the PACS.';
+  const why = unlabelledSlices > 0 ? ': with unchecked studies beside them it was no better' : '';
+  return `It learned from the corrections alone${why}.`;
+}

@@ -155,17 +155,55 @@ export const pool = z
   })
   .meta({ id: 'Pool' });
 
+/** With unlabelled studies and without. */
+const roundArm = z.enum(['uncol', 'supervised']);
+
+const comparedSet = z.enum(['base', 'held-out']);
+/** `better`: at most 5 % of candidates without a true gain are called so. `worse`: a rule is broken. */
+const comparisonWord = z.enum(['better', 'not worse', 'worse']);
+
+/** How one version did on one subject; lists have segment 1 first. */
+const caseScores = z.object({
+  dice: z.number(),
+  diceBySegment: z.array(z.number()).readonly(),
+  /** Segments in the truth that the mask lacks. */
+  missed: z.int(),
+  hausdorff95MmBySegment: z.array(z.number().nullable()).readonly(),
+});
+
+/** Candidate and version in service on one set of subjects that never train. */
+const comparison = z.object({
+  set: comparedSet,
+  subjects: z.int(),
+  inServiceDice: z.number(),
+  candidateDice: z.number(),
+  gain: z.object({ mean: z.number(), low: z.number(), high: z.number() }),
+  word: comparisonWord,
+  faults: z.array(z.string()).readonly(),
+});
+
 export const verdict = z
   .object({
     outcome: z.enum(['promoted', 'refused', 'waiting']),
-    /** One sentence with its numbers. */
+    /** One or two sentences with their numbers. */
     reason: z.string(),
+    word: comparisonWord.nullable(),
+    /** On the base set. */
     inServiceDice: z.number(),
     candidateDice: z.number(),
-    epsilon: z.number(),
-    /** Which weights won: student or specialized teacher, and the step of the checkpoint. */
-    chosen: z.object({ source: z.enum(['student', 'specialized-teacher', 'in-service']), step: z.int() }),
-    cases: z.array(z.object({ subject: z.string(), inService: z.number(), candidate: z.number() })),
+    comparisons: z.array(comparison).readonly(),
+    heldOut: z.object({ patients: z.int(), needed: z.int() }),
+    /** What a candidate may lose at most. */
+    rule: z.object({ epsilon: z.number(), segmentEpsilon: z.number(), hausdorffMm: z.number() }),
+    /** Which weights won: how they learnt (null: the version in service stays), student or specialized teacher, and the step. */
+    chosen: z.object({
+      arm: roundArm.nullable(),
+      source: z.enum(['student', 'specialized-teacher', 'in-service']),
+      step: z.int(),
+    }),
+    cases: z
+      .array(z.object({ subject: z.string(), set: comparedSet, inService: caseScores, candidate: caseScores }))
+      .readonly(),
   })
   .meta({ id: 'Verdict' });
 
@@ -204,8 +242,20 @@ export const candidate = z
       corrected: z.object({ before: z.number(), after: z.number() }),
       /** Dice of the candidate on the corrections that are new; null when they hold nothing. */
       newCorrections: z.number().nullable(),
-      /** Loss terms and trust rates, means over the steps. */
-      means: z.record(z.string(), z.number()),
+      /** Each way of learning that was tried: its best weights, and loss terms and trust rates, means over the steps. */
+      arms: z
+        .array(
+          z.object({
+            arm: roundArm,
+            source: z.enum(['student', 'specialized-teacher']),
+            step: z.int(),
+            /** Mean Dice on the subjects that candidates are chosen by. */
+            subjects: z.number(),
+            corrected: z.number(),
+            means: z.record(z.string(), z.number()),
+          }),
+        )
+        .readonly(),
       /** Series that could not be used, how many by error code. */
       passedOver: z.record(z.string(), z.int()),
     }),

@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createVersion } from '../candidate/write-version.ts';
 import { AppError, type ErrorRecord, toErrorRecord } from '../errors/app-error.ts';
-import { judge } from '../promotion/gate.ts';
+import { type GateVerdict, judge } from '../promotion/gate.ts';
 import { promote } from '../promotion/promote.ts';
 import { seesSlices } from '../registry/card.ts';
 import type { ListedVersion, Registry } from '../registry/registry.ts';
+import type { GateRule } from '../round/compare.ts';
+import { describeArms } from '../round/outcome.ts';
 import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
 import { type Planning, planRound } from '../round/plan-round.ts';
 import { decideRound } from '../round/policy.ts';
@@ -26,16 +28,14 @@ import { failRound, removeRoundFolder } from './round-ends.ts';
 import type { TrainResult, TrainTask } from './train-child.ts';
 
 /** The verdict of a round as it is stored and shown (contract: `verdict`). */
-export interface RoundVerdict {
+export interface RoundVerdict extends Omit<GateVerdict, 'passed'> {
   readonly outcome: 'promoted' | 'refused' | 'waiting';
-  readonly reason: string;
-  readonly inServiceDice: number;
-  readonly candidateDice: number;
-  readonly epsilon: number;
+  /** As the card of the version in service had it before the round. */
+  readonly rule: GateRule;
   readonly chosen: TrainResult['outcome']['chosen'];
   readonly cases: TrainResult['outcome']['cases'];
-  /** Dice on the corrected slices before and after, means of loss terms and trust rates: evidence for later questions. */
-  readonly evidence: Pick<TrainResult['outcome'], 'corrected' | 'newCorrections' | 'exam' | 'means' | 'passedOver'>;
+  /** Dice on the corrected slices before and after, each way of learning that was tried: evidence for later questions. */
+  readonly evidence: Pick<TrainResult['outcome'], 'corrected' | 'newCorrections' | 'exam' | 'arms' | 'passedOver'>;
 }
 
 export interface RoundParts extends Omit<Planning, 'card' | 'settings'> {
@@ -177,25 +177,25 @@ async function conclude(
   parts: RoundParts,
 ): Promise<void> {
   const { outcome } = result;
-  const { epsilon } = inService.card.gate;
-  const judged = judge({ ...outcome, isInService: outcome.chosen.source === 'in-service' }, epsilon);
+  const { gate: rule, segments } = inService.card;
+  const isInService = outcome.chosen.source === 'in-service';
+  const labels = segments.map(({ label }) => label);
+  const { passed, ...judged } = judge({ ...outcome, isInService }, rule, labels);
   const planned: RoundVerdict = {
-    outcome: !judged.passed ? 'refused' : parts.settings.promotion === 'auto' ? 'promoted' : 'waiting',
-    reason: judged.reason,
-    inServiceDice: judged.inServiceDice,
-    candidateDice: judged.candidateDice,
-    epsilon,
+    outcome: !passed ? 'refused' : parts.settings.promotion === 'auto' ? 'promoted' : 'waiting',
+    ...judged,
+    rule,
     chosen: outcome.chosen,
     cases: outcome.cases,
     evidence: {
       corrected: outcome.corrected,
       newCorrections: outcome.newCorrections,
       exam: outcome.exam,
-      means: outcome.means,
+      arms: outcome.arms,
       passedOver: outcome.passedOver,
     },
   };
-  const version = judged.passed ? await createCandidate(plan, inService, planned, result, parts) : undefined;
+  const version = passed ? await createCandidate(plan, inService, planned, result, parts) : undefined;
   const highestSeed = await findHighestSeed(round.modelName, parts.registry);
   const verdict = await parts.database.transaction(async (tx) => {
     const serving = (await holdAlias(tx, round.modelName)) ?? highestSeed;
@@ -259,6 +259,7 @@ async function createCandidate(
       parent: { version: inService.card.version, sha256: parentWeights.sha256 },
       notes: [
         `Round ${plan.roundId} from version ${inService.card.version}: ${labelled} corrected, ${replay} replayed, ${unlabelled} unlabelled ${pieces}, ${plan.steps} steps.`,
+        describeArms(outcome),
         outcome.generalizedTeacher,
         judgement.reason,
       ],

@@ -95,7 +95,15 @@ const fields = z.strictObject({
   segments: z.array(segmentRow).min(1),
   /** Subjects that decide every gate; never trained on. */
   baseSet: z.strictObject({ task: z.enum(sampleTaskNames), seeds: z.array(z.int()).min(1) }),
-  gate: z.strictObject({ epsilon: z.number().min(0) }),
+  /** What a candidate may lose at most against the version in service, set by set (round/compare.ts). */
+  gate: z.strictObject({
+    /** Of the mean Dice. */
+    epsilon: z.number().min(0),
+    /** Of the mean Dice of any one segment. */
+    segmentEpsilon: z.number().min(0).default(0.02),
+    /** Of the 95th percentile Hausdorff distance, mm, median over subjects. */
+    hausdorffMm: z.number().min(0).default(2),
+  }),
   weights: z.strictObject({ file: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/), tableHash: z.string() }),
   parent: z.strictObject({ version: z.int(), sha256: z.string() }).nullable(),
   /** Free text of how this version came to be, e.g. that the generalized teacher abstained. */

@@ -42,8 +42,8 @@ export interface Feed {
   isOpen(volume: LabelledVolume): boolean;
   /** Draws images of what nobody vouched for, a share of them where the version in service finds something. */
   drawOpen(volume: LabelledVolume, find: Find, count: number, random: Random): Promise<readonly Float32Array[]>;
-  /** What of a base subject the gate is told by. */
-  judgedOfBase(subject: LabelledVolume): LabelledVolume;
+  /** What of a subject that never trains is measured. */
+  judgedWhole(subject: LabelledVolume): LabelledVolume;
 }
 
 /**

@@ -8,6 +8,7 @@ import type { BlobStore } from '../store/blobs.ts';
 import { prepareInput } from '../student/input.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
+import type { ComparedCase } from './compare.ts';
 import { isGenerated } from './data/sources.ts';
 import { type DataAccess, Splits } from './data/splits.ts';
 import { shuffle } from './draw.ts';
@@ -40,8 +41,10 @@ export interface RoundData {
   /** Of the training set the first version was made of. */
   readonly replay: readonly LabelledSlice[];
   readonly unlabelled: readonly Float32Array[];
-  /** Subjects of the card that decide and never train. */
-  readonly base: readonly { readonly seed: number; readonly judged: LabelledVolume }[];
+  /** Subjects that the candidates are chosen by. */
+  readonly choice: readonly LabelledVolume[];
+  /** Subjects of the card and held-out patients: they decide and never train. */
+  readonly judges: readonly Judge[];
   /** Series, corrected or not, that could not be used: how many, by error code. */
   readonly passedOver: Readonly<Record<string, number>>;
 }
@@ -50,6 +53,11 @@ export interface RoundData {
 export interface Corrected extends Drawn {
   /** No round has learnt from it before. */
   readonly isNew: boolean;
+}
+
+/** One of whom the gate is told. */
+export interface Judge extends Pick<ComparedCase, 'subject' | 'set'> {
+  readonly judged: LabelledVolume;
 }
 
 /** A series with anything that nobody vouched for. */
@@ -77,13 +85,14 @@ export async function gatherRound(
   const corrected: Corrected[] = [];
   const open: OpenSeries[] = [];
   const passedOver: Record<string, number> = {};
+  const passOver = (error: unknown) => {
+    if (!(error instanceof AppError) || !isOfCorrectedSeries(error.code)) throw error;
+    passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
+    return undefined;
+  };
   for (const [at, correction] of plan.corrections.entries()) {
     onPart('corrections', at / plan.corrections.length);
-    const volume = await readCorrected(correction, sources).catch((error: unknown) => {
-      if (!(error instanceof AppError) || !isOfCorrectedSeries(error.code)) throw error;
-      passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
-      return undefined;
-    });
+    const volume = await readCorrected(correction, sources).catch(passOver);
     if (!volume) continue;
     const random = Random.for(plan.seed, 'correction', correction.correctionId);
     corrected.push({ ...feed.drawCorrected(volume, random), isNew: correction.isNew });
@@ -118,7 +127,13 @@ export async function gatherRound(
     passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
     return [];
   });
-  return { corrected, replay, unlabelled, base: baseSubjects(sources, feed), passedOver };
+  const judges = baseSubjects(sources, feed);
+  for (const [at, correction] of plan.heldOut.entries()) {
+    onPart('held-out', at / plan.heldOut.length);
+    const volume = await readCorrected(correction, sources).catch(passOver);
+    if (volume) judges.push({ subject: `held-out-${at + 1}`, set: 'held-out', judged: feed.judgedWhole(volume) });
+  }
+  return { corrected, replay, unlabelled, choice: choiceSubjects(plan, sources, feed), judges, passedOver };
 }
 
 /** Faults of one corrected series or its labels, which would come again in every later round. */
@@ -180,10 +195,22 @@ async function replaySubjects(
   return drawn.map(({ volume }) => volume);
 }
 
-function baseSubjects({ colin, card }: RoundSources, feed: Feed): RoundData['base'] {
-  const { task, seeds } = card.baseSet;
-  return seeds.map((seed) => ({
-    seed,
-    judged: feed.judgedOfBase(prepareSubject(colin, task, 'sample', seed, card.input)),
+function choiceSubjects(plan: RoundPlan, sources: RoundSources, feed: Feed): RoundData['choice'] {
+  const { seeds, subjects } = roundSettings.choice;
+  const random = Random.for(plan.seed, 'choice', plan.roundId);
+  const drawn = Array.from({ length: subjects }, () => seeds.from + random.int(seeds.to - seeds.from + 1));
+  return drawn.map((seed) => generate(seed, sources, feed));
+}
+
+function baseSubjects(sources: RoundSources, feed: Feed): Judge[] {
+  return sources.card.baseSet.seeds.map((seed) => ({
+    subject: `base-${seed}`,
+    set: 'base',
+    judged: generate(seed, sources, feed),
   }));
+}
+
+/** A subject like those of the card's base set. */
+function generate(seed: number, { colin, card }: RoundSources, feed: Feed): LabelledVolume {
+  return feed.judgedWhole(prepareSubject(colin, card.baseSet.task, 'sample', seed, card.input));
 }

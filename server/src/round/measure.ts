@@ -1,10 +1,11 @@
 import type { Engine, Predictor } from '../engine/ops.ts';
 import { applySegmentRules, decideLabels, type SegmentRule } from '../labelmap/decide.ts';
-import { diceOf, type Overlap } from '../labelmap/metrics.ts';
+import { diceOf, hausdorff95Mm, type Overlap } from '../labelmap/metrics.ts';
 import { type Architecture, studentOf } from '../student/architecture.ts';
 import { askStudent, type StudentInput, sampleSpace, samplesPerRun } from '../student/input.ts';
 import type { Prediction } from '../student/predict.ts';
 import type { PreparedVolume } from '../student/prepare-volume.ts';
+import type { CaseScores } from './compare.ts';
 import type { LabelledVolume } from './labelled-volume.ts';
 import { meanOf } from './statistics.ts';
 
@@ -61,6 +62,21 @@ export class Measure {
   /** The same of the mask that a viewer would get: by the card's rules (largest component, least volume). */
   async servedDice(weights: Float32Array, volume: LabelledVolume): Promise<number> {
     return meanOf((await this.serve(weights, volume)).overlaps.map(diceOf));
+  }
+
+  /** How the gate judges that mask, on known voxels. */
+  async scores(weights: Float32Array, volume: LabelledVolume): Promise<CaseScores> {
+    const { labels, overlaps } = await this.serve(weights, volume);
+    const known = (of: Uint8Array) => of.map((label, n) => (volume.known[n] === 1 ? label : 0));
+    const mask = { data: known(labels), geometry: volume.grid, segments: [] };
+    const truth = { data: known(volume.label), geometry: volume.grid, segments: [] };
+    const diceBySegment = overlaps.map(diceOf);
+    return {
+      dice: meanOf(diceBySegment),
+      diceBySegment,
+      missed: overlaps.filter(({ a, b }) => a === 0 && b > 0).length,
+      hausdorff95MmBySegment: overlaps.map((_, n) => hausdorff95Mm(mask, truth, n + 1)),
+    };
   }
 
   /** That mask itself. */

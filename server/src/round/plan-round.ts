@@ -3,7 +3,12 @@ import { Random } from '../engine/random.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Card } from '../registry/card.ts';
 import { mayTeach } from '../registry/registry.ts';
-import { type CorrectionRow, listCorrectedSeries, listNewestCorrections } from '../store/corrections.ts';
+import {
+  type CorrectionRow,
+  listCorrectedSeries,
+  listHeldOutCorrections,
+  listNewestCorrections,
+} from '../store/corrections.ts';
 import { shuffle } from './draw.ts';
 import type { PlannedCorrection, RoundPlan } from './plan.ts';
 
@@ -11,6 +16,9 @@ import type { PlannedCorrection, RoundPlan } from './plan.ts';
 const unlabelledSeries = 6;
 /** Series listed at most to draw them from: a hospital's PACS holds millions, and no list of them all is needed. */
 const listedSeries = 2000;
+
+/** Held-out patients that judge at most: each costs a retrieval. */
+const heldOutPatients = 24;
 
 export interface Planning extends SubjectParts {
   readonly card: Card;
@@ -24,7 +32,7 @@ export interface Planning extends SubjectParts {
 
 /**
  * Fixes what a round works on: the newest correction of each series, whoever made it, and uncorrected series of the PACS
- * drawn by seed. Nothing of a held-out patient is in it, labelled or not.
+ * drawn by seed. Held-out patients are in it to judge alone, never to learn from, labelled or not.
  *
  * @throws AppError `round-no-corrections`, and what the PACS client throws.
  */
@@ -40,7 +48,8 @@ export async function planRound(
     model: { name: card.name, fromVersion: round.fromVersion, toVersion: round.toVersion },
     seed: settings.seed,
     steps: settings.roundSteps,
-    corrections: rows.map(plannedCorrection),
+    corrections: rows.map((row) => ({ ...plannedCorrection(row), isNew: row.usedInRound === null })),
+    heldOut: (await listHeldOutCorrections(database, card.name, heldOutPatients)).map(plannedCorrection),
     unlabelled: settings.roundUnlabelledSlices > 0 ? await drawUnlabelled(round.roundId, planning) : [],
     unlabelledSlices: settings.roundUnlabelledSlices,
     teacher: settings.teacher,
@@ -54,7 +63,6 @@ function plannedCorrection(row: CorrectionRow): PlannedCorrection {
     correctionId: row.id,
     labelmapSha256: row.labelmapSha256,
     approvedSlices: [...row.approvedSlices],
-    isNew: row.usedInRound === null,
   };
 }
 

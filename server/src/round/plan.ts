@@ -3,24 +3,23 @@ import { z } from 'zod';
 const seriesRef = z.strictObject({ studyInstanceUid: z.string(), seriesInstanceUid: z.string() });
 
 /** Everything a round works on, fixed before it starts: a round that is started again does the same work. */
+const correction = seriesRef.extend({
+  correctionId: z.uuid(),
+  /** Blob of the gzip envelope. */
+  labelmapSha256: z.string(),
+  /** SOP Instance UIDs. */
+  approvedSlices: z.array(z.string()),
+});
+
 export const roundPlanSchema = z.strictObject({
   roundId: z.uuid(),
   model: z.strictObject({ name: z.string(), fromVersion: z.int(), toVersion: z.int() }),
   seed: z.int(),
   steps: z.int().min(1),
-  corrections: z
-    .array(
-      seriesRef.extend({
-        correctionId: z.uuid(),
-        /** Blob of the gzip envelope. */
-        labelmapSha256: z.string(),
-        /** SOP Instance UIDs. */
-        approvedSlices: z.array(z.string()),
-        /** True when no round has learnt from it before. */
-        isNew: z.boolean(),
-      }),
-    )
-    .min(1),
+  /** With true where no round has learnt from it before. */
+  corrections: z.array(correction.extend({ isNew: z.boolean() })).min(1),
+  /** Of patients who never train, one series each, the newest: they judge, where there are enough of them. */
+  heldOut: z.array(correction).default([]),
   unlabelled: z.array(seriesRef),
   /** Of a 3D model windows. */
   unlabelledSlices: z.int().min(0),
@@ -29,7 +28,8 @@ export const roundPlanSchema = z.strictObject({
 });
 
 export type RoundPlan = Readonly<z.infer<typeof roundPlanSchema>>;
-export type PlannedCorrection = RoundPlan['corrections'][number];
+/** A correction as a plan names it. */
+export type PlannedCorrection = RoundPlan['heldOut'][number];
 
 /** Learning numbers of a round. */
 export const roundSettings = {
@@ -47,8 +47,15 @@ export const roundSettings = {
   replaySubjects: 5,
   replaySlicesPerSubject: 32,
   replayWindowsPerSubject: 12,
-  /** In 2D base subjects are measured on every n-th slice of the card's grid, wherever they hold something or not. */
-  everyBaseSlice: 3,
-  /** Evaluations besides step 0. */
+  /** In 2D whole subjects are measured on every n-th known slice of the card's grid, whether it holds something or not ... */
+  everyJudgedSlice: 3,
+  /** ... or on more of them, to leave so many. */
+  fewestJudged: 8,
+  /**
+   * Subjects that candidates are chosen by, drawn anew for each round from these seeds of the generator. The gate has others:
+   * what was chosen on a set looks better there than it is.
+   */
+  choice: { seeds: { from: 40_000, to: 49_999 }, subjects: 6 },
+  /** Evaluations of each way of learning. */
   evaluations: 2,
 } as const;

@@ -1,42 +1,19 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Engine } from '../engine/ops.ts';
-import { Random } from '../engine/random.ts';
-import { fromHalf, initialState, toHalf } from '../engine/vectors.ts';
-import { AppError } from '../errors/app-error.ts';
-import type { Card } from '../registry/card.ts';
-import { type Student, studentOf } from '../student/architecture.ts';
-import type { LabelledSlice } from '../uncol/feed.ts';
+import { studentOf } from '../student/architecture.ts';
 import { collaborationSettingsSchema } from '../uncol/settings.ts';
-import { Collaboration, type CollaborationProgress, type Guidance } from '../uncol/stage-two.ts';
-import type { Calibration } from '../uncol/teachers/calibration.ts';
+import type { CollaborationProgress } from '../uncol/stage-two.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
-import { hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { type Choice, type Chosen, type Evaluation, isBetter } from './choice.ts';
+import { armsOf, type Course, type Extra, figuresOf, trainCandidates } from './candidates.ts';
+import type { RoundArm } from './choice.ts';
+import type { ComparedCase } from './compare.ts';
 import { hasForeground } from './draw.ts';
 import { describeGuidance, guideRound } from './exam.ts';
 import { type Feed, type Find, feedOf } from './feed.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
 import { Measure } from './measure.ts';
+import type { ArmOutcome, RoundOutcome } from './outcome.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
-
-/** What the gate is told. */
-export interface RoundOutcome {
-  readonly chosen: Choice;
-  /** Dice of each base subject under the version in service and under the chosen weights. */
-  readonly cases: readonly { readonly subject: string; readonly inService: number; readonly candidate: number }[];
-  /** Dice on the corrected slices, before and after. */
-  readonly corrected: { readonly before: number; readonly after: number };
-  /** Dice of the chosen weights on the slices of new corrections; null when none of them holds anything. */
-  readonly newCorrections: number | null;
-  readonly slices: { readonly labelled: number; readonly replay: number; readonly unlabelled: number };
-  /** Means over the steps: loss terms and trust rates. */
-  readonly means: Readonly<Record<string, number>>;
-  readonly passedOver: Readonly<Record<string, number>>;
-  readonly generalizedTeacher: string;
-  /** How the generalized teacher was found to be; null where it was not asked. */
-  readonly exam: Calibration | null;
-}
+import { meanOf } from './statistics.ts';
 
 /** How far a round is. */
 export interface RoundProgress {
@@ -57,17 +34,14 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-interface Extra extends Chosen {
-  readonly sums: Readonly<Record<string, number>>;
-}
-
 /**
  * One fine-tuning round (method: stage 2, warm start): student and specialized teacher start from the version in
- * service; half of the labelled slices are readers', half replay; the best evaluated weights, step 0 included (choice.ts),
- * become the candidate. Goes on from its checkpoint and then ends with the same bits.
+ * service; half of the labelled slices are readers', half replay. What unlabelled studies add is not taken on trust: the
+ * round learns with and without them, and the best evaluated weights, step 0 included (choice.ts), become the candidate.
+ * Goes on from its checkpoint and then ends with the same bits.
  *
  * @param inService canonical float32 vector of the version in service.
- * @throws AppError `training-not-finite`, `job-cancelled`, or what reading the corrected series throws.
+ * @throws AppError `training-not-finite`, `training-collapsed`, `job-cancelled`, or what reading the corrected series throws.
  */
 export async function runRound(
   plan: RoundPlan,
@@ -94,25 +68,25 @@ export async function runRound(
         await sources.teacher.prepare({ image, space });
       }
     }
-    const parts = { plan, data, engine, inService, options, measure, student, feed, report, card, guidance };
-    return await trainRound(parts);
+    const { extra, weights } = await trainCandidates({
+      ...{ plan, data, engine, inService, measure, student, feed, settings, guidance },
+      ...{ epsilon: card.gate.epsilon, folder: options.folder, signal: options.signal },
+      ...report.candidates(armsOf(guidance)),
+    });
+    const cases = await compareCases(measure, data, inService, weights);
+    const fresh = data.corrected.filter(({ isNew }) => isNew).map(({ judged }) => judged);
+    const newCorrections = fresh.some(hasForeground) ? await measure.dice(weights, ...fresh) : null;
+    const outcome = {
+      ...outcomeOf(data, extra, plan.steps),
+      cases,
+      newCorrections,
+      exam: guidance?.calibration ?? null,
+      generalizedTeacher: describeGuidance(guidance, card.segments),
+    };
+    return { outcome, weights, tableHash: measure.tableHash };
   } finally {
     await measure.dispose();
   }
-}
-
-interface Running {
-  readonly plan: RoundPlan;
-  readonly data: RoundData;
-  readonly engine: Engine;
-  readonly inService: Float32Array;
-  readonly options: RunOptions;
-  readonly measure: Measure;
-  readonly student: Student;
-  readonly feed: Feed;
-  readonly report: ReturnType<typeof progressOf>;
-  readonly guidance: Guidance | null;
-  readonly card: Card;
 }
 
 function settingsOf(plan: RoundPlan, { method }: Feed) {
@@ -124,156 +98,77 @@ function settingsOf(plan: RoundPlan, { method }: Feed) {
   });
 }
 
-async function trainRound(running: Running) {
-  const { plan, data, engine, inService, options, measure, student, feed, report, guidance, card } = running;
-  const settings = settingsOf(plan, feed);
-  await mkdir(options.folder, { recursive: true });
-  const file = join(options.folder, 'checkpoint.bin');
-  const tableHash = measure.tableHash;
-  const workSha256 = hashWork({ plan, roundSettings });
-  const found = await loadCheckpoint<Extra>(file, tableHash);
-  const kept = found?.workSha256 === workSha256 ? found : undefined;
-  const shape = { pairs: feed.pairs, space: feed.space, guidance };
-  const stage = await Collaboration.create(engine, student, settings, shape, kept?.state ?? initialState(inService));
-  try {
-    let extra = kept?.extra ?? (await startOf(running));
-    let best = kept?.best ?? inService;
-    for (let step = kept?.state.step ?? 0; step < plan.steps; ) {
-      if (options.signal.aborted) throw new AppError('job-cancelled', `The round was stopped after step ${step}.`);
-      const done = await stage.step(drawBatch(running, step));
-      step = done.step;
-      extra = { ...extra, sums: addFigures(extra.sums, done) };
-      report.training(done);
-      if (!isEvaluated(step, plan.steps)) continue;
-      const state = await stage.state();
-      for (const [source, weights] of [
-        ['student', state.student],
-        ['specialized-teacher', state.ema],
-      ] as const) {
-        report.evaluating(step);
-        // Served weights are fp16, so that is what is measured.
-        const rounded = fromHalf(toHalf(weights));
-        const evaluation = await evaluate(measure, rounded, data);
-        if (!isBetter(evaluation, extra, card.gate.epsilon)) continue;
-        extra = { ...extra, best: evaluation, chosen: { source, step } };
-        best = rounded;
-      }
-      await saveCheckpoint(file, tableHash, { workSha256, state, best, extra });
-    }
-    const fresh = data.corrected.filter(({ isNew }) => isNew).map(({ judged }) => judged);
-    const newCorrections = fresh.some(hasForeground) ? await measure.dice(best, ...fresh) : null;
-    return { outcome: outcomeOf(running, extra, newCorrections), weights: best, tableHash };
-  } finally {
-    await stage.dispose();
+/** Both versions on every subject of the gate. */
+async function compareCases(
+  measure: Measure,
+  { judges }: RoundData,
+  inService: Float32Array,
+  candidate: Float32Array,
+): Promise<readonly ComparedCase[]> {
+  const cases: ComparedCase[] = [];
+  for (const { judged, ...of } of judges) {
+    const scores = (weights: Float32Array) => measure.scores(weights, judged);
+    cases.push({ ...of, inService: await scores(inService), candidate: await scores(candidate) });
   }
+  return cases;
 }
 
-async function startOf({ measure, inService, data }: Running): Promise<Extra> {
-  const start = await evaluate(measure, inService, data);
-  return { start, best: start, chosen: { source: 'in-service', step: 0 }, sums: {} };
-}
-
-/**
- * Half new, half replay; where one kind is missing the other fills its place. Both kinds stand on either side of the
- * copy-paste box in turn: what lies near the middle of a slice is shown by the slice inside the box alone.
- */
-function drawBatch({ plan, data, feed }: Running, step: number) {
-  const random = Random.for(plan.seed, 'round', plan.roundId, step);
-  const { pairs } = feed;
-  const { replay, unlabelled } = data;
-  const ours = piecesOf(data);
-  const theirs = replay.length > 0 ? replay : ours;
-  const draw = (from: readonly LabelledSlice[]) => feed.augment(pickLabelled(from, random), random);
-  return {
-    labelled: Array.from({ length: 2 * pairs }, (_, i) => draw((i + Math.floor(i / pairs)) % 2 === 0 ? ours : theirs)),
-    unlabelled: unlabelled.length > 0 ? Array.from({ length: 2 * pairs }, () => random.pick(unlabelled)) : [],
-  };
-}
-
-function piecesOf({ corrected }: RoundData): readonly LabelledSlice[] {
-  return corrected.flatMap(({ pieces }) => pieces);
-}
-
-/** A small structure stands in few slices: a share of the draws is of those, as far as there are any. */
-function pickLabelled(slices: readonly LabelledSlice[], random: Random): LabelledSlice {
-  const wantsForeground = random.next() < roundSettings.foregroundShare;
-  const filled = wantsForeground ? slices.filter(hasForeground) : [];
-  return random.pick(filled.length > 0 ? filled : slices);
-}
-
-async function evaluate(measure: Measure, weights: Float32Array, data: RoundData): Promise<Evaluation> {
-  const base: number[] = [];
-  for (const { judged } of data.base) base.push(await measure.servedDice(weights, judged));
-  return { base, corrected: await measure.dice(weights, ...data.corrected.map(({ judged }) => judged)) };
-}
-
-function isEvaluated(step: number, steps: number): boolean {
-  return step === steps || step % Math.ceil(steps / roundSettings.evaluations) === 0;
-}
-
-function outcomeOf({ plan, data, guidance, card }: Running, extra: Extra, newCorrections: number | null): RoundOutcome {
-  const { start, best, chosen, sums } = extra;
+function outcomeOf(data: RoundData, { start, best, chosen, courses }: Extra, steps: number) {
+  const labelled = data.corrected.reduce((sum, { pieces }) => sum + pieces.length, 0);
   return {
     chosen,
-    cases: data.base.map(({ seed }, i) => ({
-      subject: `base-${seed}`,
-      inService: start.base[i] ?? Number.NaN,
-      candidate: best.base[i] ?? Number.NaN,
-    })),
-    newCorrections,
     corrected: { before: start.corrected, after: best.corrected },
-    slices: { labelled: piecesOf(data).length, replay: data.replay.length, unlabelled: data.unlabelled.length },
-    means: Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, sum / plan.steps])),
+    slices: { labelled, replay: data.replay.length, unlabelled: data.unlabelled.length },
+    arms: courses.flatMap((course) => armOutcome(course, steps)),
     passedOver: data.passedOver,
-    exam: guidance?.calibration ?? null,
-    generalizedTeacher: describeGuidance(guidance, card.segments),
   };
 }
 
-function figuresOf({ loss, terms, trust }: CollaborationProgress): Readonly<Record<string, number>> {
-  const trusted = trust
-    ? { trustGeneralized: trust.generalized, trustSpecialized: trust.specialized, ignored: trust.ignored }
-    : {};
-  return { loss, ...terms, ...trusted };
-}
-
-function addFigures(
-  sums: Readonly<Record<string, number>>,
-  done: CollaborationProgress,
-): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(figuresOf(done)).map(([key, value]) => [key, (sums[key] ?? 0) + value]));
+function armOutcome({ arm, sums, best }: Course, steps: number): readonly ArmOutcome[] {
+  if (!best) return [];
+  const { source, step, of } = best;
+  const means = Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, sum / steps]));
+  return [{ arm, source, step, subjects: meanOf(of.subjects), corrected: of.corrected, means }];
 }
 
 /** Share of a round that gathering, with the teacher's encodings, takes; training with its evaluations is the rest. */
 const gatherPercent = 25;
 
 function progressOf(plan: RoundPlan, onProgress: (progress: RoundProgress) => void) {
-  const parts = ['corrections', 'unlabelled', 'replay', 'teacher'];
-  let firstStep: { readonly step: number; readonly at: number } | undefined;
-  const percentAt = (step: number) => gatherPercent + ((100 - gatherPercent) * step) / plan.steps;
+  const parts = ['corrections', 'unlabelled', 'replay', 'held-out', 'teacher'];
   return {
     gathering(part: string, share: number) {
       const percent = (gatherPercent / parts.length) * (parts.indexOf(part) + share);
       onProgress({ stage: 'gather', percent, secondsLeft: null, figures: {} });
     },
-    training(done: CollaborationProgress) {
-      firstStep ??= { step: done.step, at: performance.now() };
-      const steps = done.step - firstStep.step;
-      const perStep = (performance.now() - firstStep.at) / 1000 / Math.max(1, steps);
-      onProgress({
-        stage: 'train',
-        percent: percentAt(done.step),
-        secondsLeft: steps > 0 ? Math.round(perStep * (plan.steps - done.step)) : null,
-        figures: { step: done.step, steps: plan.steps, ...figuresOf(done) },
-      });
-    },
-    evaluating(step: number) {
-      onProgress({
-        stage: 'evaluate',
-        percent: percentAt(step),
-        secondsLeft: null,
-        figures: { step, steps: plan.steps },
-      });
+    /** Of the candidates, as if every arm took as long as those before it. */
+    candidates(arms: readonly RoundArm[]) {
+      const all = arms.length * plan.steps;
+      const doneOf = (arm: RoundArm, step: number) => arms.indexOf(arm) * plan.steps + step;
+      const percentAt = (done: number) => gatherPercent + ((100 - gatherPercent) * done) / all;
+      let first: { readonly done: number; readonly at: number } | undefined;
+      return {
+        onStep(arm: RoundArm, progress: CollaborationProgress) {
+          const done = doneOf(arm, progress.step);
+          first ??= { done, at: performance.now() };
+          const perStep = (performance.now() - first.at) / 1000 / Math.max(1, done - first.done);
+          onProgress({
+            stage: 'train',
+            percent: percentAt(done),
+            secondsLeft: done > first.done ? Math.round(perStep * (all - done)) : null,
+            figures: { step: done, steps: all, ...figuresOf(progress) },
+          });
+        },
+        onEvaluation(arm: RoundArm, step: number) {
+          const done = doneOf(arm, step);
+          onProgress({
+            stage: 'evaluate',
+            percent: percentAt(done),
+            secondsLeft: null,
+            figures: { step: done, steps: all },
+          });
+        },
+      };
     },
   };
 }

@@ -52,9 +52,11 @@ export function sliceFeed(input: PlaneInput, mirrors: boolean, warping: Warping)
       const empty = seen.filter((slice) => !hasForeground(slice));
       return chooseBoth(seen.filter(hasForeground), empty, count).map(({ image }) => image);
     },
-    judgedOfBase(subject) {
-      const { everyBaseSlice: every } = roundSettings;
-      const slices = slicesOf(subject).filter((_, k) => k % every === Math.floor(every / 2));
+    judgedWhole(subject) {
+      const known = slicesOf(subject).filter((slice) => slice.known.includes(1));
+      const { everyJudgedSlice, fewestJudged } = roundSettings;
+      const every = Math.min(everyJudgedSlice, Math.max(1, Math.floor(known.length / fewestJudged)));
+      const slices = known.filter((_, k) => k % every === Math.floor(every / 2));
       const [column, row, slice] = subject.grid.spacingMm;
       return stackSlices(slices, { size: subject.grid.size, spacingMm: [column, row, every * slice] });
     },

@@ -36,7 +36,7 @@ export function windowFeed(input: VolumeInput, mirrors: boolean): Feed {
       const seen = { ...volume, label: await find(volume), known: openVoxels(volume) };
       return draw(seen, count, random).map(({ image }) => image);
     },
-    judgedOfBase: (subject) => subject,
+    judgedWhole: (subject) => subject,
   };
 }
 

@@ -142,6 +142,21 @@ export function listNewestCorrections(db: Queryable, modelName: string): Promise
   );
 }
 
+/** Of held-out patients, newest first, the newest correction of each; at most `count`. */
+export function listHeldOutCorrections(
+  db: Queryable,
+  modelName: string,
+  count: number,
+): Promise<readonly CorrectionRow[]> {
+  return db.query<CorrectionRow>(
+    `select * from (
+       select distinct on (subject_key) ${columns}, seq from correction
+       where model_name = $1 and held_out order by subject_key, seq desc
+     ) newest order by seq desc limit $2`,
+    [modelName, count],
+  );
+}
+
 /** Of each series the newest correction counts. */
 export interface PoolCounts {
   readonly labelledSeries: number;

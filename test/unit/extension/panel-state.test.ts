@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import type { Verdict } from '../../../extension/src/api/contract.ts';
 import { id } from '../../../extension/src/id.ts';
 import { activeSeries, createSeriesState, isRoundActive } from '../../../extension/src/service/state.ts';
 import { StateHolder } from '../../../extension/src/service/state-holder.ts';
 import {
   countOf,
+  describeLearning,
   describeMissing,
   describeStage,
   describeUncertainty,
@@ -89,14 +91,26 @@ const round = {
 
 test('a verdict says in one sentence what becomes of the new version', () => {
   const verdict = {
-    ...{ reason: '', inServiceDice: 0, candidateDice: 0, epsilon: 0, cases: [] },
-    chosen: { source: 'student' as const, step: 1 },
+    ...{ reason: '', word: null, inServiceDice: 0, candidateDice: 0, comparisons: [], cases: [] },
+    ...{ heldOut: { patients: 0, needed: 10 }, rule: { epsilon: 0, segmentEpsilon: 0, hausdorffMm: 0 } },
+    chosen: { arm: 'uncol' as const, source: 'student' as const, step: 1 },
   };
   const say = (outcome: 'promoted' | 'refused' | 'waiting', toVersion: number | null) =>
     describeVerdict({ ...round, toVersion }, { ...verdict, outcome });
   assert.equal(say('promoted', 2), 'Version 2 is in service.');
   assert.equal(say('refused', null), 'The new version was refused. Version 1 stays in service.');
   assert.match(say('waiting', 2), /^Version 2 passed and waits for an administrator; until then/);
+
+  const learnt = (chosen: Verdict['chosen'], unlabelledSlices: number) =>
+    describeLearning({ ...round, unlabelledSlices }, { ...verdict, outcome: 'promoted', chosen });
+  const supervised = { arm: 'supervised', source: 'student', step: 1 } as const;
+  assert.match(learnt(verdict.chosen, 12) ?? '', /unchecked studies of the PACS\.$/);
+  assert.match(
+    learnt(supervised, 12) ?? '',
+    /corrections alone: with unchecked studies beside them it was no better\.$/,
+  );
+  assert.match(learnt(supervised, 0) ?? '', /corrections alone\.$/);
+  assert.equal(learnt({ arm: null, source: 'in-service', step: 0 }, 12), null);
 });
 
 test('a round is active until it has a verdict or has failed', () => {

@@ -1,49 +1,71 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type GateCase, judge as judgeEvidence } from '../../../server/src/promotion/gate.ts';
+import { type GateEvidence, judge as judgeBy } from '../../../server/src/promotion/gate.ts';
+import type { ComparedCase } from '../../../server/src/round/compare.ts';
 
-const judge = (
-  cases: readonly GateCase[],
-  epsilon: number,
-  isInService: boolean,
-  newCorrections: number | null = 0.8,
-) => judgeEvidence({ cases, isInService, newCorrections }, epsilon);
+const rule = { epsilon: 0.005, segmentEpsilon: 0.02, hausdorffMm: 2 };
+const scores = (dice: number, missed = 0) => ({ dice, diceBySegment: [dice], missed, hausdorff95MmBySegment: [3] });
+const cases = (inService: number, candidate: number, count = 10, set: ComparedCase['set'] = 'base'): ComparedCase[] =>
+  Array.from({ length: count }, (_, i) => ({
+    ...{ subject: `${set}-${i}`, set },
+    ...{ inService: scores(inService), candidate: scores(candidate) },
+  }));
+const judge = (of: readonly ComparedCase[], more: Partial<GateEvidence> = {}) =>
+  judgeBy({ cases: of, isInService: false, newCorrections: 0.8, ...more }, rule, ['lesion']);
 
-const cases = (inService: number, candidate: number, count = 10) =>
-  Array.from({ length: count }, (_, i) => ({ subject: `s${i}`, inService, candidate }));
-
-test('a candidate within epsilon of the version in service passes', () => {
-  assert.equal(judge(cases(0.8, 0.7951), 0.005, false).passed, true);
-  assert.equal(judge(cases(0.8, 0.9), 0.005, false).passed, true);
+test('a candidate that breaks no rule passes, and is called what it is', () => {
+  const equal = judge(cases(0.8, 0.7951));
+  assert.deepEqual([equal.passed, equal.word], [true, 'not worse']);
+  const better = judge(cases(0.8, 0.9));
+  assert.deepEqual([better.passed, better.word], [true, 'better']);
+  assert.equal(
+    better.reason,
+    'Passed, better: mean Dice 0.900 against 0.800 in service (+0.100, 95 % interval +0.100 to +0.100) on 10 generated subjects that never train. Dice 0.800 with the new corrections. Base set only: 0 held-out patients, 10 are needed.',
+  );
 });
 
 test('a candidate below the floor is refused and the sentence holds both figures', () => {
-  const verdict = judge(cases(0.8, 0.7949), 0.005, false);
-  assert.equal(verdict.passed, false);
-  assert.match(verdict.reason, /0\.795 against 0\.800/);
+  const verdict = judge(cases(0.8, 0.7949));
+  assert.deepEqual([verdict.passed, verdict.word], [false, 'worse']);
+  assert.match(verdict.reason, /^Worse than allowed: mean Dice 0\.795 against 0\.800.* \(generated subjects\)\.$/);
+});
+
+test('ten held-out patients judge, too, and fewer do not', () => {
+  const few = judge([...cases(0.8, 0.9), ...cases(0.8, 0.2, 9, 'held-out')]);
+  assert.equal(few.passed, true);
+  assert.match(few.reason, /Base set only: 9 held-out patients, 10 are needed\.$/);
+  const enough = judge([...cases(0.8, 0.9), ...cases(0.8, 0.7, 10, 'held-out')]);
+  assert.deepEqual([enough.passed, enough.comparisons.length], [false, 2]);
+  assert.match(enough.reason, /mean Dice 0\.700 against 0\.800.* \(held-out patients\)\.$/);
+  const both = judge([...cases(0.8, 0.8), ...cases(0.8, 0.85, 10, 'held-out')]);
+  assert.deepEqual([both.passed, both.word], [true, 'better']);
+  assert.match(both.reason, /on 10 generated subjects .*; mean Dice .* on 10 held-out patients that never train\./);
+  assert.doesNotMatch(both.reason, /Base set only/);
 });
 
 test('the version in service itself is no candidate', () => {
-  assert.equal(judge(cases(0.8, 0.8), 0.005, true).passed, false);
+  assert.equal(judge(cases(0.8, 0.8), { isInService: true }).passed, false);
 });
 
 test('fewer than ten subjects decide nothing', () => {
-  assert.equal(judge(cases(0.5, 0.9, 9), 0.005, false).passed, false);
+  const verdict = judge(cases(0.5, 0.9, 9));
+  assert.deepEqual([verdict.passed, verdict.word], [false, null]);
 });
 
 test('a candidate without numbers is refused', () => {
-  const rows = [...cases(0.8, 0.9, 10), { subject: 'x', inService: 0.8, candidate: Number.NaN }];
-  assert.equal(judge(rows, 0.005, false).passed, false);
+  const [first, ...others] = cases(0.8, 0.9, 11);
+  const verdict = judge([{ ...first!, candidate: scores(Number.NaN) }, ...others]);
+  assert.deepEqual([verdict.passed, verdict.word], [false, null]);
 });
 
 test('a candidate that cannot agree with the corrections it learnt from is refused, and says so', () => {
-  const verdict = judge(cases(0.8, 0.9), 0.005, false, 0.62);
+  const verdict = judge(cases(0.8, 0.9), { newCorrections: 0.62 });
   assert.equal(verdict.passed, false);
   assert.match(verdict.reason, /contradict .*0\.620 .*0\.900/);
-  assert.equal(judge(cases(0.8, 0.9), 0.005, false, 0.64).passed, true);
-  assert.equal(judge(cases(0.8, 0.9), 0.005, false, Number.NaN).passed, false);
+  assert.equal(judge(cases(0.8, 0.9), { newCorrections: 0.64 }).passed, true);
+  assert.equal(judge(cases(0.8, 0.9), { newCorrections: Number.NaN }).passed, false);
 });
 
 test('corrections without any foreground contradict nothing', () => {
-  assert.equal(judge(cases(0.8, 0.9), 0.005, false, null).passed, true);
+  assert.equal(judge(cases(0.8, 0.9), { newCorrections: null }).passed, true);
 });

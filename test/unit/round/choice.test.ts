@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { type Choice, type Evaluation, isBetter } from '../../../server/src/round/choice.ts';
 
 const epsilon = 0.005;
-const start: Evaluation = { base: [0.8, 0.6], corrected: 0.3 };
-const of = (base: number, corrected: number): Evaluation => ({ base: [base, base], corrected });
-const student: Choice = { source: 'student', step: 50 };
+const start: Evaluation = { subjects: [0.8, 0.6], corrected: 0.3 };
+const of = (base: number, corrected: number): Evaluation => ({ subjects: [base, base], corrected });
+const student: Choice = { arm: 'uncol', source: 'student', step: 50 };
 const after = (best: Evaluation) => ({ start, best, chosen: student });
 
 test('the start stays while nothing is better than it', () => {
-  const state = { start, best: start, chosen: { source: 'in-service', step: 0 } as const };
+  const state = { start, best: start, chosen: { arm: null, source: 'in-service', step: 0 } as const };
   assert.equal(isBetter(start, state, epsilon), false);
   assert.equal(isBetter(of(0.75, 0.2), state, epsilon), false);
   assert.equal(isBetter(of(0.7, 0.4), state, epsilon), true);

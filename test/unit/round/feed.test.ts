@@ -146,6 +146,6 @@ test('a 2D student learns from slices and is measured on the same', () => {
   assert.deepEqual([pieces.length, judged.grid.size], [10, [48, 32, 10]]);
   assert.equal(pieces.filter(hasForeground).length, 8);
   assert.ok(pieces.every(isBrightWhereLabelled));
-  const [, , last] = slices.judgedOfBase(volume).grid.spacingMm;
+  const [, , last] = slices.judgedWhole(volume).grid.spacingMm;
   assert.equal(last, 6, 'every third slice of 2 mm');
 });

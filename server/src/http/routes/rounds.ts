@@ -189,5 +189,5 @@ function presentCandidate(row: RoundRow, verdict: RoundVerdict, inService: numbe
 }
 
 function presentVerdict({ evidence: _, ...shown }: RoundVerdict): NonNullable<Round['verdict']> {
-  return { ...shown, cases: shown.cases.map((row) => ({ ...row })) };
+  return shown;
 }

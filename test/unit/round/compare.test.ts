@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../../../server/src/engine/random.ts';
+import { type CaseScores, type ComparedCase, compareVersions } from '../../../server/src/round/compare.ts';
+
+const rule = { epsilon: 0.005, segmentEpsilon: 0.02, hausdorffMm: 2 };
+const scores = (...diceBySegment: number[]): CaseScores => ({
+  dice: diceBySegment.reduce((sum, dice) => sum + dice, 0) / diceBySegment.length,
+  diceBySegment,
+  missed: 0,
+  hausdorff95MmBySegment: diceBySegment.map(() => 4),
+});
+const cases = (inService: CaseScores, candidate: CaseScores, count = 12): ComparedCase[] =>
+  Array.from({ length: count }, (_, n) => ({ subject: `base-${n}`, set: 'base', inService, candidate }));
+const compare = (of: readonly ComparedCase[], segments = ['brain']) => compareVersions(of, rule, segments);
+
+test('the mean may lose epsilon and no more', () => {
+  assert.deepEqual(compare(cases(scores(0.8), scores(0.7951))).faults, []);
+  assert.deepEqual(compare(cases(scores(0.8), scores(0.7949))).faults, [
+    'mean Dice 0.795 against 0.800, the floor is 0.795',
+  ]);
+  assert.equal(compare(cases(scores(0.8), scores(Number.NaN))).word, 'worse');
+});
+
+test('a segment may not pay for another', () => {
+  const of = cases(scores(0.8, 0.6), scores(0.9, 0.57));
+  assert.deepEqual(compare(of, ['brain', 'thalamus']).faults, [
+    'thalamus: Dice 0.570 against 0.600, the floor is 0.580',
+  ]);
+});
+
+test('misses may not grow, wherever they are', () => {
+  const missing = { ...scores(0.9), missed: 1 };
+  const [first, ...others] = cases(scores(0.8), scores(0.9));
+  const more = [{ ...first!, candidate: missing }, ...others];
+  assert.deepEqual(compare(more).faults, ['1 structures missed altogether, 0 by the version in service']);
+  const moved = [{ ...first!, inService: { ...scores(0.8), missed: 1 } }, { ...first!, candidate: missing }, ...others];
+  assert.deepEqual(compare(moved).faults, []);
+});
+
+test('outlines may not move away, judged by the median where both versions have a distance', () => {
+  const off = (mm: number | null) => ({ ...scores(0.9), hausdorff95MmBySegment: [mm] });
+  assert.equal(compare(cases(off(4), off(6))).faults.length, 0);
+  assert.match(compare(cases(off(4), off(6.1))).faults[0] ?? '', /^outlines lie 2\.1 mm further off/);
+  const [first, ...others] = cases(off(4), off(4));
+  assert.deepEqual(compare([{ ...first!, candidate: off(90) }, ...others]).faults, [], 'one outlier');
+  assert.deepEqual(compare(cases(off(4), off(null))).faults, []);
+});
+
+test('better means that the interval over the subjects lies above 0', () => {
+  const gains = [0.02, 0.01, 0.03, 0.005, 0.02, 0.01, 0.02, 0.015, 0.01, 0.02];
+  const steady = gains.map((gain, n) => ({ ...cases(scores(0.8), scores(0.8 + gain))[n]! }));
+  const { word, gain } = compare(steady);
+  assert.equal(word, 'better');
+  assert.ok(Math.abs(gain.mean - 0.016) < 1e-12 && gain.low > 0 && gain.high > gain.mean);
+  assert.deepEqual(compare(steady), compare(steady), 'the same each time');
+  const lucky = gains.map((_, n) => ({ ...cases(scores(0.8), scores(n === 0 ? 0.96 : 0.8))[n]! }));
+  assert.equal(compare(lucky).word, 'not worse', 'one subject proves nothing');
+});
+
+test('a candidate that is no better is called so in at most 5 % of comparisons', () => {
+  const random = Random.for(5, 'no gain');
+  const trials = 400;
+  const better = Array.from({ length: trials }, () =>
+    compare(
+      cases(scores(0.8), scores(0.8)).map((row) => ({ ...row, candidate: scores(0.8 + 0.03 * random.normal()) })),
+    ),
+  ).filter(({ gain }) => gain.low > 0).length;
+  assert.ok(better <= 0.05 * trials, `${better} of ${trials}`);
+});
