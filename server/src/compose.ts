@@ -14,9 +14,11 @@ import { inferHandler } from './jobs/infer.ts';
 import type { InferProgress, InferResult, InferSetUp, InferTask } from './jobs/infer-child.ts';
 import { createJobQueue } from './jobs/queue.ts';
 import { endAbandonedRounds, failRound, removeEndedRounds } from './jobs/round-ends.ts';
+import { startRoundClock } from './jobs/round-start.ts';
 import { roundHandler } from './jobs/rounds.ts';
 import type { TrainResult, TrainSetUp, TrainTask } from './jobs/train-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
+import { policyOf } from './round/policy.ts';
 import type { RoundProgress } from './round/run.ts';
 import type { PreparedHost } from './setup/prepare.ts';
 import { openBlobStore } from './store/blobs.ts';
@@ -68,15 +70,19 @@ export async function compose(ground: Ground): Promise<Express> {
   stops.push(() => queue.stop());
   const secret = await readSecretKey(settings.home, 'subject');
   const { maxVoxels, heldOutPercent } = settings;
-  const parts = { database, queue, registry, blobs, pacs, secret, metrics, settings, maxVoxels, heldOutPercent };
+  const policy = policyOf(settings);
+  const limits = { maxVoxels, heldOutPercent };
+  const parts = { database, queue, registry, blobs, pacs, secret, metrics, settings, policy, ...limits };
   await queue.work('infer', inferHandler({ ...parts, child: children.infer, background: children.train }));
   await queue.work('export', exportHandler(parts));
   await resumeExports(database, queue);
   const roundFolder = join(settings.home, 'rounds');
   await endAbandonedRounds(database, queue);
   await removeEndedRounds(database, roundFolder);
-  const handleRound = roundHandler({ ...parts, child: children.train, modelFolder, roundFolder });
+  const promotion = settings.promotion ?? (settings.pacsUrl === undefined ? 'auto' : 'ask');
+  const handleRound = roundHandler({ ...parts, promotion, child: children.train, modelFolder, roundFolder });
   await queue.work('train', handleRound, ({ roundId }, error) => failRound(database, roundId, error));
+  stops.push(startRoundClock({ database, queue, registry, policy, log }));
 
   const probes = {
     pacs: () => pacs.echo().then(() => true),

@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import type { Inference, Job, LabelmapHead, Receipt, Round } from '../../server/src/http/contract.ts';
+import type { Inference, Job, LabelmapHead, Receipt } from '../../server/src/http/contract.ts';
+import type { Round } from '../../server/src/http/contract-learning.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import { benchFolder } from './record.ts';
 

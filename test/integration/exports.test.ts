@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { present } from '../../server/src/http/routes/corrections.ts';
 import { resumeExports } from '../../server/src/jobs/exports.ts';
 import { createJobQueue, type JobQueue } from '../../server/src/jobs/queue.ts';
+import { policyOf } from '../../server/src/round/policy.ts';
 import { listStoringCorrections, markStored } from '../../server/src/store/corrections.ts';
 import { readJob } from '../../server/src/store/job-progress.ts';
 import { createLog } from '../../server/src/telemetry/log.ts';
@@ -39,7 +40,8 @@ describe('corrections that the PACS does not hold', { timeout: 120_000 }, () => 
 
     const [row] = await listStoringCorrections(database);
     assert.ok(row);
-    const receiptNow = () => present({ database, correctionsPerRound: 1 }, row);
+    const receiptNow = () =>
+      present({ database, policy: policyOf({ correctionsPerRound: 1, roundGapMinutes: 0, roundsPerDay: 9 }) }, row);
     assert.deepEqual([(await receiptNow()).state, (await receiptNow()).error], ['storing', null]);
     await queue.cancel(first ?? '');
     const ended = await receiptNow();

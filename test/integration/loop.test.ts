@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { ModelList, Pool, Round, Verdict } from '../../server/src/http/contract.ts';
-import {
-  candidate as candidateSchema,
-  correctionHead,
-  inference,
-  receipt,
-  round as roundSchema,
-} from '../../server/src/http/contract.ts';
+import type { ModelList } from '../../server/src/http/contract.ts';
+import { correctionHead, inference, receipt } from '../../server/src/http/contract.ts';
+import type { Pool, Round, Verdict } from '../../server/src/http/contract-learning.ts';
+import { candidate as candidateSchema, round as roundSchema } from '../../server/src/http/contract-learning.ts';
 import { readRound } from '../../server/src/store/rounds.ts';
 import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
@@ -112,6 +108,7 @@ describe('the loop', { skip }, () => {
     assert.equal(segs.length, 2, 'a correction never replaces another');
     assert.deepEqual(await pool(), {
       ...{ model: tinyName, labelledStudies: 1, labelledSlices: 30, heldOutStudies: 0, untilRound: 1 },
+      ...{ waits: null, pause: null },
     });
   });
 

@@ -8,13 +8,16 @@ import { removeDrafts } from '../../server/src/candidate/write-version.ts';
 import type { Child } from '../../server/src/jobs/children.ts';
 import { createJobQueue, type JobQueue } from '../../server/src/jobs/queue.ts';
 import { endAbandonedRounds, failRound, removeEndedRounds } from '../../server/src/jobs/round-ends.ts';
-import { openRound, type RoundVerdict, roundHandler } from '../../server/src/jobs/rounds.ts';
+import { openDueRounds, openRound } from '../../server/src/jobs/round-start.ts';
+import { type RoundVerdict, roundHandler } from '../../server/src/jobs/rounds.ts';
 import type { TrainResult, TrainTask } from '../../server/src/jobs/train-child.ts';
 import { createRegistry } from '../../server/src/registry/registry.ts';
+import { policyOf } from '../../server/src/round/policy.ts';
 import type { RoundProgress } from '../../server/src/round/run.ts';
 import { countPool, markUsed, readCorrection } from '../../server/src/store/corrections.ts';
 import { updateJob } from '../../server/src/store/job-progress.ts';
 import { moveAlias, readAliases } from '../../server/src/store/models.ts';
+import { deletePause, insertPause } from '../../server/src/store/round-pauses.ts';
 import { type RoundRow, readOpenRound, readRound } from '../../server/src/store/rounds.ts';
 import { createPacs } from '../../server/src/study/dicomweb.ts';
 import { createLog } from '../../server/src/telemetry/log.ts';
@@ -83,6 +86,32 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
     assert.equal((await countPool(database, modelName)).unused, 1);
     assert.equal(await failRound(database, roundId, error), false);
     await queue.cancel((await readRound(database, roundId))?.jobId ?? '');
+  });
+
+  it('a round that only time or an administrator held back starts by the clock', async () => {
+    const { database } = test;
+    const seeds = join(folder, 'clock');
+    await makeModel(seeds, { name: modelName });
+    const registry = createRegistry({ seedFolder: seeds, serviceFolder: folder, aliases: () => readAliases(database) });
+    const settings = { correctionsPerRound: 1, roundGapMinutes: 0, roundsPerDay: 99 };
+    const tick = async (more: Partial<Parameters<typeof policyOf>[0]> = {}) => {
+      await openDueRounds({ database, queue, registry, policy: policyOf({ ...settings, ...more }) });
+      return readOpenRound(database, modelName);
+    };
+    assert.equal(await tick(), undefined, 'the last round failed, and there has been no correction since');
+    await addCorrection(database, { seriesInstanceUid: '1.2', approvedSlices: ['a'] });
+    assert.equal(await tick({ roundGapMinutes: 60 }), undefined);
+    assert.equal(await tick({ roundsPerDay: 2 }), undefined);
+    const hour = new Date().getHours();
+    assert.equal(await tick({ roundHours: `${(hour + 2) % 24}-${(hour + 3) % 24}` }), undefined);
+    await insertPause(database, { modelName, actor: 'admin', reason: 'service' });
+    assert.equal(await tick(), undefined);
+    assert.equal(await deletePause(database, modelName), true);
+    const started = await tick();
+    assert.ok(started);
+    assert.equal((await tick())?.id, started.id, 'one at a time');
+    await failRound(database, started.id, { code: 'internal', message: '', detail: {} });
+    await queue.cancel(started.jobId);
   });
 
   it('a start removes the folders of rounds that have ended and the drafts of versions, and nothing else', async () => {
@@ -158,10 +187,21 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
       roundSteps: 1,
       roundUnlabelledSlices: 0,
       teacher: 'none',
-      correctionsPerRound: 99,
-      promotion: 'auto',
-    } as const;
-    const parts = { database, queue, registry, pacs, metrics: createMetrics(), child, roundFolder, settings };
+    };
+    const promotion = 'auto' as const;
+    const policy = policyOf({ correctionsPerRound: 99, roundGapMinutes: 0, roundsPerDay: 99 });
+    const parts = {
+      database,
+      queue,
+      registry,
+      pacs,
+      metrics: createMetrics(),
+      child,
+      roundFolder,
+      settings,
+      policy,
+      promotion,
+    };
     const subjects = { secret: new Uint8Array(32), heldOutPercent: 0 };
     await queue.work('train', roundHandler({ ...parts, ...subjects, modelFolder: join(folder, 'models') }));
 

@@ -7,11 +7,8 @@ export type {
   LabelmapHead,
   Model,
   ModelList,
-  Pool,
   Problem,
   Receipt,
-  Round,
-  RoundList,
   StartInference,
-  Verdict,
 } from '../../../server/src/http/contract.ts';
+export type { Pool, Round, RoundList, Verdict } from '../../../server/src/http/contract-learning.ts';

@@ -3,6 +3,7 @@ import { isRoundActive, type LearningState } from '../service/state.ts';
 import {
   countOf,
   describeLearning,
+  describePool,
   describeStage,
   describeVerdict,
   formatCount,
@@ -25,13 +26,7 @@ export function LearningSection({ learning }: { learning: LearningState }) {
 }
 
 function Countdown({ pool }: { pool: Pool }) {
-  return (
-    <p data-testid="until-round">
-      {pool.untilRound === 0
-        ? 'The next learning round is about to start.'
-        : `${countOf(pool.untilRound, 'more correction')} until the next learning round.`}
-    </p>
-  );
+  return <p data-testid="until-round">{describePool(pool, new Date())}</p>;
 }
 
 function RunningRound({ round, job }: { round: Round; job: Job | null }) {

@@ -1,4 +1,4 @@
-import type { Inference, Model, Receipt, Round, Verdict } from '../api/contract.ts';
+import type { Inference, Model, Pool, Receipt, Round, Verdict } from '../api/contract.ts';
 
 const stageWords: Readonly<Record<string, string>> = {
   queued: 'Waiting for a free worker',
@@ -105,4 +105,25 @@ export function describeLearning({ unlabelledSlices }: Round, { chosen }: Verdic
   if (chosen.arm === 'uncol') return 'It learned from the corrections and from unchecked studies of the PACS.';
   const why = unlabelledSlices > 0 ? ': with unchecked studies beside them it was no better' : '';
   return `It learned from the corrections alone${why}.`;
+}
+
+/** When the model learns next, or what it waits for. @param now to tell today from another day. */
+export function describePool({ untilRound, waits, pause }: Pool, now: Date): string {
+  if (pause !== null) return `Learning is paused by an administrator: ${pause.reason}`;
+  if (untilRound > 0) return `${countOf(untilRound, 'more correction')} until the next learning round.`;
+  if (waits?.for === 'another-correction') return 'The next correction starts another learning round.';
+  if (!waits || waits.until === null) return 'The next learning round is about to start.';
+  const why = {
+    gap: 'rounds keep their distance',
+    day: 'enough rounds for one day',
+    hours: 'rounds have their hours',
+  }[waits.for as 'gap' | 'day' | 'hours'];
+  return `There are corrections enough; the next learning round starts ${formatMoment(new Date(waits.until), now)} (${why}).`;
+}
+
+/** `at 20:00`, on another day `on 27 Nov at 06:00`. */
+function formatMoment(moment: Date, now: Date): string {
+  const time = moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  if (moment.toDateString() === now.toDateString()) return `at ${time}`;
+  return `on ${moment.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })} at ${time}`;
 }

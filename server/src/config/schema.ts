@@ -18,6 +18,14 @@ export const settingsSchema = z.strictObject({
   databaseUrl: z.string().optional().describe('PostgreSQL to use instead of the embedded one (secret).'),
   idleSeconds: int(1, 86400).default(120).describe('The inference process ends after this long without work.'),
   correctionsPerRound: int(1, 1000).default(2).describe('A fine-tuning round starts after this many corrections.'),
+  roundGapMinutes: int(0, 1440).default(0).describe('Minutes from the start of one round to that of the next.'),
+  roundsPerDay: int(1, 1000).default(24).describe('Rounds of one model in any 24 hours.'),
+  roundHours: z
+    .string()
+    .regex(/^([01]?\d|2[0-3])-([01]?\d|2[0-3])$/, 'two hours of the day, e.g. 20-6')
+    .refine((hours) => new Set(hours.split('-').map(Number)).size === 2, 'two different hours, e.g. 20-6')
+    .optional()
+    .describe('Hours in which rounds start by themselves, on the clock of the server, e.g. 20-6. Unset: all day.'),
   roundSteps: int(1, 200).default(200).describe('Training steps of a round.'),
   roundUnlabelledSlices: int(0, 60).default(60).describe('Unlabelled slices taken from the PACS for a round.'),
   teacher: z
@@ -29,8 +37,8 @@ export const settingsSchema = z.strictObject({
   heldOutPercent: int(0, 50).default(10).describe('Share of patients, percent, whose corrections never train.'),
   promotion: z
     .enum(['auto', 'ask'])
-    .default('auto')
-    .describe('Whether a candidate that passes the gate serves at once.'),
+    .optional()
+    .describe('Whether a candidate that passes the gate serves at once. Default: ask; auto with the own PACS.'),
   threads: int(1, 64).optional().describe('Threads of the network. Default: what affinity and CPU quota allow.'),
   engine: z
     .string()

@@ -4,6 +4,7 @@ import { healthRoutes, type Probe } from './routes/health.ts';
 import { type InferenceParts, inferenceRoutes } from './routes/inferences.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
+import { poolRoutes } from './routes/pool.ts';
 import { roundRoutes } from './routes/rounds.ts';
 
 /** Everything that the routes stand on. */
@@ -18,6 +19,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     ...inferenceRoutes(parts),
     ...modelRoutes(parts),
     ...correctionRoutes(parts),
+    ...poolRoutes(parts),
     ...roundRoutes(parts),
     ...jobRoutes(parts),
     ...healthRoutes(parts.probes, parts.metrics.registry),

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createVersion } from '../candidate/write-version.ts';
@@ -11,20 +10,21 @@ import type { GateRule } from '../round/compare.ts';
 import { describeArms } from '../round/outcome.ts';
 import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
 import { type Planning, planRound } from '../round/plan-round.ts';
-import { decideRound } from '../round/policy.ts';
+import type { RoundPolicy } from '../round/policy.ts';
 import type { RoundProgress } from '../round/run.ts';
 import { appendAudit } from '../store/audit.ts';
-import { countPool, markUsed } from '../store/corrections.ts';
-import type { Database, Queryable } from '../store/database.ts';
+import { markUsed } from '../store/corrections.ts';
+import type { Database } from '../store/database.ts';
 import { readJob } from '../store/job-progress.ts';
 import { holdAlias, insertModelVersion, listModelVersions } from '../store/models.ts';
-import { insertRound, type RoundRow, readOpenRound, readRound, updateRound } from '../store/rounds.ts';
+import { type RoundRow, readRound, updateRound } from '../store/rounds.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { JobHandler, JobTask } from './attempt.ts';
 import type { Child } from './children.ts';
 import { type JobPayload, jobKinds, type KindRow } from './kinds.ts';
 import type { JobQueue } from './queue.ts';
 import { failRound, removeRoundFolder } from './round-ends.ts';
+import { openRoundIfDue } from './round-start.ts';
 import type { TrainResult, TrainTask } from './train-child.ts';
 
 /** The verdict of a round as it is stored and shown (contract: `verdict`). */
@@ -38,7 +38,7 @@ export interface RoundVerdict extends Omit<GateVerdict, 'passed'> {
   readonly evidence: Pick<TrainResult['outcome'], 'corrected' | 'newCorrections' | 'exam' | 'arms' | 'passedOver'>;
 }
 
-export interface RoundParts extends Omit<Planning, 'card' | 'settings'> {
+export interface RoundParts extends Omit<Planning, 'card'> {
   readonly queue: JobQueue;
   readonly registry: Registry;
   readonly metrics: Metrics;
@@ -46,56 +46,14 @@ export interface RoundParts extends Omit<Planning, 'card' | 'settings'> {
   /** `UNCOL_HOME/models` and `UNCOL_HOME/rounds`. */
   readonly modelFolder: string;
   readonly roundFolder: string;
-  readonly settings: Planning['settings'] & {
-    readonly correctionsPerRound: number;
-    readonly promotion: 'auto' | 'ask';
-  };
-}
-
-/** The version in service of a model, from which a round starts. Resolve it before the transaction begins. */
-export interface RoundStart {
-  readonly modelName: string;
-  readonly fromVersion: number;
-  /** Subject of the token that asked for it; `server` when it started by itself. */
-  readonly owner: string;
-}
-
-/** Queues a round in the caller's transaction. @returns its id, or undefined when one of this model is open. */
-export async function openRound(tx: Queryable, queue: JobQueue, start: RoundStart): Promise<string | undefined> {
-  const { modelName, fromVersion, owner } = start;
-  await lockModel(tx, modelName);
-  if (await readOpenRound(tx, modelName)) return undefined;
-  const roundId = randomUUID();
-  const jobId = await queue.send('train', { roundId }, { owner, key: modelName, tx });
-  if (jobId === undefined) return undefined;
-  await insertRound(tx, { id: roundId, jobId, modelName, fromVersion });
-  await appendAudit(tx, { actor: owner, action: 'round-started', object: { roundId, model: modelName } });
-  return roundId;
-}
-
-/** Starts a round when the policy says so. */
-export async function openRoundIfDue(
-  tx: Queryable,
-  queue: JobQueue,
-  start: Omit<RoundStart, 'owner'>,
-  correctionsPerRound: number,
-): Promise<void> {
-  await lockModel(tx, start.modelName);
-  const facts = {
-    unusedCorrections: (await countPool(tx, start.modelName)).unused,
-    roundOpen: (await readOpenRound(tx, start.modelName)) !== undefined,
-  };
-  if (decideRound(facts, correctionsPerRound).start) await openRound(tx, queue, { ...start, owner: 'server' });
-}
-
-/** Two requests must not both see "no round open". The lock ends with the transaction. */
-function lockModel(tx: Queryable, modelName: string): Promise<unknown> {
-  return tx.query('select pg_advisory_xact_lock(hashtext($1))', [`round ${modelName}`]);
+  readonly policy: RoundPolicy;
+  /** Whether a candidate that passes the gate serves at once, or waits for a person. */
+  readonly promotion: 'auto' | 'ask';
 }
 
 /** The handler of `train` jobs: plan, train in the child, judge, promote; then looks whether the next round is due. */
 export function roundHandler(parts: RoundParts): JobHandler<JobPayload<'train'>> {
-  const { database, queue, registry, settings } = parts;
+  const { database, queue, registry } = parts;
   return async (task) => {
     const round = await readRound(database, task.payload.roundId);
     if (!round) return;
@@ -114,7 +72,7 @@ export function roundHandler(parts: RoundParts): JobHandler<JobPayload<'train'>>
     const { modelName } = round;
     const { card } = await registry.resolve(modelName);
     await database.transaction((tx) =>
-      openRoundIfDue(tx, queue, { modelName, fromVersion: card.version }, settings.correctionsPerRound),
+      openRoundIfDue(tx, queue, { modelName, fromVersion: card.version }, parts.policy),
     );
   };
 }
@@ -182,7 +140,7 @@ async function conclude(
   const labels = segments.map(({ label }) => label);
   const { passed, ...judged } = judge({ ...outcome, isInService }, rule, labels);
   const planned: RoundVerdict = {
-    outcome: !passed ? 'refused' : parts.settings.promotion === 'auto' ? 'promoted' : 'waiting',
+    outcome: !passed ? 'refused' : parts.promotion === 'auto' ? 'promoted' : 'waiting',
     ...judged,
     rule,
     chosen: outcome.chosen,

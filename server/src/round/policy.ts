@@ -1,19 +1,89 @@
-/** What the decision to start a round depends on. */
+/** When rounds may start by themselves. A person who starts one is bound by none of it but an open round. */
+export interface RoundPolicy {
+  /** Corrections that start a round. */
+  readonly correctionsPerRound: number;
+  /** From the start of a round to that of the next of the same model. */
+  readonly roundGapMinutes: number;
+  /** In any 24 hours, of one model. */
+  readonly roundsPerDay: number;
+  /** Hours of the server's clock, first included, last not; over midnight where the first is the greater. Null: all day. */
+  readonly roundHours: { readonly from: number; readonly to: number } | null;
+}
+
+/** The policy of the settings; their `roundHours` as `20-6`. */
+export function policyOf(
+  settings: Omit<RoundPolicy, 'roundHours'> & { readonly roundHours?: string | undefined },
+): RoundPolicy {
+  const { correctionsPerRound, roundGapMinutes, roundsPerDay, roundHours } = settings;
+  const [from = 0, to = 0] = (roundHours ?? '').split('-').map(Number);
+  const hours = roundHours === undefined ? null : { from, to };
+  return { correctionsPerRound, roundGapMinutes, roundsPerDay, roundHours: hours };
+}
+
+/** What the decision to start a round of a model depends on. */
 export interface RoundFacts {
-  /** Corrections of the model, not held out, that no round has used yet. */
+  /** Corrections, not held out, that no round has used yet. */
   readonly unusedCorrections: number;
-  /** A round of this model is queued or running. */
+  /** A round is queued or running. */
   readonly roundOpen: boolean;
+  /** An administrator has stopped rounds. */
+  readonly isPaused: boolean;
+  /** The last round failed, and there has been no correction since: the same work would most likely fail again. */
+  readonly failedWithThese: boolean;
+  /** Starts of rounds in the last 24 hours, failed ones too. */
+  readonly starts: readonly Date[];
+  readonly now: Date;
+}
+
+/** Why none starts though there are corrections enough, and until when where that is known. */
+export interface Wait {
+  readonly for: 'open-round' | 'pause' | 'another-correction' | 'gap' | 'day' | 'hours';
+  readonly until: Date | null;
 }
 
 export interface RoundDecision {
   readonly start: boolean;
-  /** Corrections still missing; 0 when a round starts or runs. */
+  /** Corrections still missing. */
   readonly missing: number;
+  /** Null when one starts, or when corrections are missing. */
+  readonly waits: Wait | null;
 }
 
-/** A round starts with every `correctionsPerRound`-th correction that none has used, unless one is open. */
-export function decideRound(facts: RoundFacts, correctionsPerRound: number): RoundDecision {
-  const missing = Math.max(0, correctionsPerRound - facts.unusedCorrections);
-  return { start: missing === 0 && !facts.roundOpen, missing };
+const minute = 60_000;
+const day = 24 * 60 * minute;
+
+/** A round starts with every `correctionsPerRound`-th correction that none has used, as soon as nothing holds it back. */
+export function decideRound(facts: RoundFacts, policy: RoundPolicy): RoundDecision {
+  const missing = Math.max(0, policy.correctionsPerRound - facts.unusedCorrections);
+  if (missing > 0) return { start: false, missing, waits: null };
+  const waits = waitOf(facts, policy);
+  return { start: waits === null, missing, waits };
+}
+
+function waitOf(facts: RoundFacts, policy: RoundPolicy): Wait | null {
+  const { now, starts } = facts;
+  if (facts.roundOpen) return { for: 'open-round', until: null };
+  if (facts.isPaused) return { for: 'pause', until: null };
+  if (facts.failedWithThese) return { for: 'another-correction', until: null };
+  const newestFirst = starts.map((start) => start.getTime()).toSorted((a, b) => b - a);
+  const last = newestFirst[0];
+  const gapEnds = last === undefined ? 0 : last + policy.roundGapMinutes * minute;
+  if (gapEnds > now.getTime()) return { for: 'gap', until: new Date(gapEnds) };
+  const oldestThatCounts = newestFirst[policy.roundsPerDay - 1];
+  if (oldestThatCounts !== undefined && oldestThatCounts + day > now.getTime())
+    return { for: 'day', until: new Date(oldestThatCounts + day) };
+  if (policy.roundHours && !isWithin(now.getHours(), policy.roundHours))
+    return { for: 'hours', until: nextHour(now, policy.roundHours.from) };
+  return null;
+}
+
+function isWithin(hour: number, { from, to }: { readonly from: number; readonly to: number }): boolean {
+  return from < to ? hour >= from && hour < to : hour >= from || hour < to;
+}
+
+function nextHour(now: Date, hour: number): Date {
+  const next = new Date(now);
+  next.setHours(hour, 0, 0, 0);
+  if (next <= now) next.setDate(next.getDate() + 1);
+  return next;
 }

@@ -102,7 +102,13 @@ function bundleInputs(root) {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
-  const others = ['build.mjs', 'package.json', '../package-lock.json', '../server/src/http/contract.ts'];
+  const others = [
+    'build.mjs',
+    'package.json',
+    '../package-lock.json',
+    '../server/src/http/contract.ts',
+    '../server/src/http/contract-learning.ts',
+  ];
   const hash = createHash('sha256');
   for (const path of [...sources, ...others.map((name) => join(folder, name))]) {
     hash.update(path.slice(root.length)).update('\0').update(readFileSync(path)).update('\0');

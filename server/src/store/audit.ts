@@ -7,6 +7,8 @@ export type AuditAction =
   | 'correction-submitted'
   | 'correction-stored'
   | 'round-started'
+  | 'rounds-paused'
+  | 'rounds-resumed'
   | 'verdict'
   | 'model-promoted'
   | 'model-rolled-back';

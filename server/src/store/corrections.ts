@@ -180,6 +180,14 @@ export async function countPool(db: Queryable, modelName: string): Promise<PoolC
   return row ?? { labelledSeries: 0, labelledSlices: 0, heldOutSeries: 0, unused: 0 };
 }
 
+/** Models with a correction that may train and that no round has used. */
+export async function listModelsToTeach(db: Queryable): Promise<readonly string[]> {
+  const rows = await db.query<{ name: string }>(
+    'select distinct model_name as name from correction where not held_out and used_in_round is null order by 1',
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** Notes the first round that used each correction. */
 export async function markUsed(db: Queryable, ids: readonly string[], roundId: string): Promise<void> {
   await db.query('update correction set used_in_round = $2 where id = any($1::uuid[]) and used_in_round is null', [

@@ -84,6 +84,27 @@ export async function readOpenRound(db: Queryable, modelName: string): Promise<R
   return row;
 }
 
+/** When rounds of a model were asked for since a time, whatever became of them. */
+export async function listRoundStarts(db: Queryable, modelName: string, since: Date): Promise<readonly Date[]> {
+  const rows = await db.query<{ at: Date }>(
+    'select created_at as at from training_round where model_name = $1 and created_at >= $2',
+    [modelName, since],
+  );
+  return rows.map(({ at }) => at);
+}
+
+/** Whether the newest round of a model failed, and no correction that may train has come since it was asked for. */
+export async function hasFailedLast(db: Queryable, modelName: string): Promise<boolean> {
+  const [row] = await db.query<{ failed: boolean }>(
+    `select state = 'failed' and not exists (
+       select 1 from correction where model_name = $1 and not held_out and created_at > newest.created_at
+     ) as failed
+     from (select state, created_at from training_round where model_name = $1 order by created_at desc limit 1) newest`,
+    [modelName],
+  );
+  return row?.failed ?? false;
+}
+
 /** A round that its job left open. */
 export interface AbandonedRound {
   readonly id: string;

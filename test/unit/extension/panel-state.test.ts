@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { Verdict } from '../../../extension/src/api/contract.ts';
+import type { Pool, Verdict } from '../../../extension/src/api/contract.ts';
 import { id } from '../../../extension/src/id.ts';
 import { activeSeries, createSeriesState, isRoundActive } from '../../../extension/src/service/state.ts';
 import { StateHolder } from '../../../extension/src/service/state-holder.ts';
@@ -9,6 +9,7 @@ import {
   countOf,
   describeLearning,
   describeMissing,
+  describePool,
   describeStage,
   describeUncertainty,
   describeVerdict,
@@ -111,6 +112,28 @@ test('a verdict says in one sentence what becomes of the new version', () => {
   );
   assert.match(learnt(supervised, 0) ?? '', /corrections alone\.$/);
   assert.equal(learnt({ arm: null, source: 'in-service', step: 0 }, 12), null);
+});
+
+test('the pool says when the model learns next, or what it waits for', () => {
+  const pool = { model: 'm', labelledStudies: 2, labelledSlices: 9, heldOutStudies: 0, untilRound: 0 };
+  const now = new Date(2026, 10, 26, 12);
+  const say = (more: Partial<Pool>) => describePool({ ...pool, waits: null, pause: null, ...more }, now);
+  const until = (for_: 'gap' | 'day' | 'hours', day: number, hour: number) =>
+    say({ waits: { for: for_, until: new Date(2026, 10, day, hour).toISOString() } });
+  assert.equal(say({ untilRound: 1 }), '1 more correction until the next learning round.');
+  assert.equal(say({}), 'The next learning round is about to start.');
+  assert.match(
+    until('hours', 26, 20),
+    /enough; the next learning round starts at 20:00 \(rounds have their hours\)\.$/,
+  );
+  assert.match(until('day', 27, 6), /starts on 27 Nov at 06:00 \(enough rounds for one day\)\.$/);
+  assert.match(until('gap', 26, 13), /starts at 13:00 \(rounds keep their distance\)\.$/);
+  assert.equal(
+    say({ waits: { for: 'another-correction', until: null } }),
+    'The next correction starts another learning round.',
+  );
+  const pause = { reason: 'scanner service', since: now.toISOString() };
+  assert.equal(say({ untilRound: 3, pause }), 'Learning is paused by an administrator: scanner service');
 });
 
 test('a round is active until it has a verdict or has failed', () => {

@@ -4,9 +4,10 @@ import type { Submission } from '../../correction/submission.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { errorTable } from '../../errors/table.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
-import { openRoundIfDue } from '../../jobs/rounds.ts';
+import { openRoundIfDue } from '../../jobs/round-start.ts';
 import { decodeEnvelope } from '../../labelmap/envelope.ts';
 import type { Registry } from '../../registry/registry.ts';
+import type { RoundPolicy } from '../../round/policy.ts';
 import { appendAudit } from '../../store/audit.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import {
@@ -33,7 +34,7 @@ export interface CorrectionParts {
   readonly registry: Registry;
   readonly blobs: BlobStore;
   readonly metrics: Metrics;
-  readonly correctionsPerRound: number;
+  readonly policy: RoundPolicy;
   readonly maxVoxels: number;
 }
 
@@ -128,14 +129,14 @@ class RepeatedRequest extends Error {}
 
 /** The correction, its export and the round that it makes due: all of them or none. */
 function keep(parts: CorrectionParts, row: NewCorrection, caller: Caller, fromVersion: number): Promise<void> {
-  const { database, queue, correctionsPerRound } = parts;
+  const { database, queue, policy } = parts;
   const { id: correctionId, kind, changedVoxels, modelName } = row;
   return database.transaction(async (tx) => {
     const exportJobId = await queue.send('export', { correctionId }, { owner: caller.subject, key: correctionId, tx });
     if (!(await insertCorrection(tx, { ...row, exportJobId: exportJobId ?? null }))) throw new RepeatedRequest();
     const object = { correctionId, kind, changedVoxels, model: modelName };
     await appendAudit(tx, { actor: caller.subject, action: 'correction-submitted', object });
-    await openRoundIfDue(tx, queue, { modelName, fromVersion }, correctionsPerRound);
+    await openRoundIfDue(tx, queue, { modelName, fromVersion }, policy);
   });
 }
 
@@ -194,7 +195,7 @@ async function waitUntilStored(
 
 /** A row as the contract has it. */
 export async function present(
-  { database, correctionsPerRound }: Pick<CorrectionParts, 'database' | 'correctionsPerRound'>,
+  { database, policy }: Pick<CorrectionParts, 'database' | 'policy'>,
   row: CorrectionRow,
 ): Promise<Receipt> {
   const open = await readOpenRound(database, row.modelName);
@@ -213,7 +214,7 @@ export async function present(
     dice: row.dice,
     notes: [...row.notes],
     heldOut: row.heldOut,
-    untilRound: Math.max(0, correctionsPerRound - unused),
+    untilRound: Math.max(0, policy.correctionsPerRound - unused),
     roundId: row.usedInRound ?? open?.id ?? null,
   };
 }

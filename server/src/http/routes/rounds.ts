@@ -2,25 +2,23 @@ import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
 import { errorTable } from '../../errors/table.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
-import { generalizedTeacherUnknown, openRound, type RoundVerdict } from '../../jobs/rounds.ts';
+import { openRound } from '../../jobs/round-start.ts';
+import { generalizedTeacherUnknown, type RoundVerdict } from '../../jobs/rounds.ts';
 import { rollBack, serveVersion } from '../../promotion/promote.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { countPool } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
 import { listRounds, type RoundRow, readRound } from '../../store/rounds.ts';
+import { id, model, modelName } from '../contract.ts';
 import {
   type Candidate,
   candidate,
-  id,
-  model,
-  modelName,
-  pool,
   type Round,
   round,
   roundList,
   startPromotion,
   startRound,
-} from '../contract.ts';
+} from '../contract-learning.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { presentModel } from './models.ts';
 
@@ -28,35 +26,12 @@ export interface RoundRouteParts {
   readonly database: Database;
   readonly queue: JobQueue;
   readonly registry: Registry;
-  readonly correctionsPerRound: number;
 }
 
-/** Learning: pool, rounds with their verdicts, promotions. */
+/** Rounds with their verdicts, promotions. */
 export function roundRoutes(parts: RoundRouteParts): Route[] {
   const { database, registry } = parts;
   return [
-    defineRoute({
-      method: 'get',
-      path: '/v1/pool',
-      summary: 'What a model can learn from, and how many corrections its next round waits for',
-      tag: 'rounds',
-      role: 'reader',
-      query: z.strictObject({ model: modelName }),
-      replies: { 200: pool },
-      async handle({ query }) {
-        const { labelledSeries, labelledSlices, heldOutSeries, unused } = await countPool(database, query.model);
-        return {
-          status: 200,
-          body: {
-            model: query.model,
-            labelledStudies: labelledSeries,
-            labelledSlices,
-            heldOutStudies: heldOutSeries,
-            untilRound: Math.max(0, parts.correctionsPerRound - unused),
-          },
-        };
-      },
-    }),
     defineRoute({
       method: 'get',
       path: '/v1/rounds',

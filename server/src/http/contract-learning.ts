@@ -1,0 +1,150 @@
+/** What is on the wire of learning: pool, rounds, verdicts, promotions. Imports only zod, as contract.ts does. */
+import { z } from 'zod';
+import { id, modelName } from './contract.ts';
+
+export const pool = z
+  .object({
+    model: modelName,
+    labelledStudies: z.int(),
+    labelledSlices: z.int(),
+    heldOutStudies: z.int(),
+    /** Corrections still missing until the next round. */
+    untilRound: z.int(),
+    /** What holds the next round back though there are corrections enough. */
+    waits: z
+      .object({
+        for: z.enum(['open-round', 'pause', 'another-correction', 'gap', 'day', 'hours']),
+        until: z.string().nullable(),
+      })
+      .nullable(),
+    /** Rounds do not start by themselves. */
+    pause: z.object({ reason: z.string(), since: z.string() }).nullable(),
+  })
+  .meta({ id: 'Pool' });
+
+/** Body of `POST /v1/pool/pause`. */
+export const startPause = z
+  .strictObject({ model: modelName, reason: z.string().trim().min(3).max(200) })
+  .meta({ id: 'StartPause' });
+
+/** With unlabelled studies and without. */
+const roundArm = z.enum(['uncol', 'supervised']);
+
+const comparedSet = z.enum(['base', 'held-out']);
+/** `better`: at most 5 % of candidates without a true gain are called so. `worse`: a rule is broken. */
+const comparisonWord = z.enum(['better', 'not worse', 'worse']);
+
+/** How one version did on one subject; lists have segment 1 first. */
+const caseScores = z.object({
+  dice: z.number(),
+  diceBySegment: z.array(z.number()).readonly(),
+  /** Segments in the truth that the mask lacks. */
+  missed: z.int(),
+  hausdorff95MmBySegment: z.array(z.number().nullable()).readonly(),
+});
+
+/** Candidate and version in service on one set of subjects that never train. */
+const comparison = z.object({
+  set: comparedSet,
+  subjects: z.int(),
+  inServiceDice: z.number(),
+  candidateDice: z.number(),
+  gain: z.object({ mean: z.number(), low: z.number(), high: z.number() }),
+  word: comparisonWord,
+  faults: z.array(z.string()).readonly(),
+});
+
+export const verdict = z
+  .object({
+    outcome: z.enum(['promoted', 'refused', 'waiting']),
+    /** One or two sentences with their numbers. */
+    reason: z.string(),
+    word: comparisonWord.nullable(),
+    /** On the base set. */
+    inServiceDice: z.number(),
+    candidateDice: z.number(),
+    comparisons: z.array(comparison).readonly(),
+    heldOut: z.object({ patients: z.int(), needed: z.int() }),
+    /** What a candidate may lose at most. */
+    rule: z.object({ epsilon: z.number(), segmentEpsilon: z.number(), hausdorffMm: z.number() }),
+    /** Which weights won: how they learnt (null: the version in service stays), student or specialized teacher, and the step. */
+    chosen: z.object({
+      arm: roundArm.nullable(),
+      source: z.enum(['student', 'specialized-teacher', 'in-service']),
+      step: z.int(),
+    }),
+    cases: z
+      .array(z.object({ subject: z.string(), set: comparedSet, inService: caseScores, candidate: caseScores }))
+      .readonly(),
+  })
+  .meta({ id: 'Verdict' });
+
+export const round = z
+  .object({
+    id,
+    jobId: id,
+    model: modelName,
+    fromVersion: z.int(),
+    toVersion: z.int().nullable(),
+    state: z.enum(['planned', 'training', 'evaluating', 'done', 'failed']),
+    labelledSlices: z.int(),
+    replaySlices: z.int(),
+    unlabelledSlices: z.int(),
+    /** Which generalized teacher taught, for which classes it was admitted, or why it abstained. */
+    generalizedTeacher: z.string(),
+    verdict: verdict.nullable(),
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
+    startedAt: z.string().nullable(),
+    finishedAt: z.string().nullable(),
+  })
+  .meta({ id: 'Round' });
+
+/** What a round made: its id is the round's. */
+export const candidate = z
+  .object({
+    id,
+    model: modelName,
+    parent: z.int(),
+    /** Null when the gate refused it: no version was made. */
+    version: z.int().nullable(),
+    inService: z.boolean(),
+    verdict,
+    evidence: z.object({
+      /** Dice on all slices that readers vouched for. */
+      corrected: z.object({ before: z.number(), after: z.number() }),
+      /** Dice of the candidate on the corrections that are new; null when they hold nothing. */
+      newCorrections: z.number().nullable(),
+      /** Each way of learning that was tried: its best weights, and loss terms and trust rates, means over the steps. */
+      arms: z
+        .array(
+          z.object({
+            arm: roundArm,
+            source: z.enum(['student', 'specialized-teacher']),
+            step: z.int(),
+            /** Mean Dice on the subjects that candidates are chosen by. */
+            subjects: z.number(),
+            corrected: z.number(),
+            means: z.record(z.string(), z.number()),
+          }),
+        )
+        .readonly(),
+      /** Series that could not be used, how many by error code. */
+      passedOver: z.record(z.string(), z.int()),
+    }),
+  })
+  .meta({ id: 'Candidate' });
+
+/** Answer of `GET /v1/rounds`, newest first; `?model=` leaves one model's. */
+export const roundList = z.object({ rounds: z.array(round) }).meta({ id: 'RoundList' });
+/** Body of `POST /v1/rounds`: start now, without waiting for more corrections. */
+export const startRound = z.strictObject({ model: modelName }).meta({ id: 'StartRound' });
+export const startPromotion = z
+  .strictObject({ name: modelName, version: z.int().min(1) })
+  .meta({ id: 'StartPromotion' });
+
+export type Pool = z.infer<typeof pool>;
+export type Candidate = z.infer<typeof candidate>;
+export type Round = z.infer<typeof round>;
+export type RoundList = z.infer<typeof roundList>;
+export type StartRound = z.infer<typeof startRound>;
+export type Verdict = z.infer<typeof verdict>;

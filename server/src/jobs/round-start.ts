@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { toErrorRecord } from '../errors/app-error.ts';
+import type { Registry } from '../registry/registry.ts';
+import { decideRound, type RoundDecision, type RoundPolicy } from '../round/policy.ts';
+import { appendAudit } from '../store/audit.ts';
+import { countPool, listModelsToTeach } from '../store/corrections.ts';
+import type { Database, Queryable } from '../store/database.ts';
+import { readPause } from '../store/round-pauses.ts';
+import { hasFailedLast, insertRound, listRoundStarts, readOpenRound } from '../store/rounds.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { JobQueue } from './queue.ts';
+
+/** The version in service of a model, from which a round starts. Resolve it before the transaction begins. */
+export interface RoundStart {
+  readonly modelName: string;
+  readonly fromVersion: number;
+  /** Subject of the token that asked for it; `server` when it started by itself. */
+  readonly owner: string;
+}
+
+/** Queues a round in the caller's transaction. @returns its id, or undefined when one of this model is open. */
+export async function openRound(tx: Queryable, queue: JobQueue, start: RoundStart): Promise<string | undefined> {
+  const { modelName, fromVersion, owner } = start;
+  await lockModel(tx, modelName);
+  if (await readOpenRound(tx, modelName)) return undefined;
+  const roundId = randomUUID();
+  const jobId = await queue.send('train', { roundId }, { owner, key: modelName, tx });
+  if (jobId === undefined) return undefined;
+  await insertRound(tx, { id: roundId, jobId, modelName, fromVersion });
+  await appendAudit(tx, { actor: owner, action: 'round-started', object: { roundId, model: modelName } });
+  return roundId;
+}
+
+/** Starts a round when the policy says so. */
+export async function openRoundIfDue(
+  tx: Queryable,
+  queue: JobQueue,
+  start: Omit<RoundStart, 'owner'>,
+  policy: RoundPolicy,
+): Promise<void> {
+  await lockModel(tx, start.modelName);
+  const { start: isDue } = await decideNow(tx, start.modelName, policy);
+  if (isDue) await openRound(tx, queue, { ...start, owner: 'server' });
+}
+
+/** What the policy says of a model at this moment. */
+export async function decideNow(db: Queryable, modelName: string, policy: RoundPolicy): Promise<RoundDecision> {
+  const now = new Date();
+  const dayAgo = new Date(now.getTime() - 24 * 3_600_000);
+  const facts = {
+    unusedCorrections: (await countPool(db, modelName)).unused,
+    roundOpen: (await readOpenRound(db, modelName)) !== undefined,
+    isPaused: (await readPause(db, modelName)) !== undefined,
+    failedWithThese: await hasFailedLast(db, modelName),
+    starts: await listRoundStarts(db, modelName, dayAgo),
+    now,
+  };
+  return decideRound(facts, policy);
+}
+
+/** Two requests must not both see "no round open". The lock ends with the transaction. */
+function lockModel(tx: Queryable, modelName: string): Promise<unknown> {
+  return tx.query('select pg_advisory_xact_lock(hashtext($1))', [`round ${modelName}`]);
+}
+
+/** How often rounds are looked for that only time has made due. */
+const clockMs = 60_000;
+
+/** Starts rounds that had to wait: for their hours, for a gap, for the next day. @returns what ends it. */
+export function startRoundClock(parts: {
+  readonly database: Database;
+  readonly queue: JobQueue;
+  readonly registry: Registry;
+  readonly policy: RoundPolicy;
+  readonly log: Log;
+}): () => Promise<void> {
+  let running = Promise.resolve();
+  const tick = async () => {
+    try {
+      await openDueRounds(parts);
+    } catch (error) {
+      // The next tick tries again; a database that is away is told by others, louder.
+      parts.log.debug('Rounds that are due could not be looked for', { code: toErrorRecord(error).code });
+    }
+  };
+  const timer = setInterval(() => {
+    running = running.then(tick);
+  }, clockMs);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
+
+/** Starts a round of every model for which the policy says so now. */
+export async function openDueRounds({
+  database,
+  queue,
+  registry,
+  policy,
+}: Omit<Parameters<typeof startRoundClock>[0], 'log'>): Promise<void> {
+  for (const modelName of await listModelsToTeach(database)) {
+    const found = (await registry.list()).some(({ card }) => card.name === modelName);
+    // Corrections outlive a model that was taken away.
+    if (!found) continue;
+    const { card } = await registry.resolve(modelName);
+    await database.transaction((tx) => openRoundIfDue(tx, queue, { modelName, fromVersion: card.version }, policy));
+  }
+}
