@@ -108,7 +108,7 @@ describe('the loop', { skip }, () => {
     assert.equal(segs.length, 2, 'a correction never replaces another');
     assert.deepEqual(await pool(), {
       ...{ model: tinyName, labelledStudies: 1, labelledSlices: 30, heldOutStudies: 0, untilRound: 1 },
-      ...{ waits: null, pause: null },
+      ...{ waits: null, pause: null, pin: null, inService: 1 },
     });
   });
 
@@ -230,16 +230,30 @@ describe('the loop', { skip }, () => {
   });
 
   it('lets a person go back to an earlier version, and no name of a patient comes out anywhere', async () => {
-    const back = await client.post<{ version: number }>('/v1/promotions', { name: tinyName, version: 1 });
+    const reason = 'outlines look better';
+    const refused = await client.post<{ code: string }>(`/v1/candidates/${roundId}/refusal`, { reason });
+    assert.deepEqual([refused.status, refused.body.code], [409, 'refusal-not-possible'], 'it serves');
+    for (const [path, key] of [
+      ['/v1/pins', 'pin'],
+      ['/v1/pauses', 'pause'],
+    ] as const) {
+      const held = await client.post<Pool>(path, { model: tinyName, reason });
+      assert.deepEqual([held.status, held.body[key]?.reason], [200, reason]);
+      const freed = await client.delete<Pool>(`${path}?model=${tinyName}`);
+      assert.deepEqual([freed.status, freed.body[key]], [200, null]);
+      assert.equal((await client.post(path, { model: tinyName, reason: ' ' })).status, 400, 'no reason');
+    }
+    const back = await client.post<{ version: number }>('/v1/promotions', { name: tinyName, version: 1, reason });
     assert.deepEqual([back.status, back.body.version], [201, 1]);
-    const again = await client.post<{ code: string }>('/v1/promotions', { name: tinyName, version: 1 });
+    const again = await client.post<{ code: string }>('/v1/promotions', { name: tinyName, version: 1, reason });
     assert.deepEqual([again.status, again.body.code], [409, 'promotion-not-possible']);
     // Taken back: first the person's own act, then the server's promotion; then nothing is left to take back.
     const rolledBack = [];
     for (let n = 0; n < 3; n++) {
-      const answer = await client.delete<{ version?: number; code?: string }>(
-        `/v1/promotions/latest?model=${tinyName}`,
-      );
+      const answer = await client.post<{ version?: number; code?: string }>('/v1/rollbacks', {
+        model: tinyName,
+        reason,
+      });
       rolledBack.push([answer.status, answer.body.version ?? answer.body.code]);
     }
     assert.deepEqual(rolledBack, [

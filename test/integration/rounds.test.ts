@@ -15,10 +15,10 @@ import { createRegistry } from '../../server/src/registry/registry.ts';
 import { policyOf } from '../../server/src/round/policy.ts';
 import type { RoundProgress } from '../../server/src/round/run.ts';
 import { countPool, markUsed, readCorrection } from '../../server/src/store/corrections.ts';
+import { deleteHold, insertHold } from '../../server/src/store/holds.ts';
 import { updateJob } from '../../server/src/store/job-progress.ts';
 import { moveAlias, readAliases } from '../../server/src/store/models.ts';
-import { deletePause, insertPause } from '../../server/src/store/round-pauses.ts';
-import { type RoundRow, readOpenRound, readRound } from '../../server/src/store/rounds.ts';
+import { insertRefusal, type RoundRow, readOpenRound, readRound } from '../../server/src/store/rounds.ts';
 import { createPacs } from '../../server/src/study/dicomweb.ts';
 import { createLog } from '../../server/src/telemetry/log.ts';
 import { createMetrics } from '../../server/src/telemetry/metrics.ts';
@@ -104,9 +104,9 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
     assert.equal(await tick({ roundsPerDay: 2 }), undefined);
     const hour = new Date().getHours();
     assert.equal(await tick({ roundHours: `${(hour + 2) % 24}-${(hour + 3) % 24}` }), undefined);
-    await insertPause(database, { modelName, actor: 'admin', reason: 'service' });
+    await insertHold(database, 'round_pause', { modelName, actor: 'admin', reason: 'service' });
     assert.equal(await tick(), undefined);
-    assert.equal(await deletePause(database, modelName), true);
+    assert.equal(await deleteHold(database, 'round_pause', modelName), true);
     const started = await tick();
     assert.ok(started);
     assert.equal((await tick())?.id, started.id, 'one at a time');
@@ -216,6 +216,18 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
     assert.match(second.verdict?.reason ?? '', /version 2 serves now, the round compared with version 1/);
     assert.equal((await registry.resolve(modelName)).card.version, 2);
     assert.equal((await registry.resolve(`${modelName}@3`)).card.parent?.version, 1, 'it can be put in service');
+    during = async () => {};
+    await insertHold(database, 'model_pin', { modelName, actor: 'admin', reason: 'reader study' });
+    const third = await roundEnd(await open());
+    assert.equal(third.verdict?.outcome, 'waiting');
+    assert.match(third.verdict?.reason ?? '', /version 2 is pinned \(reader study\)\.$/);
+    await deleteHold(database, 'model_pin', modelName);
+    const refusal = { actor: 'admin', reason: 'outlines too wide', at: '2026-11-26T12:00:00.000Z' };
+    assert.deepEqual(
+      [await insertRefusal(database, third.id, refusal), await insertRefusal(database, third.id, refusal)],
+      [true, false],
+    );
+    assert.deepEqual((await readRound(database, third.id))?.refusal, refusal);
     for (let tries = 0; tries < 100 && (await readdir(roundFolder)).length > 0; tries += 1) await sleep(50);
     await assert.rejects(access(join(roundFolder, second.id)), 'a round that has ended keeps nothing');
     await pacs.close();

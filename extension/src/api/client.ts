@@ -1,3 +1,4 @@
+import type { Decision } from '../service/decisions.ts';
 import type {
   AcceptedJob,
   Inference,
@@ -91,6 +92,39 @@ export class UncolClient {
 
   getRound(id: string): Promise<Round> {
     return this.#json(`/rounds/${id}`);
+  }
+
+  /** Carries out what an administrator decided about a model. */
+  async decide(model: string, decision: Decision, reason: string): Promise<void> {
+    const post = (path: string, body: object) =>
+      this.#send(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    const release = (path: string) => this.#send(`${path}?${new URLSearchParams({ model })}`, { method: 'DELETE' });
+    switch (decision.kind) {
+      case 'promote':
+        await post('/promotions', { name: model, version: decision.version, reason });
+        return;
+      case 'refuse':
+        await post(`/candidates/${decision.roundId}/refusal`, { reason });
+        return;
+      case 'roll-back':
+        await post('/rollbacks', { model, reason });
+        return;
+      case 'pin':
+        await post('/pins', { model, reason });
+        return;
+      case 'pause':
+        await post('/pauses', { model, reason });
+        return;
+      case 'unpin':
+        await release('/pins');
+        return;
+      case 'resume':
+        await release('/pauses');
+    }
   }
 
   getJob(id: string): Promise<Job> {

@@ -1,5 +1,7 @@
 import type { Job, Pool, Round } from '../api/contract.ts';
+import { openDecisions } from '../service/decisions.ts';
 import { isRoundActive, type LearningState } from '../service/state.ts';
+import type { UncolService } from '../service/uncol-service.ts';
 import {
   countOf,
   describeLearning,
@@ -9,10 +11,11 @@ import {
   formatCount,
   formatTimeLeft,
 } from '../service/words.ts';
+import { DecisionControl } from './DecisionControl.tsx';
 import { Figures, ProblemBox, Progress, Section } from './parts.tsx';
 
 /** What the model learns from corrections: the count-down, the running round, the last verdict. */
-export function LearningSection({ learning }: { learning: LearningState }) {
+export function LearningSection({ service, learning }: { service: UncolService; learning: LearningState }) {
   const { pool, round, job, problem } = learning;
   if (pool === null && problem === null) return null;
   return (
@@ -20,7 +23,18 @@ export function LearningSection({ learning }: { learning: LearningState }) {
       {problem !== null && <ProblemBox problem={problem} />}
       {pool !== null && !isRoundActive(round) && <Countdown pool={pool} />}
       {round !== null && isRoundActive(round) && <RunningRound round={round} job={job} />}
-      {round !== null && !isRoundActive(round) && <EndedRound round={round} />}
+      {round !== null && !isRoundActive(round) && <EndedRound round={round} inService={pool?.inService ?? null} />}
+      {pool !== null && pool.pin !== null && (
+        <p>
+          Version {pool.inService} is kept whatever comes: {pool.pin.reason}
+        </p>
+      )}
+      {pool !== null && (
+        <DecisionControl
+          decisions={openDecisions(pool, round)}
+          onDecide={(decision, reason) => service.decide(decision, reason)}
+        />
+      )}
     </Section>
   );
 }
@@ -65,7 +79,7 @@ function Sources({ round }: { round: Round }) {
   );
 }
 
-function EndedRound({ round }: { round: Round }) {
+function EndedRound({ round, inService }: { round: Round; inService: number | null }) {
   if (round.state === 'failed' || round.verdict === null) {
     return (
       <ProblemBox
@@ -86,7 +100,7 @@ function EndedRound({ round }: { round: Round }) {
       data-testid="verdict"
       data-outcome={round.verdict.outcome}
     >
-      <strong>{describeVerdict(round, round.verdict)}</strong>
+      <strong>{describeVerdict(round, round.verdict, inService)}</strong>
       <p>{round.verdict.reason}</p>
       {learning !== null && <p>{learning}</p>}
       <Sources round={round} />

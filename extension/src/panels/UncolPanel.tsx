@@ -25,7 +25,7 @@ export function UncolPanel({ service }: { readonly service: UncolService }) {
           {series.mask !== null && (
             <CorrectionSection service={service} mask={series.mask} submission={series.submission} />
           )}
-          {series.modelName !== null && <LearningSection learning={learning} />}
+          {series.modelName !== null && <LearningSection service={service} learning={learning} />}
         </>
       )}
     </div>

@@ -1,11 +1,12 @@
 import { UncolClient } from '../api/client.ts';
 import type { Round } from '../api/contract.ts';
-import { toUserProblem } from '../api/problem.ts';
+import { toUserProblem, type UserProblem } from '../api/problem.ts';
 import { panelId } from '../id.ts';
 import { findActiveSeries } from '../viewer/active-series.ts';
 import type { Host } from '../viewer/host.ts';
 import { guardLeaving } from '../viewer/leave-guard.ts';
 import { Corrector } from './corrector.ts';
+import type { Decision } from './decisions.ts';
 import { Learner } from './learner.ts';
 import { Segmenter } from './segmenter.ts';
 import { activeSeries, createSeriesState, emptyState, pickModel, unsubmittedSeries } from './state.ts';
@@ -141,6 +142,21 @@ export class UncolService {
     await this.#loadModels(state.series.seriesInstanceUid);
   }
 
+  /** Carries out what an administrator decided about the model of the active series. @returns what went wrong, or null. */
+  async decide(decision: Decision, reason: string): Promise<UserProblem | null> {
+    const model = activeSeries(this.holder.get())?.modelName;
+    if (!model) return null;
+    try {
+      await this.#client.decide(model, decision, reason);
+      return null;
+    } catch (error) {
+      return toUserProblem(error);
+    } finally {
+      this.#learner.look();
+      this.#reloadModels();
+    }
+  }
+
   /** Brings our panel to the front. */
   showPanel(): void {
     this.#host.services.panelService.activatePanel(panelId, true);
@@ -194,13 +210,17 @@ export class UncolService {
     }
   }
 
+  #reloadModels(): void {
+    for (const seriesUid of Object.keys(this.holder.get().series)) void this.#loadModels(seriesUid);
+  }
+
   /** The version in service may be another now; said in a toast too, because our panel may be behind another. */
   #endRound(round: Round): void {
-    for (const seriesUid of Object.keys(this.holder.get().series)) void this.#loadModels(seriesUid);
+    this.#reloadModels();
     const { verdict } = round;
     this.#host.services.uiNotificationService.show({
       title: `Learning round of ${round.model}`,
-      message: verdict === null ? 'The round failed.' : describeVerdict(round, verdict),
+      message: verdict === null ? 'The round failed.' : describeVerdict(round, verdict, null),
       type: verdict === null ? 'warning' : verdict.outcome === 'promoted' ? 'success' : 'info',
     });
   }

@@ -90,13 +90,22 @@ export function describeSegments({ segments }: Pick<Model, 'segments'>): string 
   return labels.length < 2 ? `Draws: ${last}.` : `Draws: ${labels.slice(0, -1).join(', ')} and ${last}.`;
 }
 
-/** What a verdict means for the reader's next mask, in one sentence. */
-export function describeVerdict({ fromVersion, toVersion }: Round, { outcome }: Verdict): string {
-  if (outcome === 'promoted') return `Version ${toVersion ?? fromVersion + 1} is in service.`;
-  if (outcome === 'waiting') {
-    return `Version ${toVersion ?? fromVersion + 1} passed and waits for an administrator; until then the model stays as it is.`;
+/**
+ * What a verdict means for the reader's next mask, in one sentence.
+ *
+ * @param inService version that serves now, where it is known.
+ */
+export function describeVerdict(round: Round, { outcome }: Verdict, inService: number | null): string {
+  const { fromVersion, toVersion, refusal } = round;
+  const made = toVersion ?? fromVersion + 1;
+  const serving = inService ?? (outcome === 'promoted' ? made : fromVersion);
+  if (refusal !== null) {
+    return `Version ${made} was refused by an administrator (${refusal.reason}). Version ${serving} is in service.`;
   }
-  return `The new version was refused. Version ${fromVersion} stays in service.`;
+  if (outcome === 'refused') return `The new version was refused. Version ${serving} stays in service.`;
+  if (serving === made) return `Version ${made} is in service.`;
+  if (outcome === 'promoted') return `Version ${made} passed, and version ${serving} was put in service after it.`;
+  return `Version ${made} passed and waits for an administrator; until then the model stays as it is.`;
 }
 
 /** What a new version learned from; nothing where the version in service stays. */

@@ -73,6 +73,8 @@ export function createProgram(): Command {
     .addHelpText('after', example('uncol models --json'))
     .action(({ json }: { json?: boolean }) => runCommand(json, async () => (await import('./models.ts')).runModels()));
 
+  addDecisions(program);
+
   program
     .command('doctor')
     .description('check settings, engine, PACS, database and models')
@@ -80,6 +82,62 @@ export function createProgram(): Command {
     .addHelpText('after', example('uncol doctor'))
     .action(({ json }: { json?: boolean }) => runCommand(json, async () => (await import('./doctor.ts')).runDoctor()));
   return program;
+}
+
+/** What an administrator decides about models; each with a reason that stays on record. */
+function addDecisions(program: Command): void {
+  const reasonOption = ['--reason <text>', 'why, kept on record; no patient data'] as const;
+  const decision = (name: string, description: string, line: string) =>
+    program
+      .command(name)
+      .description(description)
+      .option(...jsonOption)
+      .addHelpText('after', example(line));
+  const model = ['<model>', 'name of the model'] as const;
+  decision(
+    'promote',
+    'put a version in service: a candidate that waits, or an earlier one again',
+    'uncol promote lesion-mr@3 --reason "checked on our own cases"',
+  )
+    .argument('<name@version>', 'the version', parseVersion)
+    .requiredOption(...reasonOption)
+    .action((named: string, { reason, json }: Reasoned) =>
+      runCommand(json, async () => (await import('./decide.ts')).runPromote(named, reason)),
+    );
+  decision('rollback', 'take back the latest promotion of a model', 'uncol rollback lesion-mr --reason "misses more"')
+    .argument(...model)
+    .requiredOption(...reasonOption)
+    .action((name: string, { reason, json }: Reasoned) =>
+      runCommand(json, async () => (await import('./decide.ts')).runRollback(name, reason)),
+    );
+  const holds = [
+    [
+      'pause',
+      'resume',
+      'round_pause',
+      'let no round of a model start by itself',
+      'let rounds start by themselves again',
+    ],
+    ['pin', 'unpin', 'model_pin', 'keep the version in service whatever rounds find', 'let new versions come again'],
+  ] as const;
+  for (const [set, clear, table, toSet, toClear] of holds) {
+    decision(set, toSet, `uncol ${set} lesion-mr --reason "study in progress"`)
+      .argument(...model)
+      .requiredOption(...reasonOption)
+      .action((name: string, { reason, json }: Reasoned) =>
+        runCommand(json, async () => (await import('./decide.ts')).runHold(table, name, reason)),
+      );
+    decision(clear, toClear, `uncol ${clear} lesion-mr`)
+      .argument(...model)
+      .action((name: string, { json }: { json?: boolean }) =>
+        runCommand(json, async () => (await import('./decide.ts')).runRelease(table, name)),
+      );
+  }
+}
+
+interface Reasoned {
+  readonly reason: string;
+  readonly json?: boolean;
 }
 
 /** Options of `uncol segment`. */
@@ -104,6 +162,11 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 
 function example(line: string): string {
   return `\nExample: ${line}`;
+}
+
+function parseVersion(value: string): string {
+  if (/^[a-z0-9-]{1,40}@\d{1,6}$/.test(value)) return value;
+  throw new InvalidArgumentError('A version is named as name@version, e.g. lesion-mr@3.');
 }
 
 function parseModel(value: string): string {

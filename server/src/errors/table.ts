@@ -145,6 +145,11 @@ export const errorTable = {
     'Cannot promote',
     'Look at `uncol models`: which versions there are, and which serves.',
   ),
+  'refusal-not-possible': row(
+    409,
+    'Cannot refuse',
+    'Only a candidate that passed the gate and does not serve can be refused, once.',
+  ),
   'disk-full': row(507, 'Disk full', 'Free space below UNCOL_HOME.'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -1,10 +1,12 @@
 import type { Route } from './route.ts';
 import { type CorrectionParts, correctionRoutes } from './routes/corrections.ts';
 import { healthRoutes, type Probe } from './routes/health.ts';
+import { holdRoutes } from './routes/holds.ts';
 import { type InferenceParts, inferenceRoutes } from './routes/inferences.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { poolRoutes } from './routes/pool.ts';
+import { promotionRoutes } from './routes/promotions.ts';
 import { roundRoutes } from './routes/rounds.ts';
 
 /** Everything that the routes stand on. */
@@ -20,7 +22,9 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     ...modelRoutes(parts),
     ...correctionRoutes(parts),
     ...poolRoutes(parts),
+    ...holdRoutes(parts),
     ...roundRoutes(parts),
+    ...promotionRoutes(parts),
     ...jobRoutes(parts),
     ...healthRoutes(parts.probes, parts.metrics.registry),
   ];

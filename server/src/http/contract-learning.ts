@@ -2,6 +2,11 @@
 import { z } from 'zod';
 import { id, modelName } from './contract.ts';
 
+/** Of an act, for those who read the record later; no patient data. */
+const reason = z.string().trim().min(3).max(200);
+
+const hold = z.object({ reason: z.string(), since: z.string() });
+
 export const pool = z
   .object({
     model: modelName,
@@ -18,14 +23,16 @@ export const pool = z
       })
       .nullable(),
     /** Rounds do not start by themselves. */
-    pause: z.object({ reason: z.string(), since: z.string() }).nullable(),
+    pause: hold.nullable(),
+    /** The version in service stays; what passes the gate waits. */
+    pin: hold.nullable(),
+    /** The version in service. */
+    inService: z.int(),
   })
   .meta({ id: 'Pool' });
 
-/** Body of `POST /v1/pool/pause`. */
-export const startPause = z
-  .strictObject({ model: modelName, reason: z.string().trim().min(3).max(200) })
-  .meta({ id: 'StartPause' });
+/** Body of `POST /v1/pauses` and `POST /v1/pins`. */
+export const startHold = z.strictObject({ model: modelName, reason }).meta({ id: 'StartHold' });
 
 /** With unlabelled studies and without. */
 const roundArm = z.enum(['uncol', 'supervised']);
@@ -79,6 +86,8 @@ export const verdict = z
   })
   .meta({ id: 'Verdict' });
 
+const refusal = z.object({ reason: z.string(), at: z.string() });
+
 export const round = z
   .object({
     id,
@@ -93,6 +102,8 @@ export const round = z
     /** Which generalized teacher taught, for which classes it was admitted, or why it abstained. */
     generalizedTeacher: z.string(),
     verdict: verdict.nullable(),
+    /** A person refused what had passed the gate. */
+    refusal: refusal.nullable(),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
     startedAt: z.string().nullable(),
     finishedAt: z.string().nullable(),
@@ -108,6 +119,7 @@ export const candidate = z
     /** Null when the gate refused it: no version was made. */
     version: z.int().nullable(),
     inService: z.boolean(),
+    refusal: refusal.nullable(),
     verdict,
     evidence: z.object({
       /** Dice on all slices that readers vouched for. */
@@ -139,8 +151,12 @@ export const roundList = z.object({ rounds: z.array(round) }).meta({ id: 'RoundL
 /** Body of `POST /v1/rounds`: start now, without waiting for more corrections. */
 export const startRound = z.strictObject({ model: modelName }).meta({ id: 'StartRound' });
 export const startPromotion = z
-  .strictObject({ name: modelName, version: z.int().min(1) })
+  .strictObject({ name: modelName, version: z.int().min(1), reason })
   .meta({ id: 'StartPromotion' });
+/** Body of `POST /v1/rollbacks`. */
+export const startRollback = z.strictObject({ model: modelName, reason }).meta({ id: 'StartRollback' });
+/** Body of `POST /v1/candidates/{id}/refusal`. */
+export const startRefusal = z.strictObject({ reason }).meta({ id: 'StartRefusal' });
 
 export type Pool = z.infer<typeof pool>;
 export type Candidate = z.infer<typeof candidate>;

@@ -5,7 +5,7 @@ import { decideRound, type RoundDecision, type RoundPolicy } from '../round/poli
 import { appendAudit } from '../store/audit.ts';
 import { countPool, listModelsToTeach } from '../store/corrections.ts';
 import type { Database, Queryable } from '../store/database.ts';
-import { readPause } from '../store/round-pauses.ts';
+import { readHold } from '../store/holds.ts';
 import { hasFailedLast, insertRound, listRoundStarts, readOpenRound } from '../store/rounds.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { JobQueue } from './queue.ts';
@@ -50,7 +50,7 @@ export async function decideNow(db: Queryable, modelName: string, policy: RoundP
   const facts = {
     unusedCorrections: (await countPool(db, modelName)).unused,
     roundOpen: (await readOpenRound(db, modelName)) !== undefined,
-    isPaused: (await readPause(db, modelName)) !== undefined,
+    isPaused: (await readHold(db, 'round_pause', modelName)) !== undefined,
     failedWithThese: await hasFailedLast(db, modelName),
     starts: await listRoundStarts(db, modelName, dayAgo),
     now,

@@ -15,6 +15,7 @@ import type { RoundProgress } from '../round/run.ts';
 import { appendAudit } from '../store/audit.ts';
 import { markUsed } from '../store/corrections.ts';
 import type { Database } from '../store/database.ts';
+import { type Hold, readHold } from '../store/holds.ts';
 import { readJob } from '../store/job-progress.ts';
 import { holdAlias, insertModelVersion, listModelVersions } from '../store/models.ts';
 import { type RoundRow, readRound, updateRound } from '../store/rounds.ts';
@@ -157,7 +158,8 @@ async function conclude(
   const highestSeed = await findHighestSeed(round.modelName, parts.registry);
   const verdict = await parts.database.transaction(async (tx) => {
     const serving = (await holdAlias(tx, round.modelName)) ?? highestSeed;
-    const verdict = planned.outcome === 'promoted' ? unlessMoved(planned, round.fromVersion, serving) : planned;
+    const pin = await readHold(tx, 'model_pin', round.modelName);
+    const verdict = planned.outcome === 'promoted' ? unlessHeld(planned, round.fromVersion, serving, pin) : planned;
     const isFirst = await updateRound(tx, round.id, {
       state: 'done',
       verdict,
@@ -169,7 +171,8 @@ async function conclude(
       finishedAt: new Date(),
     });
     if (!isFirst) throw new AppError('job-cancelled', 'The round was cancelled before its verdict.');
-    if (version && verdict.outcome === 'promoted') await promote(tx, version, 'server');
+    if (version && verdict.outcome === 'promoted')
+      await promote(tx, version, { actor: 'server', reason: verdict.reason });
     else if (version) await insertModelVersion(tx, version);
     const object = {
       roundId: round.id,
@@ -188,10 +191,17 @@ async function findHighestSeed(modelName: string, registry: Registry): Promise<n
   return seeds[0]?.card.version;
 }
 
-/** A person put another version in service while the round ran: that is not undone without asking. */
-function unlessMoved(verdict: RoundVerdict, fromVersion: number, serving: number | undefined): RoundVerdict {
-  if (serving === fromVersion) return verdict;
-  const why = `It waits to be put in service: version ${serving} serves now, the round compared with version ${fromVersion}.`;
+/** A person put another version in service while the round ran, or pinned the one that serves: that is not undone. */
+function unlessHeld(
+  verdict: RoundVerdict,
+  fromVersion: number,
+  serving: number | undefined,
+  pin: Hold | undefined,
+): RoundVerdict {
+  if (serving === fromVersion && !pin) return verdict;
+  const why = pin
+    ? `It waits to be put in service: version ${serving} is pinned (${pin.reason}).`
+    : `It waits to be put in service: version ${serving} serves now, the round compared with version ${fromVersion}.`;
   return { ...verdict, outcome: 'waiting', reason: `${verdict.reason} ${why}` };
 }
 

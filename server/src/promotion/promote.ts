@@ -12,12 +12,19 @@ export interface NewVersion {
   readonly roundId: string;
 }
 
+/** Who decided what serves, and why. */
+export interface Decision {
+  /** Subject of the token, or `server`. */
+  readonly actor: string;
+  readonly reason: string;
+}
+
 /** Puts a candidate in service in place of its parent: version, alias, promotion and audit row, all in the caller's transaction. */
-export async function promote(tx: Queryable, candidate: NewVersion, actor: string): Promise<void> {
+export async function promote(tx: Queryable, candidate: NewVersion, { actor, reason }: Decision): Promise<void> {
   const { name, version, parent, sha256, roundId } = candidate;
   await insertModelVersion(tx, candidate);
   await moveAlias(tx, name, version);
-  await insertPromotion(tx, { name, version, previous: parent, actor });
+  await insertPromotion(tx, { name, version, previous: parent, actor, reason });
   await appendAudit(tx, { actor, action: 'model-promoted', object: { model: name, version, parent, sha256, roundId } });
 }
 
@@ -30,7 +37,7 @@ export async function promote(tx: Queryable, candidate: NewVersion, actor: strin
 export async function serveVersion(
   database: Database,
   model: { readonly name: string; readonly version: number; readonly inService: number },
-  actor: string,
+  { actor, reason }: Decision,
 ): Promise<void> {
   const { name, version, inService } = model;
   await database.transaction(async (tx) => {
@@ -39,8 +46,9 @@ export async function serveVersion(
       throw new AppError('promotion-not-possible', `${name}@${version} is in service already.`, { name, version });
     }
     await moveAlias(tx, name, version);
-    await insertPromotion(tx, { name, version, previous, actor });
-    await appendAudit(tx, { actor, action: 'model-promoted', object: { model: name, version, parent: previous } });
+    await insertPromotion(tx, { name, version, previous, actor, reason });
+    const object = { model: name, version, parent: previous, reason };
+    await appendAudit(tx, { actor, action: 'model-promoted', object });
   });
 }
 
@@ -50,9 +58,9 @@ export async function serveVersion(
  *
  * @throws AppError `promotion-not-possible`: none stands.
  */
-export async function rollBack(database: Database, name: string, actor: string): Promise<void> {
+export async function rollBack(database: Database, name: string, { actor, reason }: Decision): Promise<void> {
   await database.transaction(async (tx) => {
-    const promotion = await takeBackPromotion(tx, name);
+    const promotion = await takeBackPromotion(tx, name, { actor, reason });
     if (!promotion)
       throw new AppError('promotion-not-possible', `No promotion of ${name} can be taken back.`, { name });
     const { version, previous } = promotion;
@@ -60,7 +68,7 @@ export async function rollBack(database: Database, name: string, actor: string):
     await appendAudit(tx, {
       actor,
       action: 'model-rolled-back',
-      object: { model: name, version: previous, parent: version },
+      object: { model: name, version: previous, parent: version, reason },
     });
   });
 }

@@ -9,6 +9,9 @@ export type AuditAction =
   | 'round-started'
   | 'rounds-paused'
   | 'rounds-resumed'
+  | 'model-pinned'
+  | 'model-unpinned'
+  | 'candidate-refused'
   | 'verdict'
   | 'model-promoted'
   | 'model-rolled-back';

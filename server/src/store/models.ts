@@ -65,26 +65,33 @@ export interface PromotionRow {
   readonly previous: number;
   /** Subject of the token, or `server`. */
   readonly actor: string;
+  /** A person's, or the verdict of the gate. */
+  readonly reason: string;
 }
 
 /** Call it in the transaction that moves the alias. */
 export async function insertPromotion(tx: Queryable, row: PromotionRow): Promise<void> {
-  await tx.query('insert into promotion (name, version, previous, actor) values ($1, $2, $3, $4)', [
+  await tx.query('insert into promotion (name, version, previous, actor, reason) values ($1, $2, $3, $4, $5)', [
     row.name,
     row.version,
     row.previous,
     row.actor,
+    row.reason,
   ]);
 }
 
 /** Marks the latest promotion of a model that still stands as taken back; undefined when none stands. */
-export async function takeBackPromotion(tx: Queryable, name: string): Promise<PromotionRow | undefined> {
+export async function takeBackPromotion(
+  tx: Queryable,
+  name: string,
+  by: Pick<PromotionRow, 'actor' | 'reason'>,
+): Promise<PromotionRow | undefined> {
   await lockAlias(tx, name);
   const [row] = await tx.query<PromotionRow>(
-    `update promotion set taken_back_at = now()
+    `update promotion set taken_back_at = now(), taken_back_by = $2, taken_back_reason = $3
      where seq = (select max(seq) from promotion where name = $1 and taken_back_at is null)
-     returning name, version, previous, actor`,
-    [name],
+     returning name, version, previous, actor, reason`,
+    [name, by.actor, by.reason],
   );
   return row;
 }

@@ -3,6 +3,14 @@ import type { Queryable } from './database.ts';
 
 export type RoundState = 'planned' | 'training' | 'evaluating' | 'done' | 'failed';
 
+/** A person's no to a candidate that waited. */
+export interface Refusal {
+  readonly actor: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
 /** One row of `training_round`. `Plan` and `Verdict` are shapes of the folders that write them. */
 export interface RoundRow<Plan = unknown, Verdict = unknown> {
   readonly id: string;
@@ -19,13 +27,15 @@ export interface RoundRow<Plan = unknown, Verdict = unknown> {
   readonly plan: Plan | null;
   readonly verdict: Verdict | null;
   readonly error: ErrorRecord | null;
+  /** Of a person, of what had passed the gate. */
+  readonly refusal: Refusal | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
 }
 
 /** What may change; keys that are absent stay. */
-export type RoundPatch = Partial<Omit<RoundRow, 'id' | 'jobId' | 'modelName' | 'createdAt'>>;
+export type RoundPatch = Partial<Omit<RoundRow, 'id' | 'jobId' | 'modelName' | 'createdAt' | 'refusal'>>;
 
 const columnOf = {
   fromVersion: 'from_version',
@@ -44,7 +54,9 @@ const columnOf = {
 
 const jsonColumns: ReadonlySet<string> = new Set(['plan', 'verdict', 'error']);
 
-const columns = `id, job_id as "jobId", model_name as "modelName", created_at as "createdAt", ${Object.entries(columnOf)
+const columns = `id, job_id as "jobId", model_name as "modelName", created_at as "createdAt", refusal, ${Object.entries(
+  columnOf,
+)
   .map(([key, column]) => `${column} as "${key}"`)
   .join(', ')}`;
 
@@ -82,6 +94,16 @@ export async function readOpenRound(db: Queryable, modelName: string): Promise<R
     [modelName],
   );
   return row;
+}
+
+/** Notes a person's no, once. @returns false when there was one, or the round has not ended with a version. */
+export async function insertRefusal(db: Queryable, id: string, refusal: Refusal): Promise<boolean> {
+  const rows = await db.query(
+    `update training_round set refusal = $2::jsonb
+     where id = $1 and state = 'done' and to_version is not null and refusal is null returning id`,
+    [id, JSON.stringify(refusal)],
+  );
+  return rows.length > 0;
 }
 
 /** When rounds of a model were asked for since a time, whatever became of them. */

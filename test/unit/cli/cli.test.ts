@@ -13,7 +13,10 @@ describe('command line', () => {
     }
     assert.deepEqual(
       createProgram().commands.map((command) => command.name()),
-      ['serve', 'segment', 'train', 'ablate', 'rounds', 'models', 'doctor'],
+      [
+        ...['serve', 'segment', 'train', 'ablate', 'rounds', 'models'],
+        ...['promote', 'rollback', 'pause', 'resume', 'pin', 'unpin', 'doctor'],
+      ],
     );
   });
 });

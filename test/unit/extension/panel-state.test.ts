@@ -87,7 +87,7 @@ test('a segment that every fitting series shows is named when it was not found',
 const round = {
   ...{ id: '1', jobId: '2', model: 'm', fromVersion: 1, toVersion: null, state: 'done' as const },
   ...{ labelledSlices: 0, replaySlices: 0, unlabelledSlices: 0, generalizedTeacher: '' },
-  ...{ verdict: null, error: null, startedAt: null, finishedAt: null },
+  ...{ verdict: null, refusal: null, error: null, startedAt: null, finishedAt: null },
 };
 
 test('a verdict says in one sentence what becomes of the new version', () => {
@@ -96,10 +96,17 @@ test('a verdict says in one sentence what becomes of the new version', () => {
     ...{ heldOut: { patients: 0, needed: 10 }, rule: { epsilon: 0, segmentEpsilon: 0, hausdorffMm: 0 } },
     chosen: { arm: 'uncol' as const, source: 'student' as const, step: 1 },
   };
-  const say = (outcome: 'promoted' | 'refused' | 'waiting', toVersion: number | null) =>
-    describeVerdict({ ...round, toVersion }, { ...verdict, outcome });
+  const say = (outcome: Verdict['outcome'], toVersion: number | null, inService: number | null = null) =>
+    describeVerdict({ ...round, toVersion }, { ...verdict, outcome }, inService);
   assert.equal(say('promoted', 2), 'Version 2 is in service.');
   assert.equal(say('refused', null), 'The new version was refused. Version 1 stays in service.');
+  assert.match(say('promoted', 2, 1), /^Version 2 passed, and version 1 was put in service after it\.$/);
+  assert.equal(say('waiting', 2, 2), 'Version 2 is in service.');
+  const refused = { ...round, toVersion: 2, refusal: { reason: 'too small', at: '' } };
+  assert.match(
+    describeVerdict(refused, { ...verdict, outcome: 'waiting' }, 1),
+    /^Version 2 was refused by an administrator \(too small\)\. Version 1 is in service\.$/,
+  );
   assert.match(say('waiting', 2), /^Version 2 passed and waits for an administrator; until then/);
 
   const learnt = (chosen: Verdict['chosen'], unlabelledSlices: number) =>
@@ -117,7 +124,8 @@ test('a verdict says in one sentence what becomes of the new version', () => {
 test('the pool says when the model learns next, or what it waits for', () => {
   const pool = { model: 'm', labelledStudies: 2, labelledSlices: 9, heldOutStudies: 0, untilRound: 0 };
   const now = new Date(2026, 10, 26, 12);
-  const say = (more: Partial<Pool>) => describePool({ ...pool, waits: null, pause: null, ...more }, now);
+  const say = (more: Partial<Pool>) =>
+    describePool({ ...pool, waits: null, pause: null, pin: null, inService: 1, ...more }, now);
   const until = (for_: 'gap' | 'day' | 'hours', day: number, hour: number) =>
     say({ waits: { for: for_, until: new Date(2026, 10, day, hour).toISOString() } });
   assert.equal(say({ untilRound: 1 }), '1 more correction until the next learning round.');

@@ -4,23 +4,22 @@ import { errorTable } from '../../errors/table.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
 import { openRound } from '../../jobs/round-start.ts';
 import { generalizedTeacherUnknown, type RoundVerdict } from '../../jobs/rounds.ts';
-import { rollBack, serveVersion } from '../../promotion/promote.ts';
 import type { Registry } from '../../registry/registry.ts';
+import { appendAudit } from '../../store/audit.ts';
 import { countPool } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
-import { listRounds, type RoundRow, readRound } from '../../store/rounds.ts';
-import { id, model, modelName } from '../contract.ts';
+import { insertRefusal, listRounds, type RoundRow, readRound } from '../../store/rounds.ts';
+import { id, modelName } from '../contract.ts';
 import {
   type Candidate,
   candidate,
   type Round,
   round,
   roundList,
-  startPromotion,
+  startRefusal,
   startRound,
 } from '../contract-learning.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { presentModel } from './models.ts';
 
 export interface RoundRouteParts {
   readonly database: Database;
@@ -28,7 +27,7 @@ export interface RoundRouteParts {
   readonly registry: Registry;
 }
 
-/** Rounds with their verdicts, promotions. */
+/** Rounds with their verdicts, and what they made. */
 export function roundRoutes(parts: RoundRouteParts): Route[] {
   const { database, registry } = parts;
   return [
@@ -85,43 +84,41 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
       params: z.strictObject({ id }),
       replies: { 200: candidate },
       async handle({ params }) {
-        const row = await readRound(database, params.id);
-        if (!row?.verdict) throw new AppError('candidate-not-found', `There is no candidate ${params.id}.`);
-        const { card } = await registry.resolve(row.modelName);
-        return { status: 200, body: presentCandidate(row, row.verdict as RoundVerdict, card.version) };
+        return { status: 200, body: await readCandidate(params.id) };
       },
     }),
     defineRoute({
       method: 'post',
-      path: '/v1/promotions',
-      summary: 'Put a version in service: a candidate that waits, or an earlier one again',
+      path: '/v1/candidates/{id}/refusal',
+      summary: 'Refuse a candidate that passed the gate; its version stays on record',
       tag: 'rounds',
       role: 'admin',
-      body: startPromotion,
-      replies: { 201: model },
-      async handle({ body, caller }) {
-        const { name, version } = body;
-        await registry.resolve(`${name}@${version}`);
-        const current = await registry.resolve(name);
-        await serveVersion(database, { name, version, inService: current.card.version }, caller.subject);
-        return { status: 201, body: presentModel(await registry.resolve(name)) };
-      },
-    }),
-    defineRoute({
-      method: 'delete',
-      path: '/v1/promotions/latest',
-      summary: 'Take back the latest promotion of a model: what served before it serves again',
-      tag: 'rounds',
-      role: 'admin',
-      query: z.strictObject({ model: modelName }),
-      replies: { 200: model },
-      async handle({ query, caller }) {
-        await registry.resolve(query.model);
-        await rollBack(database, query.model, caller.subject);
-        return { status: 200, body: presentModel(await registry.resolve(query.model)) };
+      params: z.strictObject({ id }),
+      body: startRefusal,
+      replies: { 200: candidate },
+      async handle({ params, body, caller }) {
+        const before = await readCandidate(params.id);
+        const { version } = before;
+        const refuse = (why: string) => new AppError('refusal-not-possible', why, { version: version ?? 0 });
+        if (version === null) throw refuse('The gate has refused this candidate itself.');
+        if (before.inService) throw refuse(`${before.model}@${version} is in service: roll it back.`);
+        const refusal = { actor: caller.subject, reason: body.reason, at: new Date().toISOString() };
+        await database.transaction(async (tx) => {
+          if (!(await insertRefusal(tx, params.id, refusal))) throw refuse('It has been refused before.');
+          const object = { roundId: params.id, model: before.model, version, reason: body.reason };
+          await appendAudit(tx, { actor: caller.subject, action: 'candidate-refused', object });
+        });
+        return { status: 200, body: await readCandidate(params.id) };
       },
     }),
   ];
+
+  async function readCandidate(roundId: string): Promise<Candidate> {
+    const row = await readRound(database, roundId);
+    if (!row?.verdict) throw new AppError('candidate-not-found', `There is no candidate ${roundId}.`);
+    const { card } = await registry.resolve(row.modelName);
+    return presentCandidate(row, row.verdict as RoundVerdict, card.version);
+  }
 
   async function find(roundId: string): Promise<RoundRow> {
     const row = await readRound(database, roundId);
@@ -145,6 +142,7 @@ export function presentRound(row: RoundRow): Round {
     unlabelledSlices: row.unlabelledSlices,
     generalizedTeacher: row.generalizedTeacher || generalizedTeacherUnknown,
     verdict: verdict && presentVerdict(verdict),
+    refusal: row.refusal && { reason: row.refusal.reason, at: row.refusal.at },
     error: row.error && { code: row.error.code, message: row.error.message, hint: errorTable[row.error.code].hint },
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,
@@ -158,6 +156,7 @@ function presentCandidate(row: RoundRow, verdict: RoundVerdict, inService: numbe
     parent: row.fromVersion,
     version: row.toVersion,
     inService: row.toVersion === inService,
+    refusal: row.refusal && { reason: row.refusal.reason, at: row.refusal.at },
     verdict: presentVerdict(verdict),
     evidence: verdict.evidence,
   };

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { runHold, runPromote, runRelease, runRollback } from '../../server/src/cli/decide.ts';
+import { promote } from '../../server/src/promotion/promote.ts';
+import { readHold } from '../../server/src/store/holds.ts';
+import { readAliases } from '../../server/src/store/models.ts';
+import { makeModel } from '../fixtures/make-model.ts';
+import { startTestDatabase } from './database.ts';
+
+const name = 'decided-mr';
+
+describe('what an administrator decides at the command line', { timeout: 60_000 }, () => {
+  let test: Awaited<ReturnType<typeof startTestDatabase>>;
+  const environment = { ...process.env };
+
+  before(async () => {
+    test = await startTestDatabase();
+    process.env['UNCOL_HOME'] = test.home;
+    delete process.env['DATABASE_URL'];
+    for (const version of [1, 2]) await makeModel(join(test.home, 'models'), { name, version });
+  });
+  after(async () => {
+    process.env = environment;
+    await test.close();
+  });
+
+  const inService = async () => (await readAliases(test.database)).get(name);
+
+  it('promotes and takes back, each with its reason on record', async () => {
+    const candidate = { name, version: 2, parent: 1, sha256: '0'.repeat(64), roundId: crypto.randomUUID() };
+    await test.database.transaction((tx) => promote(tx, candidate, { actor: 'server', reason: 'Passed.' }));
+    assert.equal(await inService(), 2);
+    const outcome = await runRollback(name, 'misses more');
+    assert.deepEqual([outcome.json, await inService()], [{ name, inService: 1 }, 1]);
+    await assert.rejects(runRollback(name, 'once more'), { code: 'promotion-not-possible' });
+    await runPromote(`${name}@2`, 'a second look');
+    assert.equal(await inService(), 2);
+    await assert.rejects(runPromote(`${name}@7`, 'no such version'), { code: 'model-not-found' });
+    const rows = await test.database.query<{ reason: string; back: string | null }>(
+      'select reason, taken_back_reason as back from promotion where name = $1 order by seq',
+      [name],
+    );
+    assert.deepEqual(rows, [
+      { reason: 'Passed.', back: 'misses more' },
+      { reason: 'a second look', back: null },
+    ]);
+  });
+
+  it('holds and releases; both are in the audit', async () => {
+    await runHold('model_pin', name, 'reader study');
+    assert.equal((await readHold(test.database, 'model_pin', name))?.reason, 'reader study');
+    await runRelease('model_pin', name);
+    await runRelease('model_pin', name);
+    assert.equal(await readHold(test.database, 'model_pin', name), undefined);
+    const rows = await test.database.query<{ action: string; actor: string }>(
+      `select action, actor from audit where action like 'model-%pinned' order by seq`,
+    );
+    assert.deepEqual(rows, [
+      { action: 'model-pinned', actor: 'command-line' },
+      { action: 'model-unpinned', actor: 'command-line' },
+    ]);
+    await assert.rejects(runHold('round_pause', 'no-such-model', 'why'), { code: 'model-not-found' });
+  });
+});
