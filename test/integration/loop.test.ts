@@ -241,7 +241,7 @@ describe('the loop', { skip }, () => {
       assert.deepEqual([held.status, held.body[key]?.reason], [200, reason]);
       const freed = await client.delete<Pool>(`${path}?model=${tinyName}`);
       assert.deepEqual([freed.status, freed.body[key]], [200, null]);
-      assert.equal((await client.post(path, { model: tinyName, reason: ' ' })).status, 400, 'no reason');
+      assert.equal((await client.post(path, { model: tinyName, reason: ' ' })).status, 422, 'no reason');
     }
     const back = await client.post<{ version: number }>('/v1/promotions', { name: tinyName, version: 1, reason });
     assert.deepEqual([back.status, back.body.version], [201, 1]);
