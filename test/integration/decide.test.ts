@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runHold, runPromote, runRelease, runRollback } from '../../server/src/cli/decide.ts';
+import { runQuality } from '../../server/src/cli/quality.ts';
 import { promote } from '../../server/src/promotion/promote.ts';
 import { readHold } from '../../server/src/store/holds.ts';
 import { readAliases } from '../../server/src/store/models.ts';
+import { addCorrection } from '../fixtures/add-correction.ts';
 import { makeModel } from '../fixtures/make-model.ts';
 import { startTestDatabase } from './database.ts';
 
@@ -45,6 +47,15 @@ describe('what an administrator decides at the command line', { timeout: 60_000 
       { reason: 'Passed.', back: 'misses more' },
       { reason: 'a second look', back: null },
     ]);
+  });
+
+  it('tells how readers agreed with each version', async () => {
+    await addCorrection(test.database, { seriesInstanceUid: '1.7', approvedSlices: ['a'], modelName: name });
+    const outcome = await runQuality(name);
+    assert.deepEqual(outcome.lines, [
+      `${name}@1  1 corrections, 0 of them accepted as they were; Dice 1.000 (sd 0.000)`,
+    ]);
+    assert.deepEqual((await runQuality('lesion-mr')).lines, ['Nobody has corrected a mask of lesion-mr yet.']);
   });
 
   it('holds and releases; both are in the audit', async () => {

@@ -33,7 +33,7 @@ const onlyHere: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** No input or output: arrays and numbers only. */
-const pure = ['volume/', 'labelmap/', 'uncol/', 'round/policy.ts', 'promotion/gate.ts'];
+const pure = ['volume/', 'labelmap/', 'uncol/', 'round/policy.ts', 'promotion/gate.ts', 'promotion/quality.ts'];
 const inputOutput =
   /^node:(fs|net|http|https|child_process|os|worker_threads|dns|tls|dgram|timers)|^(pg|undici|express|pg-boss)$/;
 

@@ -67,6 +67,16 @@ export function createProgram(): Command {
     );
 
   program
+    .command('quality')
+    .description('how far readers agreed with each version of a model, and whether that is falling')
+    .argument('<model>', 'name of the model')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol quality lesion-mr'))
+    .action((model: string, { json }: { json?: boolean }) =>
+      runCommand(json, async () => (await import('./quality.ts')).runQuality(model)),
+    );
+
+  program
     .command('models')
     .description('list model versions and which of them serve')
     .option(...jsonOption)

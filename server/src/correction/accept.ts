@@ -57,6 +57,7 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
     approvedSlices: checked.approvedSlices,
     changedVoxels: checked.changedVoxels,
     dice: checked.dice,
+    diceBySegment: checked.diceBySegment,
     notes: prediction.result?.notes ?? [],
     studyInstanceUid: prediction.studyInstanceUid,
     seriesInstanceUid: prediction.seriesInstanceUid,

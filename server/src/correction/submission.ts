@@ -23,6 +23,8 @@ export interface CheckedSubmission {
   readonly changedVoxels: number;
   /** Dice between the model's own mask and the reader's, all segments as one; 1 when both are empty. */
   readonly dice: number;
+  /** The same segment by segment on the slices vouched for, segment 1 first; null where neither mask shows it there. */
+  readonly diceBySegment: readonly (number | null)[];
 }
 
 /**
@@ -69,7 +71,10 @@ export function checkSubmission(
       },
     );
   }
-  return { labels, approvedSlices: approved, changedVoxels, dice };
+  const vouched = new Set(approved);
+  const slices = [...prediction.slices.keys()].filter((k) => vouched.has(prediction.slices[k] ?? ''));
+  const diceBySegment = compareSegments(prediction, labels, slices, segmentCount);
+  return { labels, approvedSlices: approved, changedVoxels, dice, diceBySegment };
 }
 
 /** The submission's labels in the prediction's slice order; every slice exactly once. */
@@ -102,6 +107,28 @@ function reorder(submission: KeyedLabels, prediction: KeyedLabels): Uint8Array {
     ordered.set(submission.labels.subarray(from * pixels, (from + 1) * pixels), k * pixels);
   }
   return ordered;
+}
+
+function compareSegments(
+  { rows, columns, labels: model }: KeyedLabels,
+  reader: Uint8Array,
+  slices: readonly number[],
+  segmentCount: number,
+): readonly (number | null)[] {
+  const both = new Uint32Array(segmentCount + 1);
+  const either = new Uint32Array(segmentCount + 1);
+  for (const k of slices) {
+    for (let i = k * rows * columns; i < (k + 1) * rows * columns; i++) {
+      const [own = 0, label = 0] = [model[i], reader[i]];
+      if (own === label) both[own] = (both[own] ?? 0) + 1;
+      either[own] = (either[own] ?? 0) + 1;
+      either[label] = (either[label] ?? 0) + 1;
+    }
+  }
+  return Array.from({ length: segmentCount }, (_, n) => {
+    const sum = either[n + 1] ?? 0;
+    return sum === 0 ? null : (2 * (both[n + 1] ?? 0)) / sum;
+  });
 }
 
 function compareLabels(model: Uint8Array, reader: Uint8Array) {

@@ -146,6 +146,30 @@ export const candidate = z
   })
   .meta({ id: 'Candidate' });
 
+/** How readers agreed with each version, newest first. */
+export const quality = z
+  .object({
+    model: modelName,
+    /** Labels, segment 1 first. */
+    segments: z.array(z.string()),
+    versions: z
+      .array(
+        z.object({
+          version: z.int(),
+          corrections: z.int(),
+          /** Masks accepted as they were. */
+          accepted: z.int(),
+          /** Dice between the model's mask and the reader's on the slices vouched for. */
+          dice: z.object({ mean: z.number(), sd: z.number() }).nullable(),
+          segments: z.array(z.object({ mean: z.number().nullable(), corrections: z.int() })).readonly(),
+          /** The latest ten corrections against those before, by a permutation test at 2.5 %; null with fewer than twenty. */
+          drift: z.object({ latest: z.number(), before: z.number(), p: z.number(), isFalling: z.boolean() }).nullable(),
+        }),
+      )
+      .readonly(),
+  })
+  .meta({ id: 'Quality' });
+
 /** Answer of `GET /v1/rounds`, newest first; `?model=` leaves one model's. */
 export const roundList = z.object({ rounds: z.array(round) }).meta({ id: 'RoundList' });
 /** Body of `POST /v1/rounds`: start now, without waiting for more corrections. */

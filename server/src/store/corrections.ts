@@ -23,6 +23,8 @@ export interface CorrectionRow {
   readonly approvedSlices: readonly string[];
   readonly changedVoxels: number;
   readonly dice: number | null;
+  /** On the slices vouched for, segment 1 first; null: neither the model nor the reader shows it. */
+  readonly diceBySegment: readonly (number | null)[];
   readonly notes: readonly string[];
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
@@ -53,6 +55,7 @@ const fields = {
   approvedSlices: 'approved_slices',
   changedVoxels: 'changed_voxels',
   dice: 'dice',
+  diceBySegment: 'dice_by_segment',
   notes: 'notes',
   studyInstanceUid: 'study_instance_uid',
   seriesInstanceUid: 'series_instance_uid',
@@ -186,6 +189,21 @@ export async function listModelsToTeach(db: Queryable): Promise<readonly string[
     'select distinct model_name as name from correction where not held_out and used_in_round is null order by 1',
   );
   return rows.map(({ name }) => name);
+}
+
+/** What the latest `count` corrections of a model say of its versions, oldest first. */
+export function listJudgements(
+  db: Queryable,
+  modelName: string,
+  count: number,
+): Promise<readonly { version: number; kind: CorrectionRow['kind']; diceBySegment: (number | null)[] }[]> {
+  return db.query(
+    `select version, kind, "diceBySegment" from (
+       select model_version as version, kind, dice_by_segment as "diceBySegment", seq from correction
+       where model_name = $1 order by seq desc limit $2
+     ) latest order by seq`,
+    [modelName, count],
+  );
 }
 
 /** Notes the first round that used each correction. */

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { AppError } from '../errors/app-error.ts';
 
 /** Values that a statement may carry. */
-export type SqlValue = string | number | boolean | Date | null | Uint8Array | readonly string[];
+export type SqlValue = string | number | boolean | Date | null | Uint8Array | readonly (string | number | null)[];
 
 /** Where a statement can run: the pool or an open transaction. */
 export interface Queryable {

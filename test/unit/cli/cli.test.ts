@@ -14,7 +14,7 @@ describe('command line', () => {
     assert.deepEqual(
       createProgram().commands.map((command) => command.name()),
       [
-        ...['serve', 'segment', 'train', 'ablate', 'rounds', 'models'],
+        ...['serve', 'segment', 'train', 'ablate', 'rounds', 'quality', 'models'],
         ...['promote', 'rollback', 'pause', 'resume', 'pin', 'unpin', 'doctor'],
       ],
     );

@@ -28,6 +28,7 @@ test('an untouched mask is accepted with Dice 1 and no changed voxel', () => {
     approvedSlices: ['1.1', '1.2', '1.3'],
     changedVoxels: 0,
     dice: 1,
+    diceBySegment: [1],
   });
 });
 
@@ -49,6 +50,17 @@ test('an edit is counted in voxels and Dice', () => {
   };
   const { changedVoxels, dice, approvedSlices } = checkSubmission(edited, prediction, 1);
   assert.deepEqual({ changedVoxels, dice, approvedSlices }, { changedVoxels: 1, dice: 0.8, approvedSlices: ['1.2'] });
+});
+
+test('each segment is compared on the slices vouched for, and where nobody shows it there is no number', () => {
+  const two: KeyedLabels = { ...prediction, labels: Uint8Array.of(1, 1, 2, 0, 1, 1) };
+  const edited: Submission = {
+    ...two,
+    kind: 'edited',
+    approvedSlices: ['1.1', '1.2'],
+    labels: Uint8Array.of(1, 1, 2, 2, 0, 0),
+  };
+  assert.deepEqual(checkSubmission(edited, two, 3).diceBySegment, [1, 2 / 3, null]);
 });
 
 test('everything erased is a correction with Dice 0', () => {

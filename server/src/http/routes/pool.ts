@@ -1,13 +1,17 @@
 import { z } from 'zod';
 import { decideNow } from '../../jobs/round-start.ts';
+import { qualityOf } from '../../promotion/quality.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { RoundPolicy } from '../../round/policy.ts';
-import { countPool } from '../../store/corrections.ts';
+import { countPool, listJudgements } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
 import { type Hold, readHold } from '../../store/holds.ts';
 import { modelName } from '../contract.ts';
-import { type Pool, pool } from '../contract-learning.ts';
+import { type Pool, pool, quality } from '../contract-learning.ts';
 import { defineRoute, type Route } from '../route.ts';
+
+/** Corrections that the quality of versions is told from. */
+const latestCorrections = 1000;
 
 export interface PoolParts {
   readonly database: Database;
@@ -27,6 +31,21 @@ export function poolRoutes(parts: PoolParts): Route[] {
       query: z.strictObject({ model: modelName }),
       replies: { 200: pool },
       handle: async ({ query }) => ({ status: 200, body: await presentPool(parts, query.model) }),
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/v1/quality',
+      summary: 'How readers agreed with each version of a model, and whether that is falling',
+      tag: 'rounds',
+      role: 'reader',
+      query: z.strictObject({ model: modelName }),
+      replies: { 200: quality },
+      async handle({ query }) {
+        const { card } = await parts.registry.resolve(query.model);
+        const versions = qualityOf(await listJudgements(parts.database, query.model, latestCorrections));
+        const segments = card.segments.map(({ label }) => label);
+        return { status: 200, body: { model: query.model, segments, versions } };
+      },
     }),
   ];
 }
