@@ -104,7 +104,7 @@ test('two corrections start a round whose better version serves the next mask', 
   await viewer.panel.getByTestId('until-round').getByText('1 more correction').waitFor();
   await viewer.keepPicture('08-one-correction');
   await correctLesion('lesion-10101', (truth) => truth);
-  await viewer.panel.getByText(/^\d+ of 80$/).waitFor({ timeout: roundLimitMs });
+  await viewer.panel.getByText(/^\d+ of 160$/).waitFor({ timeout: roundLimitMs });
   await viewer.keepPicture('09-round-running');
   assert.equal(await waitForVerdict(), 'promoted');
   await viewer.panel.getByText('Version 2 is in service.').waitFor();
@@ -135,6 +135,19 @@ test('a round on flipped masks is refused and the version in service stays', opt
   await viewer.press('Accept as it is');
   await viewer.panel.getByText('Mask accepted and stored in the PACS').waitFor();
   await viewer.keepPicture('14-accepted');
+
+  await viewer.panel.getByText('History', { exact: true }).click();
+  await viewer.panel.getByTestId('quality').getByRole('row', { name: /^2 1 1\.000$/ }).waitFor();
+  await viewer.panel.getByText(/: version 1 to 2, promoted$/).click();
+  await viewer.panel.getByRole('row', { name: /^base-30050 / }).first().waitFor();
+  await viewer.panel.getByText('For administrators').click();
+  await viewer.keepPicture('15-history');
+  const rollBack = viewer.panel.getByRole('button', { name: 'Roll back version 2' });
+  assert.equal(await rollBack.isDisabled(), true, 'without a reason');
+  await viewer.panel.getByLabel(/^Reason/).fill('trial of the way back');
+  await rollBack.click();
+  await viewer.panel.getByTestId('version-in-service').getByText('version 1 in service').waitFor();
+  await viewer.keepPicture('16-rolled-back');
   assert.deepEqual(viewer.faults, []);
 });
 

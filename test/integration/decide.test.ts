@@ -53,7 +53,7 @@ describe('what an administrator decides at the command line', { timeout: 60_000 
     await addCorrection(test.database, { seriesInstanceUid: '1.7', approvedSlices: ['a'], modelName: name });
     const outcome = await runQuality(name);
     assert.deepEqual(outcome.lines, [
-      `${name}@1  1 corrections, 0 of them accepted as they were; Dice 1.000 (sd 0.000)`,
+      `${name}@1  1 correction, 0 of them accepted as they were; Dice 1.000 (sd 0.000)`,
     ]);
     assert.deepEqual((await runQuality('lesion-mr')).lines, ['Nobody has corrected a mask of lesion-mr yet.']);
   });

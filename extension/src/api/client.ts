@@ -6,6 +6,7 @@ import type {
   Model,
   ModelList,
   Pool,
+  Quality,
   Receipt,
   Round,
   RoundList,
@@ -82,6 +83,10 @@ export class UncolClient {
 
   getPool(model: string): Promise<Pool> {
     return this.#json(`/pool?${new URLSearchParams({ model })}`);
+  }
+
+  getQuality(model: string): Promise<Quality> {
+    return this.#json(`/quality?${new URLSearchParams({ model })}`);
   }
 
   /** Rounds of one model, newest first. */

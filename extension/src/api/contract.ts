@@ -11,4 +11,4 @@ export type {
   Receipt,
   StartInference,
 } from '../../../server/src/http/contract.ts';
-export type { Pool, Round, RoundList, Verdict } from '../../../server/src/http/contract-learning.ts';
+export type { Pool, Quality, Round, RoundList, Verdict } from '../../../server/src/http/contract-learning.ts';

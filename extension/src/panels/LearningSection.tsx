@@ -12,6 +12,7 @@ import {
   formatTimeLeft,
 } from '../service/words.ts';
 import { DecisionControl } from './DecisionControl.tsx';
+import { HistoryPart } from './HistoryPart.tsx';
 import { Figures, ProblemBox, Progress, Section } from './parts.tsx';
 
 /** What the model learns from corrections: the count-down, the running round, the last verdict. */
@@ -29,6 +30,7 @@ export function LearningSection({ service, learning }: { service: UncolService; 
           Version {pool.inService} is kept whatever comes: {pool.pin.reason}
         </p>
       )}
+      <HistoryPart quality={learning.quality} rounds={learning.rounds} />
       {pool !== null && (
         <DecisionControl
           decisions={openDecisions(pool, round)}

@@ -43,12 +43,15 @@ export class Learner {
     while (!signal.aborted) {
       let waitMs = IDLE_MS;
       try {
-        const [pool, rounds] = await Promise.all([this.#client.getPool(model), this.#client.listRounds(model)]);
+        const [pool, rounds, quality] = await Promise.all([
+          this.#client.getPool(model),
+          this.#client.listRounds(model),
+          this.#client.getQuality(model),
+        ]);
         const round = rounds[0] ?? null;
         if (signal.aborted) return;
         this.#holder.patchLearning(model, {
-          pool,
-          round,
+          ...{ pool, round, rounds, quality },
           problem: null,
           ...(isRoundActive(round) ? {} : { job: null }),
         });

@@ -1,4 +1,4 @@
-import type { Inference, Job, Model, Pool, Receipt, Round } from '../api/contract.ts';
+import type { Inference, Job, Model, Pool, Quality, Receipt, Round } from '../api/contract.ts';
 import type { UserProblem } from '../api/problem.ts';
 import type { Difference } from '../correction/difference.ts';
 import type { Run } from './run.ts';
@@ -53,6 +53,10 @@ export interface LearningState {
   readonly pool: Pool | null;
   /** The newest round. */
   readonly round: Round | null;
+  /** All of them, newest first. */
+  readonly rounds: readonly Round[];
+  /** How readers agreed with each version. */
+  readonly quality: Quality | null;
   /** The round's job while it runs. */
   readonly job: Job | null;
   readonly problem: UserProblem | null;
@@ -66,7 +70,10 @@ export interface UncolState {
 }
 
 export const emptyState: UncolState = { activeSeriesUid: null, series: {}, learning: {} };
-export const emptyLearning: LearningState = { pool: null, round: null, job: null, problem: null };
+export const emptyLearning: LearningState = {
+  ...{ pool: null, round: null, rounds: [], quality: null },
+  ...{ job: null, problem: null },
+};
 
 /** State of a series on first sight. */
 export function createSeriesState(series: SeriesRef): SeriesState {

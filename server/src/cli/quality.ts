@@ -24,7 +24,7 @@ export function runQuality(model: string): Promise<Outcome> {
 
 function describe(model: string, quality: VersionQuality, segments: readonly string[]): string {
   const { version, corrections, accepted, dice, drift } = quality;
-  const counts = `${corrections} corrections, ${accepted} of them accepted as they were`;
+  const counts = `${corrections} correction${corrections === 1 ? '' : 's'}, ${accepted} of them accepted as they were`;
   const mean = dice === null ? '' : `; Dice ${dice.mean.toFixed(3)} (sd ${dice.sd.toFixed(3)})`;
   const each = quality.segments.map(
     ({ mean: of, corrections: n }, at) => `${segments[at] ?? at + 1} ${of === null ? '-' : of.toFixed(3)} (${n})`,

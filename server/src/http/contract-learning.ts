@@ -183,6 +183,7 @@ export const startRollback = z.strictObject({ model: modelName, reason }).meta({
 export const startRefusal = z.strictObject({ reason }).meta({ id: 'StartRefusal' });
 
 export type Pool = z.infer<typeof pool>;
+export type Quality = z.infer<typeof quality>;
 export type Candidate = z.infer<typeof candidate>;
 export type Round = z.infer<typeof round>;
 export type RoundList = z.infer<typeof roundList>;

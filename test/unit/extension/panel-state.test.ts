@@ -7,9 +7,11 @@ import { activeSeries, createSeriesState, isRoundActive } from '../../../extensi
 import { StateHolder } from '../../../extension/src/service/state-holder.ts';
 import {
   countOf,
+  describeDrift,
   describeLearning,
   describeMissing,
   describePool,
+  describeRound,
   describeStage,
   describeUncertainty,
   describeVerdict,
@@ -142,6 +144,27 @@ test('the pool says when the model learns next, or what it waits for', () => {
   );
   const pause = { reason: 'scanner service', since: now.toISOString() };
   assert.equal(say({ untilRound: 3, pause }), 'Learning is paused by an administrator: scanner service');
+});
+
+test('history is told in a line a round, and a fall in a sentence', () => {
+  const verdict = { outcome: 'promoted' } as Verdict;
+  const finishedAt = new Date(2026, 10, 26, 20, 5).toISOString();
+  assert.equal(
+    describeRound({ ...round, toVersion: 2, finishedAt }, verdict),
+    '26 Nov, 20:05: version 1 to 2, promoted',
+  );
+  const refusal = { reason: 'no', at: '' };
+  assert.equal(
+    describeRound({ ...round, toVersion: 2, refusal }, verdict),
+    'version 1 to 2, refused by an administrator',
+  );
+  const drift = { latest: 0.7, before: 0.8, p: 0.001, isFalling: true };
+  const version = { version: 3, corrections: 20, accepted: 1, dice: null, segments: [], drift };
+  assert.match(
+    describeDrift(version) ?? '',
+    /^Masks of version 3 .*0\.700 in the latest ten corrections, 0\.800 earlier\.$/,
+  );
+  assert.equal(describeDrift({ ...version, drift: { ...drift, isFalling: false } }), null);
 });
 
 test('a round is active until it has a verdict or has failed', () => {
