@@ -135,11 +135,21 @@ test('a round on flipped masks is refused and the version in service stays', opt
   await viewer.press('Accept as it is');
   await viewer.panel.getByText('Mask accepted and stored in the PACS').waitFor();
   await viewer.keepPicture('14-accepted');
+  await viewer.press('Take back');
+  await viewer.panel.getByText(/Taken back: no later round learns from it/).waitFor();
+  await viewer.press('Accept as it is');
+  await viewer.panel.getByRole('button', { name: 'Take back' }).waitFor();
 
   await viewer.panel.getByText('History', { exact: true }).click();
-  await viewer.panel.getByTestId('quality').getByRole('row', { name: /^2 1 1\.000$/ }).waitFor();
+  await viewer.panel
+    .getByTestId('quality')
+    .getByRole('row', { name: /^2 3 0\.\d{3}$/ })
+    .waitFor();
   await viewer.panel.getByText(/: version 1 to 2, promoted$/).click();
-  await viewer.panel.getByRole('row', { name: /^base-30050 / }).first().waitFor();
+  await viewer.panel
+    .getByRole('row', { name: /^base-30050 / })
+    .first()
+    .waitFor();
   await viewer.panel.getByText('For administrators').click();
   await viewer.keepPicture('15-history');
   const rollBack = viewer.panel.getByRole('button', { name: 'Roll back version 2' });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { ModelList } from '../../server/src/http/contract.ts';
+import type { ModelList, Receipt } from '../../server/src/http/contract.ts';
 import { correctionHead, inference, receipt } from '../../server/src/http/contract.ts';
 import type { Pool, Round, Verdict } from '../../server/src/http/contract-learning.ts';
 import { candidate as candidateSchema, round as roundSchema } from '../../server/src/http/contract-learning.ts';
@@ -215,6 +215,23 @@ describe('the loop', { skip }, () => {
     assert.equal(seg?.segments[0]?.type, 'AUTOMATIC');
     assert.equal(seg?.segments[0]?.version, '2');
     assert.match(seg?.seriesDescription ?? '', /AI-generated, research use/);
+  });
+
+  it('lets a reader take a submission back, and a series be left alone by rounds', async () => {
+    const before = await pool();
+    const { receipt: kept } = await correct(first, (mask) => truthOn(mask, first));
+    const reason = 'wrong patient position';
+    const back = await client.post<Receipt>(`/v1/corrections/${kept.id}/withdrawal`, { reason });
+    assert.deepEqual([back.status, back.body.withdrawn?.reason], [200, reason]);
+    assert.equal((await client.get<Receipt>(`/v1/corrections/${kept.id}`)).body.withdrawn?.reason, reason);
+    assert.deepEqual(await pool(), before, 'the older correction counts again');
+    const { studyInstanceUid, seriesInstanceUid } = second;
+    const series = { studyInstanceUid, seriesInstanceUid };
+    const excluded = await client.post('/v1/exclusions', { model: tinyName, ...series, reason });
+    assert.equal(excluded.status, 201);
+    assert.equal((await pool()).labelledStudies, before.labelledStudies - 1);
+    await client.delete(`/v1/exclusions?${new URLSearchParams({ model: tinyName, seriesInstanceUid })}`);
+    assert.deepEqual(await pool(), before);
   });
 
   it('refuses what has learnt from flipped masks; the version in service stays', async () => {

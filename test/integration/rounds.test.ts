@@ -14,10 +14,11 @@ import type { TrainResult, TrainTask } from '../../server/src/jobs/train-child.t
 import { createRegistry } from '../../server/src/registry/registry.ts';
 import { policyOf } from '../../server/src/round/policy.ts';
 import type { RoundProgress } from '../../server/src/round/run.ts';
-import { countPool, markUsed, readCorrection } from '../../server/src/store/corrections.ts';
+import { readCorrection } from '../../server/src/store/corrections.ts';
 import { deleteHold, insertHold } from '../../server/src/store/holds.ts';
 import { updateJob } from '../../server/src/store/job-progress.ts';
 import { moveAlias, readAliases } from '../../server/src/store/models.ts';
+import { countPool, markUsed } from '../../server/src/store/pool.ts';
 import { insertRefusal, type RoundRow, readOpenRound, readRound } from '../../server/src/store/rounds.ts';
 import { createPacs } from '../../server/src/study/dicomweb.ts';
 import { createLog } from '../../server/src/telemetry/log.ts';

@@ -7,13 +7,15 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { appendAudit } from '../../server/src/store/audit.ts';
 import { openBlobStore } from '../../server/src/store/blobs.ts';
-import { countPool, listNewestCorrections, markUsed } from '../../server/src/store/corrections.ts';
+import { preferCorrection, withdrawCorrection } from '../../server/src/store/corrections.ts';
 import { openDatabase } from '../../server/src/store/database.ts';
 import { startEmbedded } from '../../server/src/store/embedded.ts';
+import { deleteExclusion, insertExclusion } from '../../server/src/store/exclusions.ts';
 import { trackCase } from '../../server/src/store/inferences.ts';
 import { insertJob, readJob, updateJob } from '../../server/src/store/job-progress.ts';
 import { migrate } from '../../server/src/store/migrate.ts';
 import { moveAlias, readAliases } from '../../server/src/store/models.ts';
+import { countPool, listNewestCorrections, markUsed } from '../../server/src/store/pool.ts';
 import { insertRound } from '../../server/src/store/rounds.ts';
 import { readSecretKey } from '../../server/src/store/secret-key.ts';
 import { resolveSubject } from '../../server/src/store/subjects.ts';
@@ -182,6 +184,23 @@ describe('store', { timeout: 120_000 }, () => {
         ['1.2', 1],
       ],
     );
+    // What counts of 1.1 (2, then 3 slices): the newest, unless taken back, or an administrator prefers another.
+    const act = { actor: 'x', reason: 'why', at: '2026-11-26T12:00:00.000Z' };
+    const [counting] = newest;
+    assert.equal(await withdrawCorrection(db, counting?.id ?? '', act), true);
+    assert.equal(await withdrawCorrection(db, counting?.id ?? '', act), false);
+    const slicesOf = async () => (await listNewestCorrections(db, 'pool'))[0]?.approvedSlices.length;
+    assert.equal(await slicesOf(), 2);
+    const [older] = await listNewestCorrections(db, 'pool');
+    await add('1.1', ['a', 'b', 'c', 'd']);
+    assert.equal((await countPool(db, 'pool')).labelledSlices, 5);
+    await preferCorrection(db, older?.id ?? '', act);
+    assert.equal((await countPool(db, 'pool')).labelledSlices, 3);
+    const series = { modelName: 'pool', studyInstanceUid: '1.2', seriesInstanceUid: '1.1' };
+    await insertExclusion(db, { ...series, actor: 'x', reason: 'why' });
+    assert.equal((await countPool(db, 'pool')).labelledSlices, 1);
+    assert.equal(await deleteExclusion(db, 'pool', '1.1'), true);
+    assert.equal((await countPool(db, 'pool')).labelledSlices, 3);
   });
 
   it('audit rows can be added and never changed', async () => {

@@ -81,6 +81,15 @@ export class UncolClient {
     return this.#json(`/corrections/${id}`);
   }
 
+  /** Takes a submission back. */
+  withdraw(id: string, reason: string): Promise<Receipt> {
+    return this.#json(`/corrections/${id}/withdrawal`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ reason }),
+    });
+  }
+
   getPool(model: string): Promise<Pool> {
     return this.#json(`/pool?${new URLSearchParams({ model })}`);
   }

@@ -31,7 +31,9 @@ export function CorrectionSection({ service, mask, submission }: Props) {
           <p>Your edits are still here. Press the button again; nothing is stored twice.</p>
         </ProblemBox>
       )}
-      {submission.phase === 'received' && <ReceiptBox receipt={submission.receipt} kind={submission.kind} />}
+      {submission.phase === 'received' && (
+        <ReceiptBox service={service} receipt={submission.receipt} kind={submission.kind} />
+      )}
     </Section>
   );
 }
@@ -96,7 +98,8 @@ function SubmitControl({ service, mask, submission }: Props) {
 
 function AcceptControl({ service, mask, submission }: Props) {
   const hintId = useId();
-  if (submission.phase === 'received' && submission.kind === 'accepted') return null;
+  const isAccepted = submission.phase === 'received' && submission.kind === 'accepted';
+  if (isAccepted && submission.receipt.withdrawn === null) return null;
   return (
     <div className="uncol-stack">
       <button
@@ -116,7 +119,13 @@ function AcceptControl({ service, mask, submission }: Props) {
   );
 }
 
-function ReceiptBox({ receipt, kind }: { receipt: Receipt; kind: 'edited' | 'accepted' }) {
+interface ReceiptProps {
+  readonly service: UncolService;
+  readonly receipt: Receipt;
+  readonly kind: 'edited' | 'accepted';
+}
+
+function ReceiptBox({ service, receipt, kind }: ReceiptProps) {
   const what = kind === 'accepted' ? 'Mask accepted' : 'Correction submitted';
   const isStored = receipt.state === 'stored';
   const tone = receipt.state === 'failed' ? 'uncol-box-problem' : 'uncol-box-good';
@@ -129,6 +138,11 @@ function ReceiptBox({ receipt, kind }: { receipt: Receipt; kind: 'edited' | 'acc
       <p>
         {countOf(receipt.approvedSlices, 'slice')} you vouch for. {learningSentence(receipt)}
       </p>
+      {receipt.withdrawn === null && (
+        <button type="button" className="uncol-button" onClick={() => service.withdraw()}>
+          Take back
+        </button>
+      )}
       {receipt.notes.map((note) => (
         <p key={note} className="uncol-muted">
           {note}
@@ -145,6 +159,7 @@ function ReceiptBox({ receipt, kind }: { receipt: Receipt; kind: 'edited' | 'acc
 }
 
 function learningSentence(receipt: Receipt): string {
+  if (receipt.withdrawn !== null) return 'Taken back: no later round learns from it. Its SEG stays in the PACS.';
   if (receipt.heldOut) {
     return 'This patient is one of those kept apart for checking the model: it will not be trained on.';
   }

@@ -141,6 +141,22 @@ export class Corrector {
     }
   }
 
+  /** Takes the submission on display back; the edits stay in the viewer, and may be handed in again. */
+  async withdraw(seriesUid: string): Promise<void> {
+    const work = this.#find(seriesUid);
+    const submission = this.#holder.get().series[seriesUid]?.submission;
+    if (work === undefined || submission?.phase !== 'received') return;
+    try {
+      const receipt = await this.#client.withdraw(submission.receipt.id, 'taken back in the viewer');
+      work.submitted = null;
+      work.lastTry = null;
+      this.#holder.patchSeries(seriesUid, { submission: { ...submission, receipt } });
+      this.#compare(work);
+    } catch (error) {
+      this.#holder.patchSeries(seriesUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
+    }
+  }
+
   /** Forgets every mask; the host removes its segmentations itself when a mode ends. */
   reset(): void {
     for (const work of this.#works.values()) this.#forget(work);

@@ -115,6 +115,14 @@ export class UncolService {
     return this.#handIn('accepted');
   }
 
+  /** Takes back what was last handed in for the active series. */
+  async withdraw(): Promise<void> {
+    const state = activeSeries(this.holder.get());
+    if (state === null) return;
+    await this.#corrector.withdraw(state.series.seriesInstanceUid);
+    this.#learner.look();
+  }
+
   /** Picks a tool of the host for editing, on the mask of the active series. */
   pickTool(toolName: EditTool): void {
     const { services, commands } = this.#host;

@@ -1,6 +1,6 @@
 import { loadSettings } from '../config/load.ts';
 import { qualityOf, type VersionQuality } from '../promotion/quality.ts';
-import { listJudgements } from '../store/corrections.ts';
+import { listJudgements } from '../store/pool.ts';
 import type { Outcome } from './output.ts';
 import { openRegistry, withDatabase } from './state.ts';
 

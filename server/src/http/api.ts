@@ -7,6 +7,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { poolRoutes } from './routes/pool.ts';
 import { promotionRoutes } from './routes/promotions.ts';
+import { reviewRoutes } from './routes/reviews.ts';
 import { roundRoutes } from './routes/rounds.ts';
 
 /** Everything that the routes stand on. */
@@ -21,6 +22,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     ...inferenceRoutes(parts),
     ...modelRoutes(parts),
     ...correctionRoutes(parts),
+    ...reviewRoutes(parts),
     ...poolRoutes(parts),
     ...holdRoutes(parts),
     ...roundRoutes(parts),

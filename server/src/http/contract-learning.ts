@@ -1,6 +1,6 @@
 /** What is on the wire of learning: pool, rounds, verdicts, promotions. Imports only zod, as contract.ts does. */
 import { z } from 'zod';
-import { id, modelName } from './contract.ts';
+import { id, modelName, uid } from './contract.ts';
 
 /** Of an act, for those who read the record later; no patient data. */
 const reason = z.string().trim().min(3).max(200);
@@ -179,8 +179,17 @@ export const startPromotion = z
   .meta({ id: 'StartPromotion' });
 /** Body of `POST /v1/rollbacks`. */
 export const startRollback = z.strictObject({ model: modelName, reason }).meta({ id: 'StartRollback' });
-/** Body of `POST /v1/candidates/{id}/refusal`. */
-export const startRefusal = z.strictObject({ reason }).meta({ id: 'StartRefusal' });
+/** Body of acts on one thing: refusal of a candidate, withdrawal or preference of a correction. */
+export const withReason = z.strictObject({ reason }).meta({ id: 'WithReason' });
+/** Body of `POST /v1/exclusions`. */
+export const startExclusion = z
+  .strictObject({ model: modelName, studyInstanceUid: uid, seriesInstanceUid: uid, reason })
+  .meta({ id: 'StartExclusion' });
+export const exclusion = z
+  .object({ model: modelName, studyInstanceUid: uid, seriesInstanceUid: uid, reason: z.string(), since: z.string() })
+  .meta({ id: 'Exclusion' });
+/** Answer of `GET /v1/exclusions`, newest first. */
+export const exclusionList = z.object({ exclusions: z.array(exclusion) }).meta({ id: 'ExclusionList' });
 
 export type Pool = z.infer<typeof pool>;
 export type Quality = z.infer<typeof quality>;

@@ -122,6 +122,8 @@ export const receipt = z
     /** Corrections still missing until the next round. */
     untilRound: z.int(),
     roundId: id.nullable(),
+    /** Taken back: no later round learns from it. */
+    withdrawn: z.object({ reason: z.string(), at: z.string() }).nullable(),
   })
   .meta({ id: 'Receipt' });
 

@@ -1,8 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorRecord } from '../errors/app-error.ts';
-import { giveBack } from '../store/corrections.ts';
 import type { Database } from '../store/database.ts';
+import { giveBack } from '../store/pool.ts';
 import { listAbandonedRounds, readRound, updateRound } from '../store/rounds.ts';
 import type { JobQueue } from './queue.ts';
 

@@ -3,12 +3,9 @@ import { Random } from '../engine/random.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Card } from '../registry/card.ts';
 import { mayTeach } from '../registry/registry.ts';
-import {
-  type CorrectionRow,
-  listCorrectedSeries,
-  listHeldOutCorrections,
-  listNewestCorrections,
-} from '../store/corrections.ts';
+import type { CorrectionRow } from '../store/corrections.ts';
+import { listExclusions } from '../store/exclusions.ts';
+import { listCorrectedSeries, listHeldOutCorrections, listNewestCorrections } from '../store/pool.ts';
 import { shuffle } from './draw.ts';
 import type { PlannedCorrection, RoundPlan } from './plan.ts';
 
@@ -69,10 +66,14 @@ function plannedCorrection(row: CorrectionRow): PlannedCorrection {
 async function drawUnlabelled(roundId: string, planning: Planning): Promise<RoundPlan['unlabelled']> {
   const { database, pacs, card, settings } = planning;
   const corrected = await listCorrectedSeries(database, card.name);
+  const excluded = new Set((await listExclusions(database, card.name)).map((row) => row.seriesInstanceUid));
   const found = (
     await Promise.all(card.filter.modality.map((modality) => pacs.searchSeries({ modality, atMost: listedSeries })))
   ).flat();
-  const open = found.filter((series) => mayTeach(card, series) && !corrected.has(series.seriesInstanceUid));
+  const open = found.filter(
+    (series) =>
+      mayTeach(card, series) && !corrected.has(series.seriesInstanceUid) && !excluded.has(series.seriesInstanceUid),
+  );
   // In the order of UIDs first, so that the draw does not depend on the order of the PACS's answer.
   const ordered = open.toSorted((a, b) => (a.seriesInstanceUid < b.seriesInstanceUid ? -1 : 1));
   const chosen: { studyInstanceUid: string; seriesInstanceUid: string }[] = [];

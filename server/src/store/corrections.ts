@@ -35,9 +35,21 @@ export interface CorrectionRow {
   readonly heldOut: boolean;
   readonly usedInRound: string | null;
   readonly createdAt: Date;
+  /** Taken back by its reader or an administrator. */
+  readonly withdrawn: Act | null;
+  /** An administrator prefers it to newer ones of its series. */
+  readonly preferred: Act | null;
 }
 
-export type NewCorrection = Omit<CorrectionRow, 'state' | 'usedInRound' | 'createdAt'>;
+/** Who did something, when and why, as it stands in a row. */
+export interface Act {
+  readonly actor: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+export type NewCorrection = Omit<CorrectionRow, 'state' | 'usedInRound' | 'createdAt' | 'withdrawn' | 'preferred'>;
 
 const fields = {
   id: 'id',
@@ -66,11 +78,14 @@ const fields = {
   heldOut: 'held_out',
 } as const satisfies Record<keyof NewCorrection, string>;
 
-const columns = Object.entries({
+/** Columns of a {@link CorrectionRow}, as a query selects them. */
+export const correctionColumns = Object.entries({
   ...fields,
   state: 'state',
   usedInRound: 'used_in_round',
   createdAt: 'created_at',
+  withdrawn: 'withdrawn',
+  preferred: 'preferred',
 })
   .map(([key, column]) => `${column} as "${key}"`)
   .join(', ');
@@ -88,7 +103,7 @@ export async function insertCorrection(db: Queryable, row: NewCorrection): Promi
 }
 
 export async function readCorrection(db: Queryable, id: string): Promise<CorrectionRow | undefined> {
-  const [row] = await db.query<CorrectionRow>(`select ${columns} from correction where id = $1`, [id]);
+  const [row] = await db.query<CorrectionRow>(`select ${correctionColumns} from correction where id = $1`, [id]);
   return row;
 }
 
@@ -98,7 +113,7 @@ export async function readCorrectionByKey(
   idempotencyKey: string,
 ): Promise<CorrectionRow | undefined> {
   const [row] = await db.query<CorrectionRow>(
-    `select ${columns} from correction where reader = $1 and idempotency_key = $2`,
+    `select ${correctionColumns} from correction where reader = $1 and idempotency_key = $2`,
     [reader, idempotencyKey],
   );
   return row;
@@ -106,7 +121,7 @@ export async function readCorrectionByKey(
 
 /** Corrections that the PACS does not hold yet, oldest first: what a restarted server goes on with. */
 export function listStoringCorrections(db: Queryable): Promise<readonly CorrectionRow[]> {
-  return db.query<CorrectionRow>(`select ${columns} from correction where state = 'storing' order by seq`);
+  return db.query<CorrectionRow>(`select ${correctionColumns} from correction where state = 'storing' order by seq`);
 }
 
 /** Notes the job that now stores the SEG. */
@@ -129,101 +144,21 @@ export async function markStored(db: Queryable, id: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Of each series the newest correction under a model. */
-const newest = (selected: string) => `
-  select distinct on (series_instance_uid) ${selected} from correction
-  where model_name = $1 order by series_instance_uid, seq desc`;
-
-/**
- * What a round of `modelName` can learn from: of each series the newest correction, in order of arrival. Corrections of
- * held-out patients are left out.
- */
-export function listNewestCorrections(db: Queryable, modelName: string): Promise<readonly CorrectionRow[]> {
-  return db.query<CorrectionRow>(
-    `select * from (${newest(`${columns}, seq`)}) newest where not "heldOut" order by seq`,
-    [modelName],
+/** Takes a correction back. @returns false when it was before. */
+export async function withdrawCorrection(db: Queryable, id: string, act: Act): Promise<boolean> {
+  const rows = await db.query(
+    'update correction set withdrawn = $2::jsonb where id = $1 and withdrawn is null returning id',
+    [id, JSON.stringify(act)],
   );
+  return rows.length > 0;
 }
 
-/** Of held-out patients, newest first, the newest correction of each; at most `count`. */
-export function listHeldOutCorrections(
-  db: Queryable,
-  modelName: string,
-  count: number,
-): Promise<readonly CorrectionRow[]> {
-  return db.query<CorrectionRow>(
-    `select * from (
-       select distinct on (subject_key) ${columns}, seq from correction
-       where model_name = $1 and held_out order by subject_key, seq desc
-     ) newest order by seq desc limit $2`,
-    [modelName, count],
+/** Prefers a correction to all others of its series under its model. */
+export async function preferCorrection(db: Queryable, id: string, act: Act): Promise<void> {
+  await db.query(
+    `update correction set preferred = case when correction.id = $1 then $2::jsonb end
+     from correction chosen where chosen.id = $1 and correction.model_name = chosen.model_name
+       and correction.series_instance_uid = chosen.series_instance_uid`,
+    [id, JSON.stringify(act)],
   );
-}
-
-/** Of each series the newest correction counts. */
-export interface PoolCounts {
-  readonly labelledSeries: number;
-  /** Slices vouched for in them. */
-  readonly labelledSlices: number;
-  readonly heldOutSeries: number;
-  /** Of the labelled ones, those that no round has used: their number starts the next round. */
-  readonly unused: number;
-}
-
-/** What {@link listNewestCorrections} would give, in numbers: asked for often, also with thousands of corrections. */
-export async function countPool(db: Queryable, modelName: string): Promise<PoolCounts> {
-  const [row] = await db.query<PoolCounts>(
-    `select count(*) filter (where not held_out)::integer as "labelledSeries",
-       coalesce(sum(cardinality(approved_slices)) filter (where not held_out), 0)::integer as "labelledSlices",
-       count(*) filter (where held_out)::integer as "heldOutSeries",
-       count(*) filter (where not held_out and used_in_round is null)::integer as "unused"
-     from (${newest('held_out, used_in_round, approved_slices')}) newest`,
-    [modelName],
-  );
-  return row ?? { labelledSeries: 0, labelledSlices: 0, heldOutSeries: 0, unused: 0 };
-}
-
-/** Models with a correction that may train and that no round has used. */
-export async function listModelsToTeach(db: Queryable): Promise<readonly string[]> {
-  const rows = await db.query<{ name: string }>(
-    'select distinct model_name as name from correction where not held_out and used_in_round is null order by 1',
-  );
-  return rows.map(({ name }) => name);
-}
-
-/** What the latest `count` corrections of a model say of its versions, oldest first. */
-export function listJudgements(
-  db: Queryable,
-  modelName: string,
-  count: number,
-): Promise<readonly { version: number; kind: CorrectionRow['kind']; diceBySegment: (number | null)[] }[]> {
-  return db.query(
-    `select version, kind, "diceBySegment" from (
-       select model_version as version, kind, dice_by_segment as "diceBySegment", seq from correction
-       where model_name = $1 order by seq desc limit $2
-     ) latest order by seq`,
-    [modelName, count],
-  );
-}
-
-/** Notes the first round that used each correction. */
-export async function markUsed(db: Queryable, ids: readonly string[], roundId: string): Promise<void> {
-  await db.query('update correction set used_in_round = $2 where id = any($1::uuid[]) and used_in_round is null', [
-    ids,
-    roundId,
-  ]);
-}
-
-/** Takes back what {@link markUsed} noted for a round that learnt nothing. */
-export async function giveBack(db: Queryable, roundId: string): Promise<void> {
-  await db.query('update correction set used_in_round = null where used_in_round = $1', [roundId]);
-}
-
-/** Series that a reader has corrected under `modelName`; all others are unlabelled. */
-export async function listCorrectedSeries(db: Queryable, modelName: string): Promise<ReadonlySet<string>> {
-  const rows = await db.query<{ uid: string }>(
-    'select distinct series_instance_uid as uid from correction where model_name = $1',
-    [modelName],
-  );
-  return new Set(rows.map((row) => row.uid));
 }

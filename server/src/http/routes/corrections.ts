@@ -12,7 +12,6 @@ import { appendAudit } from '../../store/audit.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import {
   type CorrectionRow,
-  countPool,
   insertCorrection,
   type NewCorrection,
   readCorrection,
@@ -21,6 +20,7 @@ import {
 import type { Database } from '../../store/database.ts';
 import { readPrediction } from '../../store/inferences.ts';
 import { hasEnded, readJob } from '../../store/job-progress.ts';
+import { countPool } from '../../store/pool.ts';
 import { readOpenRound } from '../../store/rounds.ts';
 import { readSubject } from '../../store/subjects.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -216,6 +216,7 @@ export async function present(
     heldOut: row.heldOut,
     untilRound: Math.max(0, policy.correctionsPerRound - unused),
     roundId: row.usedInRound ?? open?.id ?? null,
+    withdrawn: row.withdrawn && { reason: row.withdrawn.reason, at: row.withdrawn.at },
   };
 }
 

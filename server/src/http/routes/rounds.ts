@@ -6,8 +6,8 @@ import { openRound } from '../../jobs/round-start.ts';
 import { generalizedTeacherUnknown, type RoundVerdict } from '../../jobs/rounds.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { appendAudit } from '../../store/audit.ts';
-import { countPool } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
+import { countPool } from '../../store/pool.ts';
 import { insertRefusal, listRounds, type RoundRow, readRound } from '../../store/rounds.ts';
 import { id, modelName } from '../contract.ts';
 import {
@@ -16,8 +16,8 @@ import {
   type Round,
   round,
   roundList,
-  startRefusal,
   startRound,
+  withReason,
 } from '../contract-learning.ts';
 import { defineRoute, type Route } from '../route.ts';
 
@@ -94,7 +94,7 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
       tag: 'rounds',
       role: 'admin',
       params: z.strictObject({ id }),
-      body: startRefusal,
+      body: withReason,
       replies: { 200: candidate },
       async handle({ params, body, caller }) {
         const before = await readCandidate(params.id);

@@ -1,0 +1,41 @@
+import type { Queryable } from './database.ts';
+
+/** One row of `exclusion`: a series that rounds of a model leave alone. */
+export interface Exclusion {
+  readonly modelName: string;
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  /** Subject of the token. */
+  readonly actor: string;
+  readonly reason: string;
+  readonly since: Date;
+}
+
+/** Excluded again: the newer reason stands, the older time. */
+export async function insertExclusion(db: Queryable, row: Omit<Exclusion, 'since'>): Promise<void> {
+  await db.query(
+    `insert into exclusion (model_name, series_instance_uid, study_instance_uid, actor, reason)
+     values ($1, $2, $3, $4, $5)
+     on conflict (model_name, series_instance_uid) do update set actor = excluded.actor, reason = excluded.reason`,
+    [row.modelName, row.seriesInstanceUid, row.studyInstanceUid, row.actor, row.reason],
+  );
+}
+
+/** @returns false when it was not excluded. */
+export async function deleteExclusion(db: Queryable, modelName: string, seriesInstanceUid: string): Promise<boolean> {
+  const rows = await db.query(
+    'delete from exclusion where model_name = $1 and series_instance_uid = $2 returning model_name',
+    [modelName, seriesInstanceUid],
+  );
+  return rows.length > 0;
+}
+
+/** Newest first. */
+export function listExclusions(db: Queryable, modelName: string): Promise<readonly Exclusion[]> {
+  return db.query<Exclusion>(
+    `select model_name as "modelName", study_instance_uid as "studyInstanceUid",
+       series_instance_uid as "seriesInstanceUid", actor, reason, since
+     from exclusion where model_name = $1 order by since desc, series_instance_uid`,
+    [modelName],
+  );
+}
