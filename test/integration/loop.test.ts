@@ -218,9 +218,11 @@ describe('the loop', { skip }, () => {
   });
 
   it('lets a reader take a submission back, and a series be left alone by rounds', async () => {
+    const reason = 'wrong patient position';
+    await client.post('/v1/pauses', { model: tinyName, reason });
     const before = await pool();
     const { receipt: kept } = await correct(first, (mask) => truthOn(mask, first));
-    const reason = 'wrong patient position';
+    assert.deepEqual([kept.untilRound, kept.roundId], [0, null], 'enough of them, and no round in a pause');
     const back = await client.post<Receipt>(`/v1/corrections/${kept.id}/withdrawal`, { reason });
     assert.deepEqual([back.status, back.body.withdrawn?.reason], [200, reason]);
     assert.equal((await client.get<Receipt>(`/v1/corrections/${kept.id}`)).body.withdrawn?.reason, reason);
@@ -232,6 +234,7 @@ describe('the loop', { skip }, () => {
     assert.equal((await pool()).labelledStudies, before.labelledStudies - 1);
     await client.delete(`/v1/exclusions?${new URLSearchParams({ model: tinyName, seriesInstanceUid })}`);
     assert.deepEqual(await pool(), before);
+    await client.delete(`/v1/pauses?model=${tinyName}`);
   });
 
   it('refuses what has learnt from flipped masks; the version in service stays', async () => {
