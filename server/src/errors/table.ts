@@ -150,6 +150,11 @@ export const errorTable = {
     'Cannot refuse',
     'Only a candidate that passed the gate and does not serve can be refused, once.',
   ),
+  'memory-short': row(
+    507,
+    'Not enough memory for a round',
+    'It is tried again by itself; end other programs, or give the machine more memory.',
+  ),
   'disk-full': row(507, 'Disk full', 'Free space below UNCOL_HOME.'),
 } as const satisfies Record<string, ErrorRow>;
 

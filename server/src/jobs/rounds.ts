@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createVersion } from '../candidate/write-version.ts';
 import { AppError, type ErrorRecord, toErrorRecord } from '../errors/app-error.ts';
@@ -23,6 +23,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { JobHandler, JobTask } from './attempt.ts';
 import type { Child } from './children.ts';
 import { type JobPayload, jobKinds, type KindRow } from './kinds.ts';
+import { checkRoom, measureRoom, neededRoom } from './preflight.ts';
 import type { JobQueue } from './queue.ts';
 import { failRound, removeRoundFolder } from './round-ends.ts';
 import { openRoundIfDue } from './round-start.ts';
@@ -88,6 +89,8 @@ async function runRoundJob(round: RoundRow, task: JobTask<unknown>, parts: Round
   const { database, registry } = parts;
   const inService = await registry.resolve(`${round.modelName}@${round.fromVersion}`);
   task.report({ stage: 'plan', percent: 0, secondsLeft: null });
+  await mkdir(parts.roundFolder, { recursive: true });
+  checkRoom(await measureRoom(parts.roundFolder), neededRoom(inService.card));
   const plan = round.plan ? roundPlanSchema.parse(round.plan) : await fixPlan(round, inService, parts);
   await updateRound(database, round.id, { state: 'training', startedAt: round.startedAt ?? new Date() });
   const result = await parts.child.run(
