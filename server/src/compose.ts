@@ -18,6 +18,7 @@ import { startRoundClock } from './jobs/round-start.ts';
 import { roundHandler } from './jobs/rounds.ts';
 import type { TrainResult, TrainSetUp, TrainTask } from './jobs/train-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
+import { openSigningKey } from './registry/signature.ts';
 import { policyOf } from './round/policy.ts';
 import type { RoundProgress } from './round/run.ts';
 import type { PreparedHost } from './setup/prepare.ts';
@@ -57,7 +58,9 @@ export async function compose(ground: Ground): Promise<Express> {
   await mkdir(modelFolder, { recursive: true, mode: 0o700 });
   await removeDrafts(modelFolder);
   const blobs = await openBlobStore(blobFolder);
+  const signingKey = openSigningKey(settings);
   const registry = createRegistry({
+    signingKey,
     seedFolder: ground.seeds ?? fileURLToPath(seedFolder),
     serviceFolder: modelFolder,
     aliases: () => readAliases(database),
@@ -80,7 +83,14 @@ export async function compose(ground: Ground): Promise<Express> {
   await endAbandonedRounds(database, queue);
   await removeEndedRounds(database, roundFolder);
   const promotion = settings.promotion ?? (settings.pacsUrl === undefined ? 'auto' : 'ask');
-  const handleRound = roundHandler({ ...parts, promotion, child: children.train, modelFolder, roundFolder });
+  const handleRound = roundHandler({
+    ...parts,
+    promotion,
+    signingKey,
+    child: children.train,
+    modelFolder,
+    roundFolder,
+  });
   await queue.work('train', handleRound, ({ roundId }, error) => failRound(database, roundId, error));
   stops.push(startRoundClock({ database, queue, registry, policy, log }));
 

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { runHold, runPromote, runRelease, runRollback } from '../../server/src/cli/decide.ts';
 import { runQuality } from '../../server/src/cli/quality.ts';
 import { promote } from '../../server/src/promotion/promote.ts';
+import { openSigningKey } from '../../server/src/registry/signature.ts';
 import { readHold } from '../../server/src/store/holds.ts';
 import { readAliases } from '../../server/src/store/models.ts';
 import { addCorrection } from '../fixtures/add-correction.ts';
@@ -20,7 +21,8 @@ describe('what an administrator decides at the command line', { timeout: 60_000 
     test = await startTestDatabase();
     process.env['UNCOL_HOME'] = test.home;
     delete process.env['DATABASE_URL'];
-    for (const version of [1, 2]) await makeModel(join(test.home, 'models'), { name, version });
+    const signingKey = await openSigningKey({ home: test.home })();
+    for (const version of [1, 2]) await makeModel(join(test.home, 'models'), { name, version, signingKey });
   });
   after(async () => {
     process.env = environment;

@@ -12,6 +12,7 @@ import { openDueRounds, openRound } from '../../server/src/jobs/round-start.ts';
 import { type RoundVerdict, roundHandler } from '../../server/src/jobs/rounds.ts';
 import type { TrainResult, TrainTask } from '../../server/src/jobs/train-child.ts';
 import { createRegistry } from '../../server/src/registry/registry.ts';
+import { signingKeyOf } from '../../server/src/registry/signature.ts';
 import { policyOf } from '../../server/src/round/policy.ts';
 import type { RoundProgress } from '../../server/src/round/run.ts';
 import { readCorrection } from '../../server/src/store/corrections.ts';
@@ -135,6 +136,8 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
     const { database } = test;
     const seeds = join(folder, 'seeds');
     const card = await makeModel(seeds, { name: modelName });
+    const key = signingKeyOf(new Uint8Array(32).fill(7));
+    const signingKey = async () => key;
     const pacs = createPacs({
       url: 'http://127.0.0.1:9/dicom-web',
       credentials: undefined,
@@ -145,6 +148,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
       seedFolder: seeds,
       serviceFolder: join(folder, 'models'),
       aliases: () => readAliases(database),
+      signingKey,
     });
     let during = async () => {};
     /** A trainer whose candidate is a little better everywhere. */
@@ -202,6 +206,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
       settings,
       policy,
       promotion,
+      signingKey,
     };
     const subjects = { secret: new Uint8Array(32), heldOutPercent: 0 };
     await queue.work('train', roundHandler({ ...parts, ...subjects, modelFolder: join(folder, 'models') }));
@@ -210,6 +215,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
     assert.equal(first.verdict?.outcome, 'promoted', JSON.stringify(first.error));
     const { card: promoted } = await registry.resolve(modelName);
     assert.deepEqual([promoted.version, promoted.engine], [2, 'onnx-cpu']);
+    assert.ok((await readdir(join(folder, 'models', modelName, '2'))).includes('signature.json'));
     during = () => database.transaction((tx) => moveAlias(tx, modelName, 2));
     await database.transaction((tx) => moveAlias(tx, modelName, 1));
     const second = await roundEnd(await open());

@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import dcmjs from 'dcmjs';
+import { writeSignature } from '../../server/src/candidate/write-version.ts';
 import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import { createSegmenter } from '../../server/src/jobs/segmenter.ts';
 import { countOverlap, diceOf } from '../../server/src/labelmap/metrics.ts';
 import { readVersion } from '../../server/src/registry/registry.ts';
+import { openSigningKey } from '../../server/src/registry/signature.ts';
 import { readSeriesFromFolder } from '../../server/src/study/series.ts';
 import { makeModel } from '../fixtures/make-model.ts';
 import { makeSeries, writeSeries } from '../fixtures/make-series.ts';
@@ -57,6 +59,8 @@ describe('a 3D model', () => {
     folder = await writeSeries(series.files);
     await makeTinyVnet(models, name);
     await makeModel(models, { name: otherName });
+    const key = await openSigningKey({ home })();
+    for (const made of [name, otherName]) await writeSignature(join(models, made, '1'), key);
   });
   after(() => {
     rmSync(home, { recursive: true });

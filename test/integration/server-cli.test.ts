@@ -66,6 +66,10 @@ describe('command line as a process', () => {
   });
 
   it('doctor tries every engine, and says why the others are not there', () => {
+    const unsigned = run('doctor');
+    assert.equal(unsigned.status, 1);
+    assert.match(unsigned.stdout + unsigned.stderr, /listed-mr@2.*is not signed; if you trust it, sign it/);
+    assert.equal(run('sign', join(home, 'models', 'listed-mr', '2')).status, 0);
     const { status, stdout, stderr } = runIn({ UNCOL_ENGINE: 'onnx-cpu' }, 'doctor', '--json');
     assert.equal(status, 0, stderr);
     const { engines, checks } = JSON.parse(stdout);
@@ -87,6 +91,8 @@ describe('command line as a process', () => {
 
   it('segment writes a SEG and says with --json what is in it', async () => {
     const { weights } = await makeModel(join(home, 'models'), { name: 'test-mr', version: 3 });
+    const signed = run('sign', join(home, 'models', 'test-mr', '3'));
+    assert.equal(signed.stdout, 'test-mr@3 is signed: this server may serve it.\n', signed.stderr);
     const { volume } = ballVolume(centredGrid([40, 44, 10], [2, 2.5, 3], axialDirection), [0, 0, 0], 12);
     const series = makeSeries(volume);
     const folder = await writeSeries(series.files);

@@ -3,6 +3,7 @@ import { access, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { toHalf } from '../engine/vectors.ts';
 import type { Card } from '../registry/card.ts';
+import { type SigningKey, signatureFile, signVersion } from '../registry/signature.ts';
 
 /** A card before its weights are known, and after. */
 type Draft = Omit<Card, 'weights'>;
@@ -17,6 +18,8 @@ export interface VersionFiles<Rows extends Draft = Draft> {
   readonly tableHash: string;
   readonly recipe: unknown;
   readonly metrics: unknown;
+  /** Signs the version; a version of the repository needs none. */
+  readonly signingKey?: SigningKey;
 }
 
 const weightsFile = 'student.weights.bin';
@@ -44,6 +47,12 @@ export async function writeVersionFiles<Rows extends Draft>(
   return card;
 }
 
+/** Signs a whole version folder: this server takes it from then on for its own. */
+export async function writeSignature(folder: string, key: SigningKey): Promise<void> {
+  const signature = await signVersion(folder, key);
+  await writeFile(join(folder, signatureFile), `${JSON.stringify(signature, null, 2)}\n`, { flush: true });
+}
+
 /** A new, immutable version folder: there whole or not at all. A folder that is there already is left as it is. */
 export async function createVersion<Rows extends Draft>(
   folder: string,
@@ -54,6 +63,7 @@ export async function createVersion<Rows extends Draft>(
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft);
   const card = await writeVersionFiles(draft, files);
+  if (files.signingKey) await writeSignature(draft, files.signingKey);
   await syncFolder(draft);
   const exists = await access(join(folder, 'card.json')).then(
     () => true,

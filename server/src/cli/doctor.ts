@@ -111,8 +111,10 @@ async function checkModels(settings: Settings): Promise<readonly Check[]> {
     if (versions.length === 0) return [{ name: 'models', ok: false, found: 'none' }];
     const checks = versions.map((model) =>
       check(`${model.card.name}@${model.card.version}`, async () => {
-        const bytes = await readWeights(model);
-        return `${model.origin}, ${(bytes.length / 1e6).toFixed(1)} MB, sha256 as its card says`;
+        const resolved = await registry.resolve(`${model.card.name}@${model.card.version}`);
+        const bytes = await readWeights(resolved);
+        const signed = model.origin === 'service' ? ', signed by this server' : '';
+        return `${model.origin}, ${(bytes.length / 1e6).toFixed(1)} MB, sha256 as its card says${signed}`;
       }),
     );
     return Promise.all(checks);

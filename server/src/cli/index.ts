@@ -83,6 +83,16 @@ export function createProgram(): Command {
     .addHelpText('after', example('uncol models --json'))
     .action(({ json }: { json?: boolean }) => runCommand(json, async () => (await import('./models.ts')).runModels()));
 
+  program
+    .command('sign')
+    .description('sign a version folder that came from elsewhere, so that this server may serve it')
+    .argument('<folder>', 'name/version below UNCOL_HOME/models')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol sign ~/.local/share/uncol/models/liver-ct/1'))
+    .action((folder: string, { json }: { json?: boolean }) =>
+      runCommand(json, async () => (await import('./sign.ts')).runSign(folder)),
+    );
+
   addDecisions(program);
 
   program

@@ -7,6 +7,7 @@ import { AppError } from '../errors/app-error.ts';
 import { createSegmenter } from '../jobs/segmenter.ts';
 import { fittingVersions } from '../registry/choose.ts';
 import { createRegistry, type ListedVersion, type Registry, seedFolder } from '../registry/registry.ts';
+import { openSigningKey } from '../registry/signature.ts';
 import { createUid } from '../seg/uid.ts';
 import { writeSeg } from '../seg/write.ts';
 import { readSeriesFromFolder, readSeriesFromPacs } from '../study/series.ts';
@@ -24,6 +25,7 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
   const settings = loadSettings();
   const signal = interruption('Stopping ...');
   const registry = createRegistry({
+    signingKey: openSigningKey(settings),
     seedFolder: fileURLToPath(seedFolder),
     serviceFolder: join(settings.home, 'models'),
     aliases: async () => new Map(),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../config/schema.ts';
 import { createRegistry, type Registry, seedFolder } from '../registry/registry.ts';
+import { openSigningKey } from '../registry/signature.ts';
 import { holdHome } from '../setup/home-lock.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { startEmbedded } from '../store/embedded.ts';
@@ -36,6 +37,7 @@ export async function withDatabase<Result>(
 /** Registry of the seeds and of the versions made in service. */
 export function openRegistry(settings: Settings, database: Database | undefined): Registry {
   return createRegistry({
+    signingKey: openSigningKey(settings),
     seedFolder: fileURLToPath(seedFolder),
     serviceFolder: join(settings.home, 'models'),
     aliases: async () => (database ? readAliases(database) : new Map()),

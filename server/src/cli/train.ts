@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
+import { writeSignature } from '../candidate/write-version.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { AppError } from '../errors/app-error.ts';
+import { openSigningKey } from '../registry/signature.ts';
 import { isGenerated } from '../round/data/sources.ts';
 import { parseRecipe, resolveFolders } from '../round/recipe.ts';
 import { train } from '../round/train.ts';
@@ -35,6 +37,9 @@ export async function runTrain(recipePath: string, folder: string): Promise<Outc
     onEvent: progressLines((line) => process.stderr.write(`${line}\n`)),
     signal,
   });
+  // Where the server looks for versions, it takes only what it has signed.
+  if (resolve(folder).startsWith(join(resolve(settings.home), 'models') + sep))
+    await writeSignature(folder, await openSigningKey(settings)());
   const { name, version, weights } = card;
   return {
     json: { model: { name, version, sha256: weights.sha256 }, folder },

@@ -35,6 +35,10 @@ export const settingsSchema = z.strictObject({
     .describe('Generalized teacher of rounds: a manifest below models/teachers, or none.'),
   embeddingQuotaMb: int(100, 1_000_000).default(4000).describe('Disk space for encodings of the teacher, MB.'),
   heldOutPercent: int(0, 50).default(10).describe('Share of patients, percent, whose corrections never train.'),
+  signingKeyFile: z
+    .string()
+    .optional()
+    .describe('PEM file of the Ed25519 key that signs versions made by rounds. Unset: one made on first use.'),
   promotion: z
     .enum(['auto', 'ask'])
     .optional()

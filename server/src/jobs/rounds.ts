@@ -6,6 +6,7 @@ import { type GateVerdict, judge } from '../promotion/gate.ts';
 import { promote } from '../promotion/promote.ts';
 import { seesSlices } from '../registry/card.ts';
 import type { ListedVersion, Registry } from '../registry/registry.ts';
+import type { SigningKey } from '../registry/signature.ts';
 import type { GateRule } from '../round/compare.ts';
 import { describeArms } from '../round/outcome.ts';
 import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
@@ -49,6 +50,8 @@ export interface RoundParts extends Omit<Planning, 'card'> {
   readonly modelFolder: string;
   readonly roundFolder: string;
   readonly policy: RoundPolicy;
+  /** Signs what rounds make. */
+  readonly signingKey: () => Promise<SigningKey>;
   /** Whether a candidate that passes the gate serves at once, or waits for a person. */
   readonly promotion: 'auto' | 'ask';
 }
@@ -240,6 +243,7 @@ async function createCandidate(
     recipe,
     // Without its outcome: whether the version serves is the database's to say.
     metrics: { round: plan.roundId, verdict: judgement },
+    signingKey: await parts.signingKey(),
   });
   return {
     name,

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError } from '../errors/app-error.ts';
 import { type Card, cardSchema } from './card.ts';
+import { checkSignature, type SigningKey } from './signature.ts';
 
 /** One version of a model: a folder with `card.json` and the file of weights that the card names. */
 export interface ModelVersion {
@@ -23,7 +24,8 @@ export interface Registry {
   list(): Promise<readonly ListedVersion[]>;
   /**
    * `name`: the version in service; `name@version`: that one.
-   * @throws AppError `model-not-found`, naming what there is; `model-invalid`
+   * @throws AppError `model-not-found`, naming what there is; `model-invalid`, also where a version made in service is
+   *   not signed by this server or was changed.
    */
   resolve(reference: string): Promise<ListedVersion>;
 }
@@ -35,6 +37,8 @@ export interface RegistryOptions {
   readonly serviceFolder: string;
   /** Versions put in service by promotions; a model that is absent serves its highest seed. */
   readonly aliases: () => Promise<ReadonlyMap<string, number>>;
+  /** Key by which versions made in service must be signed; without one they are taken as they are. */
+  readonly signingKey?: () => Promise<SigningKey>;
 }
 
 /** `models/` of this repository. */
@@ -60,6 +64,9 @@ export function createRegistry(options: RegistryOptions): Registry {
         ({ card, inService }) =>
           card.name === name && (version === undefined ? inService : card.version === Number(version)),
       );
+      if (wanted?.origin === 'service' && options.signingKey) {
+        await checkSignature(wanted.folder, (await options.signingKey()).public);
+      }
       if (wanted) return wanted;
       const known = versions.map(({ card }) => `${card.name}@${card.version}`);
       throw new AppError('model-not-found', `There is no model ${reference}; there is ${known.join(', ') || 'none'}.`, {

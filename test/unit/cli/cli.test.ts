@@ -14,7 +14,7 @@ describe('command line', () => {
     assert.deepEqual(
       createProgram().commands.map((command) => command.name()),
       [
-        ...['serve', 'segment', 'train', 'ablate', 'rounds', 'quality', 'models'],
+        ...['serve', 'segment', 'train', 'ablate', 'rounds', 'quality', 'models', 'sign'],
         ...['promote', 'rollback', 'pause', 'resume', 'pin', 'unpin', 'doctor'],
       ],
     );
