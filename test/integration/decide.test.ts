@@ -2,11 +2,17 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runHold, runPromote, runRelease, runRollback } from '../../server/src/cli/decide.ts';
+import { runForget } from '../../server/src/cli/forget.ts';
 import { runQuality } from '../../server/src/cli/quality.ts';
 import { promote } from '../../server/src/promotion/promote.ts';
 import { openSigningKey } from '../../server/src/registry/signature.ts';
+import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
+import { listForgotten } from '../../server/src/store/forget.ts';
 import { readHold } from '../../server/src/store/holds.ts';
-import { readAliases } from '../../server/src/store/models.ts';
+import { insertJob } from '../../server/src/store/job-progress.ts';
+import { insertModelVersion, readAliases } from '../../server/src/store/models.ts';
+import { countPool } from '../../server/src/store/pool.ts';
+import { insertRound, updateRound } from '../../server/src/store/rounds.ts';
 import { addCorrection } from '../fixtures/add-correction.ts';
 import { makeModel } from '../fixtures/make-model.ts';
 import { startTestDatabase } from './database.ts';
@@ -58,6 +64,41 @@ describe('what an administrator decides at the command line', { timeout: 60_000 
       `${name}@1  1 correction, 0 of them accepted as they were; Dice 1.000 (sd 0.000)`,
     ]);
     assert.deepEqual((await runQuality('lesion-mr')).lines, ['Nobody has corrected a mask of lesion-mr yet.']);
+  });
+
+  it('forgets a study, and tells which versions it had a part in', async () => {
+    const { database } = test;
+    const study = '1.2';
+    await assert.rejects(async () => runForget('Doe^Jane', 'consent withdrawn'), { code: 'request-invalid' });
+    assert.equal((await countPool(database, name)).labelledSeries, 1);
+    const [jobId, roundId] = [crypto.randomUUID(), crypto.randomUUID()];
+    await insertJob(database, { id: jobId, kind: 'train', owner: 'server' });
+    await insertRound(database, { id: roundId, jobId, modelName: name, fromVersion: 1 });
+    await updateRound(database, roundId, {
+      plan: { unlabelled: [{ studyInstanceUid: study, seriesInstanceUid: '1.9' }] },
+    });
+    await assert.rejects(runForget(study, 'consent withdrawn'), { code: 'round-running' });
+    await updateRound(database, roundId, { state: 'done', toVersion: 2 });
+    await insertModelVersion(database, { name, version: 3, sha256: '0'.repeat(64), parent: 2, roundId });
+    const folder = join(test.home, 'embeddings');
+    const cache = await openEmbeddingFolder(folder, 1e6);
+    await cache.set('slice', new Float32Array(8));
+    const outcome = await runForget(study, 'consent withdrawn');
+    assert.equal(await cache.get('slice'), undefined);
+    await cache.set('slice', new Float32Array(8));
+    assert.ok(await cache.get('slice'), 'a round that runs goes on');
+    assert.deepEqual(outcome.json, {
+      versions: [
+        { modelName: name, version: 2, how: 'direct' },
+        { modelName: name, version: 3, how: 'inherited' },
+      ],
+    });
+    assert.equal((await countPool(database, name)).labelledSeries, 0);
+    assert.deepEqual([...(await listForgotten(database))], [study]);
+    const audit = await database.query<{ object: string }>(
+      `select object::text from audit where action = 'study-forgotten'`,
+    );
+    assert.ok(audit.length === 1 && !audit[0]?.object.includes(study));
   });
 
   it('holds and releases; both are in the audit', async () => {

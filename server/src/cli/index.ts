@@ -93,6 +93,17 @@ export function createProgram(): Command {
       runCommand(json, async () => (await import('./sign.ts')).runSign(folder)),
     );
 
+  program
+    .command('forget')
+    .description('let nothing be learnt from a study any more, and list the versions that it had a part in')
+    .argument('<study>', 'Study Instance UID')
+    .requiredOption('--reason <text>', 'why, kept on record; no patient data')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol forget 1.2.840.1 --reason "consent withdrawn"'))
+    .action((study: string, { reason, json }: Reasoned) =>
+      runCommand(json, async () => (await import('./forget.ts')).runForget(study, reason)),
+    );
+
   addDecisions(program);
 
   program

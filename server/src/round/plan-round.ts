@@ -5,6 +5,7 @@ import type { Card } from '../registry/card.ts';
 import { mayTeach } from '../registry/registry.ts';
 import type { CorrectionRow } from '../store/corrections.ts';
 import { listExclusions } from '../store/exclusions.ts';
+import { listForgotten } from '../store/forget.ts';
 import { listCorrectedSeries, listHeldOutCorrections, listNewestCorrections } from '../store/pool.ts';
 import { shuffle } from './draw.ts';
 import type { PlannedCorrection, RoundPlan } from './plan.ts';
@@ -67,12 +68,14 @@ async function drawUnlabelled(roundId: string, planning: Planning): Promise<Roun
   const { database, pacs, card, settings } = planning;
   const corrected = await listCorrectedSeries(database, card.name);
   const excluded = new Set((await listExclusions(database, card.name)).map((row) => row.seriesInstanceUid));
+  const forgotten = await listForgotten(database);
   const found = (
     await Promise.all(card.filter.modality.map((modality) => pacs.searchSeries({ modality, atMost: listedSeries })))
   ).flat();
+  const mayBeRead = (series: (typeof found)[number]) =>
+    !excluded.has(series.seriesInstanceUid) && !forgotten.has(series.studyInstanceUid);
   const open = found.filter(
-    (series) =>
-      mayTeach(card, series) && !corrected.has(series.seriesInstanceUid) && !excluded.has(series.seriesInstanceUid),
+    (series) => mayTeach(card, series) && mayBeRead(series) && !corrected.has(series.seriesInstanceUid),
   );
   // In the order of UIDs first, so that the draw does not depend on the order of the PACS's answer.
   const ordered = open.toSorted((a, b) => (a.seriesInstanceUid < b.seriesInstanceUid ? -1 : 1));

@@ -10,6 +10,7 @@ export type AuditAction =
   | 'correction-preferred'
   | 'series-excluded'
   | 'series-included'
+  | 'study-forgotten'
   | 'round-started'
   | 'rounds-paused'
   | 'rounds-resumed'

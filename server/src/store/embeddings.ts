@@ -45,6 +45,12 @@ export async function openEmbeddingFolder(folder: string, quotaBytes: number): P
   };
 }
 
+/** Removes every encoding; whoever has the folder open makes anew what it needs. */
+export async function dropEmbeddings(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await dropOldest(folder, -1);
+}
+
 async function listFiles(folder: string) {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.f16'));
   const found = await Promise.all(
