@@ -20,13 +20,17 @@ const whereWrong = (card: object): readonly string[] => {
 };
 
 describe('model card', () => {
-  for (const name of ['brain-mr', 'lesion-mr', 'intracranial-ct']) {
-    it(`of ${name} is that of a 2D model, and is kept as it is`, async () => {
+  for (const name of ['brain-mr', 'brain-parts-mr', 'brain-mr-3d', 'lesion-mr', 'intracranial-ct']) {
+    it(`of ${name} is kept as it is`, async () => {
       const json: unknown = JSON.parse(await read(name, 'card.json'));
       const card: Card = cardSchema.parse(json);
       assert.deepEqual(card, json);
-      assert.ok(seesSlices(card));
-      assert.deepEqual(sampleSpace(card.input), [112, 112]);
+      assert.equal(seesSlices(card), name !== 'brain-mr-3d');
+      assert.deepEqual(sampleSpace(card.input), name === 'brain-mr-3d' ? [48, 48, 48] : [112, 112]);
+      const recipe = parseRecipe(await read(name, 'recipe.json'));
+      const { weights: _, parent, notes, engine, ...draft } = card;
+      assert.deepEqual([recipe.card, parent], [draft, null], 'its recipe makes it');
+      assert.ok(notes.length > 0 && engine.startsWith('onnx'));
     });
   }
 
