@@ -18,7 +18,7 @@ import { openShipped, type Shipped } from './shipped-model.ts';
 import { type StrangeKind, strangeKinds } from './strange-volumes.ts';
 
 /** Measured when UNCOL_BENCH_MODELS does not name others, joined by commas: what the generator has subjects for. */
-const shipped = 'brain-mr,intracranial-ct,lesion-mr';
+const shipped = 'brain-mr,brain-mr-3d,brain-parts-mr,intracranial-ct,lesion-mr';
 /** Of the test range, apart from the ten subjects of metrics.json. */
 const seeds = [20300, 20301, 20302, 20303, 20304, 20305] as const;
 /** Volumes of each strange kind. */
