@@ -25,7 +25,9 @@ const refusal = (text: string): AppError => {
 
 test('the shipped recipes are valid, and their cards fit what they learn', async () => {
   const engine = createOnnxEngine({ threads: 1 });
-  const files = ['brain-mr', 'brain-mr-3d', 'lesion-mr', 'brain-parts-mr', 'intracranial-ct'].map((name) => `${name}/1/recipe.json`);
+  const files = ['brain-mr', 'brain-mr-3d', 'lesion-mr', 'brain-parts-mr', 'intracranial-ct'].map(
+    (name) => `${name}/1/recipe.json`,
+  );
   for (const file of files) {
     const { card, task } = parseRecipe(await readFile(join(models, file), 'utf8'));
     assert.ok(file.includes(card.name), file);
