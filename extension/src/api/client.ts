@@ -46,11 +46,7 @@ export class UncolClient {
 
   /** Starts an inference; the same `key` never starts a second one. */
   startInference(body: StartInference, key: string): Promise<AcceptedJob> {
-    return this.#json('/inferences', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'idempotency-key': key },
-      body: JSON.stringify(body),
-    });
+    return this.#json('/inferences', postOf(body, { 'idempotency-key': key }));
   }
 
   getInference(id: string): Promise<Inference> {
@@ -83,11 +79,7 @@ export class UncolClient {
 
   /** Takes a submission back. */
   withdraw(id: string, reason: string): Promise<Receipt> {
-    return this.#json(`/corrections/${id}/withdrawal`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ reason }),
-    });
+    return this.#json(`/corrections/${id}/withdrawal`, postOf({ reason }));
   }
 
   getPool(model: string): Promise<Pool> {
@@ -110,12 +102,7 @@ export class UncolClient {
 
   /** Carries out what an administrator decided about a model. */
   async decide(model: string, decision: Decision, reason: string): Promise<void> {
-    const post = (path: string, body: object) =>
-      this.#send(path, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
+    const post = (path: string, body: object) => this.#send(path, postOf(body));
     const release = (path: string) => this.#send(`${path}?${new URLSearchParams({ model })}`, { method: 'DELETE' });
     switch (decision.kind) {
       case 'promote':
@@ -188,6 +175,15 @@ export class UncolClient {
     if (!response.ok) throw new ProblemError(parseProblem(response.status, await response.text()));
     return response;
   }
+}
+
+/** A POST of JSON. */
+function postOf(body: object, headers: RequestParts['headers'] = {}): RequestParts {
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  };
 }
 
 async function gzip(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {

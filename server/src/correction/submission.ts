@@ -119,7 +119,9 @@ function compareSegments(
   const either = new Uint32Array(segmentCount + 1);
   for (const k of slices) {
     for (let i = k * rows * columns; i < (k + 1) * rows * columns; i++) {
-      const [own = 0, label = 0] = [model[i], reader[i]];
+      // No destructuring of arrays: the server answers nobody else meanwhile.
+      const own = model[i] ?? 0;
+      const label = reader[i] ?? 0;
       if (own === label) both[own] = (both[own] ?? 0) + 1;
       either[own] = (either[own] ?? 0) + 1;
       either[label] = (either[label] ?? 0) + 1;

@@ -4,8 +4,8 @@ import type { Registry } from '../registry/registry.ts';
 import { decideRound, type RoundDecision, type RoundPolicy } from '../round/policy.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Database, Queryable } from '../store/database.ts';
-import { readHold } from '../store/holds.ts';
-import { countPool, listModelsToTeach } from '../store/pool.ts';
+import { type Hold, readHold } from '../store/holds.ts';
+import { countPool, listModelsToTeach, type PoolCounts } from '../store/pool.ts';
 import { hasFailedLast, insertRound, listRoundStarts, readOpenRound } from '../store/rounds.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { JobQueue } from './queue.ts';
@@ -43,19 +43,25 @@ export async function openRoundIfDue(
   if (isDue) await openRound(tx, queue, { ...start, owner: 'server' });
 }
 
-/** What the policy says of a model at this moment. */
-export async function decideNow(db: Queryable, modelName: string, policy: RoundPolicy): Promise<RoundDecision> {
+/** What the policy says of a model at this moment, and what it was told of it. */
+export async function decideNow(
+  db: Queryable,
+  modelName: string,
+  policy: RoundPolicy,
+): Promise<RoundDecision & { readonly pool: PoolCounts; readonly pause: Hold | undefined }> {
   const now = new Date();
   const dayAgo = new Date(now.getTime() - 24 * 3_600_000);
+  const pool = await countPool(db, modelName);
+  const pause = await readHold(db, 'round_pause', modelName);
   const facts = {
-    unusedCorrections: (await countPool(db, modelName)).unused,
+    unusedCorrections: pool.unused,
     roundOpen: (await readOpenRound(db, modelName)) !== undefined,
-    isPaused: (await readHold(db, 'round_pause', modelName)) !== undefined,
+    isPaused: pause !== undefined,
     failedWithThese: await hasFailedLast(db, modelName),
     starts: await listRoundStarts(db, modelName, dayAgo),
     now,
   };
-  return decideRound(facts, policy);
+  return { ...decideRound(facts, policy), pool, pause };
 }
 
 /** Two requests must not both see "no round open". The lock ends with the transaction. */

@@ -70,23 +70,23 @@ export function qualityOf(judgements: readonly Judgement[]): readonly VersionQua
 
 function driftOf(dices: readonly number[]): Drift | null {
   if (dices.length < 2 * driftCorrections) return null;
-  const gap = (of: readonly number[]) => meanOf(of.slice(0, -driftCorrections)) - meanOf(of.slice(-driftCorrections));
-  const seen = gap(dices);
+  const latest = meanOf(dices.slice(-driftCorrections));
   const random = Random.for(1, 'drift');
+  // All together have one mean, so the lower that of the latest, the wider the gap to the others.
   let asBad = 0;
-  for (let n = 0; n < orders; n++) if (gap(shuffled(dices, random)) >= seen - 1e-12) asBad += 1;
+  for (let n = 0; n < orders; n++) if (meanOf(drawn(dices, driftCorrections, random)) <= latest + 1e-12) asBad += 1;
   const p = (asBad + 1) / (orders + 1);
   return {
-    latest: meanOf(dices.slice(-driftCorrections)),
+    latest,
     before: meanOf(dices.slice(0, -driftCorrections)),
     p,
     isFalling: p < driftLevel,
   };
 }
 
-function shuffled(values: readonly number[], random: Random): readonly number[] {
-  return values
-    .map((value) => [random.next(), value] as const)
-    .toSorted(([a], [b]) => a - b)
-    .map(([, value]) => value);
+/** So many of the values, each at most once. */
+function drawn(values: readonly number[], count: number, random: Random): readonly number[] {
+  const places = new Set<number>();
+  while (places.size < count) places.add(random.int(values.length));
+  return [...places].map((place) => values[place] ?? Number.NaN);
 }

@@ -30,6 +30,15 @@ export interface AuditRow {
   readonly object: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** Who decided something, when and why, as it stands in the row that it is about. */
+export interface Act {
+  /** Subject of the token. */
+  readonly actor: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
 /** Appends a row, in the transaction of the act itself; the table refuses any change of rows. */
 export async function appendAudit(db: Queryable, row: AuditRow): Promise<void> {
   await db.query('insert into audit (actor, action, object) values ($1, $2, $3::jsonb)', [

@@ -1,3 +1,4 @@
+import type { Act } from './audit.ts';
 import type { Queryable } from './database.ts';
 
 /** One row of `correction`: a reader's final labelmap and the SEG it is stored as. */
@@ -39,14 +40,6 @@ export interface CorrectionRow {
   readonly withdrawn: Act | null;
   /** An administrator prefers it to newer ones of its series. */
   readonly preferred: Act | null;
-}
-
-/** Who did something, when and why, as it stands in a row. */
-export interface Act {
-  readonly actor: string;
-  readonly reason: string;
-  /** ISO 8601. */
-  readonly at: string;
 }
 
 export type NewCorrection = Omit<CorrectionRow, 'state' | 'usedInRound' | 'createdAt' | 'withdrawn' | 'preferred'>;

@@ -12,13 +12,16 @@ export interface Exclusion {
 }
 
 /** Excluded again: the newer reason stands, the older time. */
-export async function insertExclusion(db: Queryable, row: Omit<Exclusion, 'since'>): Promise<void> {
-  await db.query(
+export async function insertExclusion(db: Queryable, row: Omit<Exclusion, 'since'>): Promise<Exclusion> {
+  const [kept] = await db.query<Pick<Exclusion, 'since'>>(
     `insert into exclusion (model_name, series_instance_uid, study_instance_uid, actor, reason)
      values ($1, $2, $3, $4, $5)
-     on conflict (model_name, series_instance_uid) do update set actor = excluded.actor, reason = excluded.reason`,
+     on conflict (model_name, series_instance_uid) do update set actor = excluded.actor, reason = excluded.reason
+     returning since`,
     [row.modelName, row.seriesInstanceUid, row.studyInstanceUid, row.actor, row.reason],
   );
+  if (!kept) throw new RangeError('an insert that returns gave no row');
+  return { ...row, since: kept.since };
 }
 
 /** @returns false when it was not excluded. */

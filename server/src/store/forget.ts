@@ -8,13 +8,16 @@ export interface TouchedVersion {
   readonly how: 'direct' | 'inherited';
 }
 
+/** Whether the plan of a round holds the study of $1, a JSON list of one reference. */
+const readsStudy = ['corrections', 'unlabelled', 'heldOut'].map((part) => `plan->'${part}' @> $1::jsonb`).join(' or ');
+
 /** Every version in whose making a study had a part, by model and version. */
 export async function listTouchedVersions(db: Queryable, studyInstanceUid: string): Promise<readonly TouchedVersion[]> {
   return db.query<TouchedVersion>(
     `with recursive direct as (
        select model_name as name, to_version as version from training_round
        where to_version is not null and (
-         plan->'corrections' @> $1::jsonb or plan->'unlabelled' @> $1::jsonb or plan->'heldOut' @> $1::jsonb
+         ${readsStudy}
        )
      ), touched as (
        select name, version from direct
@@ -34,7 +37,7 @@ export async function listTouchedVersions(db: Queryable, studyInstanceUid: strin
 export async function listRoundsWith(db: Queryable, studyInstanceUid: string): Promise<readonly string[]> {
   const rows = await db.query<{ id: string }>(
     `select id from training_round where state not in ('done', 'failed') and (
-       plan->'corrections' @> $1::jsonb or plan->'unlabelled' @> $1::jsonb or plan->'heldOut' @> $1::jsonb
+       ${readsStudy}
      )`,
     [JSON.stringify([{ studyInstanceUid }])],
   );

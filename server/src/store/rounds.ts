@@ -1,15 +1,8 @@
 import type { ErrorRecord } from '../errors/app-error.ts';
+import type { Act } from './audit.ts';
 import type { Queryable } from './database.ts';
 
 export type RoundState = 'planned' | 'training' | 'evaluating' | 'done' | 'failed';
-
-/** A person's no to a candidate that waited. */
-export interface Refusal {
-  readonly actor: string;
-  readonly reason: string;
-  /** ISO 8601. */
-  readonly at: string;
-}
 
 /** One row of `training_round`. `Plan` and `Verdict` are shapes of the folders that write them. */
 export interface RoundRow<Plan = unknown, Verdict = unknown> {
@@ -28,7 +21,7 @@ export interface RoundRow<Plan = unknown, Verdict = unknown> {
   readonly verdict: Verdict | null;
   readonly error: ErrorRecord | null;
   /** Of a person, of what had passed the gate. */
-  readonly refusal: Refusal | null;
+  readonly refusal: Act | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
@@ -97,7 +90,7 @@ export async function readOpenRound(db: Queryable, modelName: string): Promise<R
 }
 
 /** Notes a person's no, once. @returns false when there was one, or the round has not ended with a version. */
-export async function insertRefusal(db: Queryable, id: string, refusal: Refusal): Promise<boolean> {
+export async function insertRefusal(db: Queryable, id: string, refusal: Act): Promise<boolean> {
   const rows = await db.query(
     `update training_round set refusal = $2::jsonb
      where id = $1 and state = 'done' and to_version is not null and refusal is null returning id`,

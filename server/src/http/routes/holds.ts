@@ -1,22 +1,13 @@
 import { z } from 'zod';
 import { hold, release } from '../../promotion/hold.ts';
-import type { Registry } from '../../registry/registry.ts';
-import type { RoundPolicy } from '../../round/policy.ts';
-import type { Database } from '../../store/database.ts';
 import type { HoldTable } from '../../store/holds.ts';
 import { modelName } from '../contract.ts';
 import { pool, startHold } from '../contract-learning.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { presentPool } from './pool.ts';
-
-export interface HoldParts {
-  readonly database: Database;
-  readonly registry: Registry;
-  readonly policy: RoundPolicy;
-}
+import { type PoolParts, presentPool } from './pool.ts';
 
 /** What an administrator stops of a model until further notice. */
-export function holdRoutes(parts: HoldParts): Route[] {
+export function holdRoutes(parts: PoolParts): Route[] {
   return [
     ...routesOf(parts, {
       table: 'round_pause',
@@ -41,7 +32,7 @@ interface HoldKind {
   readonly toRelease: string;
 }
 
-function routesOf(parts: HoldParts, { table, path, toHold, toRelease }: HoldKind): Route[] {
+function routesOf(parts: PoolParts, { table, path, toHold, toRelease }: HoldKind): Route[] {
   const { database, registry } = parts;
   return [
     defineRoute({

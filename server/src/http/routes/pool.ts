@@ -5,7 +5,7 @@ import type { Registry } from '../../registry/registry.ts';
 import type { RoundPolicy } from '../../round/policy.ts';
 import type { Database } from '../../store/database.ts';
 import { type Hold, readHold } from '../../store/holds.ts';
-import { countPool, listJudgements } from '../../store/pool.ts';
+import { listJudgements } from '../../store/pool.ts';
 import { modelName } from '../contract.ts';
 import { type Pool, pool, quality } from '../contract-learning.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -53,8 +53,8 @@ export function poolRoutes(parts: PoolParts): Route[] {
 /** @throws AppError `model-not-found` */
 export async function presentPool({ database, registry, policy }: PoolParts, model: string): Promise<Pool> {
   const { card } = await registry.resolve(model);
-  const { labelledSeries, labelledSlices, heldOutSeries } = await countPool(database, model);
-  const { missing, waits } = await decideNow(database, model, policy);
+  const { missing, waits, pause, pool: counts } = await decideNow(database, model, policy);
+  const { labelledSeries, labelledSlices, heldOutSeries } = counts;
   return {
     model,
     labelledStudies: labelledSeries,
@@ -62,7 +62,7 @@ export async function presentPool({ database, registry, policy }: PoolParts, mod
     heldOutStudies: heldOutSeries,
     untilRound: missing,
     waits: waits && { for: waits.for, until: waits.until?.toISOString() ?? null },
-    pause: presentHold(await readHold(database, 'round_pause', model)),
+    pause: presentHold(pause),
     pin: presentHold(await readHold(database, 'model_pin', model)),
     inService: card.version,
   };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
-import { appendAudit } from '../../store/audit.ts';
-import { type Act, preferCorrection, readCorrection, withdrawCorrection } from '../../store/corrections.ts';
+import { type Act, appendAudit } from '../../store/audit.ts';
+import { preferCorrection, readCorrection, withdrawCorrection } from '../../store/corrections.ts';
 import { deleteExclusion, type Exclusion, insertExclusion, listExclusions } from '../../store/exclusions.ts';
 import { type Caller, includesRole } from '../auth.ts';
 import { id, modelName, receipt, uid } from '../contract.ts';
@@ -77,13 +77,10 @@ export function reviewRoutes(parts: CorrectionParts): Route[] {
       async handle({ body, caller }) {
         const { model, reason, ...series } = body;
         await registry.resolve(model);
-        await database.transaction(async (tx) => {
-          await insertExclusion(tx, { modelName: model, ...series, actor: caller.subject, reason });
+        const row = await database.transaction(async (tx) => {
           await appendAudit(tx, { actor: caller.subject, action: 'series-excluded', object: { model, reason } });
+          return insertExclusion(tx, { modelName: model, ...series, actor: caller.subject, reason });
         });
-        const rows = await listExclusions(database, model);
-        const row = rows.find(({ seriesInstanceUid }) => seriesInstanceUid === series.seriesInstanceUid);
-        if (!row) throw new AppError('internal', 'The exclusion was not kept.');
         return { status: 201, body: presentExclusion(row) };
       },
     }),
