@@ -131,7 +131,9 @@ export async function gatherRound(
   for (const [at, correction] of plan.heldOut.entries()) {
     onPart('held-out', at / plan.heldOut.length);
     const volume = await readCorrected(correction, sources).catch(passOver);
-    if (volume) judges.push({ subject: `held-out-${at + 1}`, set: 'held-out', judged: feed.judgedWhole(volume) });
+    const judged = volume && feed.judgedWhole(volume);
+    // Where nothing is known, every mask would be right.
+    if (judged?.known.includes(1)) judges.push({ subject: `held-out-${at + 1}`, set: 'held-out', judged });
   }
   return { corrected, replay, unlabelled, choice: choiceSubjects(plan, sources, feed), judges, passedOver };
 }

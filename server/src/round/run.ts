@@ -107,8 +107,10 @@ async function compareCases(
 ): Promise<readonly ComparedCase[]> {
   const cases: ComparedCase[] = [];
   for (const { judged, ...of } of judges) {
-    const scores = (weights: Float32Array) => measure.scores(weights, judged);
-    cases.push({ ...of, inService: await scores(inService), candidate: await scores(candidate) });
+    const before = await measure.scores(inService, judged);
+    // No step was better than the start: then there is nothing else to measure.
+    const after = candidate === inService ? before : await measure.scores(candidate, judged);
+    cases.push({ ...of, inService: before, candidate: after });
   }
   return cases;
 }
