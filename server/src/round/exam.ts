@@ -5,7 +5,7 @@ import { samplesPerRun } from '../student/input.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import type { CollaborationSettings } from '../uncol/settings.ts';
 import type { Guidance } from '../uncol/stage-two.ts';
-import { calibrate, type ExamSlice, uncalibrated } from '../uncol/teachers/calibration.ts';
+import { calibrate, type ExamSlice, refused } from '../uncol/teachers/calibration.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { SpecializedTeacher } from '../uncol/teachers/specialized.ts';
 import { varyContrast } from './augment.ts';
@@ -83,8 +83,7 @@ export async function examine(
   { engine, student, space }: Surroundings,
   weights: Float32Array,
 ): Promise<Guidance> {
-  // Who does not answer needs no exam.
-  if (teacher.isAbsent) return { teacher, calibration: uncalibrated(student.classes, settings) };
+  if (teacher.isAbsent) return { teacher, calibration: refused(student.classes, settings) };
   const specialized = await SpecializedTeacher.create(engine, student, { batch: samplesPerRun(space), space });
   try {
     const ask = (slices: readonly Float32Array[]) => specialized.ask(weights, slices);

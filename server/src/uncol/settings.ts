@@ -82,7 +82,9 @@ export const collaborationSettingsSchema = z.strictObject({
     .min(0)
     .max(1)
     .default(0.7)
-    .describe('Least Dice between p_S of a slice and of its mirror image; 0: no gate. Not in the paper (stage 2).'),
+    .describe(
+      'Least Dice between p_S of a slice and of its mirror image, while the generalized teacher is admitted; 0: no gate. Not in the paper (stage 2).',
+    ),
   visualWeight: z
     .number()
     .min(0)

@@ -7,7 +7,7 @@ import { studentOf } from '../../../server/src/student/architecture.ts';
 import { foundationOutput } from '../../../server/src/uncol/foundation.ts';
 import type { Prompts } from '../../../server/src/uncol/prompts.ts';
 import { collaborationSettingsSchema } from '../../../server/src/uncol/settings.ts';
-import { calibrate, uncalibrated } from '../../../server/src/uncol/teachers/calibration.ts';
+import { calibrate, refused, uncalibrated } from '../../../server/src/uncol/teachers/calibration.ts';
 import { consultTeachers } from '../../../server/src/uncol/teachers/consult.ts';
 import type { GeneralizedTeacher } from '../../../server/src/uncol/teachers/generalized.ts';
 import { SpecializedTeacher } from '../../../server/src/uncol/teachers/specialized.ts';
@@ -68,6 +68,11 @@ test('a teacher is admitted when it is better than the specialized one with the 
   );
   const worse = await calibrate(teacherWith(1, true), specializedWith(0.05), exam, frame, settings);
   assert.deepEqual(worse.admitted, [false]);
+  // Half of its pixels are drawn by lot: better than a specialized teacher that is always wrong, and still no teacher.
+  const bad = await calibrate(teacherWith(1, true), specializedWith(1), exam, frame, settings);
+  const [badEvidence] = bad.evidence;
+  assert.deepEqual(bad.admitted, [false]);
+  assert.ok((badEvidence?.generalized ?? 0) > (badEvidence?.specialized ?? 1), JSON.stringify(badEvidence));
   const blind = await calibrate(
     teacherWith(1),
     async (s) => new Float32Array(2 * pixels * s.length),
@@ -153,13 +158,14 @@ test('the slice gate leaves out a slice or volume whose mirror image is answered
       return null;
     },
   };
-  const teachers = { specialized, generalized, calibration: uncalibrated(2, settings) };
+  const admitted = { specialized, generalized, calibration: uncalibrated(2, settings) };
+  const alone = { ...admitted, calibration: refused(2, settings) };
   // The same numbers as a slice, and as a volume of as many columns.
   for (const space of [
     [size, size],
     [4, size / 4, size],
   ]) {
-    const consult = (sliceGate: number): Promise<Arrays> =>
+    const consult = (sliceGate: number, teachers = admitted): Promise<Arrays> =>
       consultTeachers(
         teachers,
         new Float32Array(),
@@ -170,6 +176,14 @@ test('the slice gate leaves out a slice or volume whose mirror image is answered
     assert.deepEqual((await consult(0.7))['kept'], Float32Array.of(1, 0));
     assert.deepEqual((await consult(0))['kept'], Float32Array.of(1, 1));
     const [prompt] = asked.splice(0)[0]?.[0] ?? [];
+    assert.deepEqual((await consult(0.7, alone))['kept'], Float32Array.of(1, 1), 'nobody admitted, no gate');
+    assert.ok(
+      asked
+        .splice(0)
+        .flat()
+        .every(({ length }) => length === 0),
+      'and nothing to ask with',
+    );
     assert.ok(prompt && (space.length === 2 ? 'top' : 'slice') in prompt, 'boxes in slices, clicks in volumes');
   }
 });

@@ -11,6 +11,7 @@ import {
 } from '../../uncol/settings.ts';
 import { Pretraining, pretrainingTable } from '../../uncol/stage-one.ts';
 import { Collaboration, collaborationTable, type Guidance } from '../../uncol/stage-two.ts';
+import { uncalibrated } from '../../uncol/teachers/calibration.ts';
 import { abstainingTeacher, type GeneralizedTeacher } from '../../uncol/teachers/generalized.ts';
 import { augment, noWarping, type TaughtSlice, tokenMaps } from '../augment.ts';
 import { examine, rehearse } from '../exam.ts';
@@ -166,11 +167,14 @@ export class Block {
   }
 
   /** The generalized teacher, or none in its place, and its exam on the labelled slices. */
-  #guide(arm: Arm, settings: CollaborationSettings, ema: Float32Array): Promise<Guidance> {
+  async #guide(arm: Arm, settings: CollaborationSettings, ema: Float32Array): Promise<Guidance> {
     const { engine, student, teacher, seed } = this.#parts;
-    const asked = arm.hasTeacher ? teacher : abstainingTeacher('Left out in this arm.');
-    const exam = arm.hasTeacher ? rehearse(this.#data.labelled, this.#frame.space, seed) : [];
-    return examine(asked, exam, settings, { engine, student, ...this.#frame }, ema);
+    if (!arm.hasTeacher) {
+      const calibration = uncalibrated(student.classes, settings);
+      return { teacher: abstainingTeacher('Left out in this arm.'), calibration };
+    }
+    const exam = rehearse(this.#data.labelled, this.#frame.space, seed);
+    return examine(teacher, exam, settings, { engine, student, ...this.#frame }, ema);
   }
 
   async #judge(last: Float32Array, ema: Float32Array, validated: Float32Array) {

@@ -49,6 +49,11 @@ export function uncalibrated(classes: number, { promptMargin }: Pick<Rule, 'prom
   return { temperature: each(1), margin: each(promptMargin), admitted: each(true), evidence: [] };
 }
 
+/** As `uncalibrated`, and admitted for nothing. */
+export function refused(classes: number, rule: Pick<Rule, 'promptMargin'>): Calibration {
+  return { ...uncalibrated(classes, rule), admitted: everyClass(false, { classes }) };
+}
+
 function everyClass<T>(value: T, { classes }: Pick<ImageSize, 'classes'>): T[] {
   return Array.from({ length: classes - 1 }, () => value);
 }
@@ -59,12 +64,14 @@ const temperatures = [0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8] as const;
 /** An admission rests on this many slices at least, a class on a slice on this many pixels. */
 const fewestSlices = 3;
 const fewestPixels = 12;
+/** A mask with less than this Dice is wrong in most of what it says, so being better than nothing is not enough. */
+const leastDice = 0.5;
 
 /**
  * Examines the generalized teacher on labelled images. Margin: the one with the best Dice with boxes round the truth.
  * In 3D there is nothing to choose: a click has no margin.
- * Temperature: least cross-entropy. Admission: better than the specialized teacher *under the prompts it will get*; where
- * that cannot be measured it is not admitted.
+ * Temperature: least cross-entropy. Admission: better than the specialized teacher *under the prompts it will get*, and
+ * right in most of its mask; where that cannot be measured it is not admitted.
  *
  * @param askSpecialized p_S of images, [N,C,space...].
  */
@@ -75,10 +82,8 @@ export async function calibrate(
   size: ImageSize,
   rule: Rule,
 ): Promise<Calibration> {
-  const start = uncalibrated(size.classes, rule);
   const wanted = rule.foundationProb === 'calibrated' || rule.admission;
-  if (!wanted || exam.length === 0)
-    return rule.admission ? { ...start, admitted: start.admitted.map(() => false) } : start;
+  if (!wanted || exam.length === 0) return (rule.admission ? refused : uncalibrated)(size.classes, rule);
   const pixels = product(size.space);
   const answer = await askSpecialized(exam.map(({ seen }) => seen));
   const perSlice = size.classes * pixels;
@@ -94,9 +99,7 @@ export async function calibrate(
   return {
     temperature: verdicts.map((v) => (rule.foundationProb === 'calibrated' ? v.temperature : 1)),
     margin: verdicts.map((v) => (rule.foundationProb === 'calibrated' ? v.margin : rule.promptMargin)),
-    admitted: verdicts.map(
-      (v) => !rule.admission || (v.slices >= fewestSlices && (v.generalized ?? 0) > (v.specialized ?? 1)),
-    ),
+    admitted: verdicts.map((v) => !rule.admission || isBetter(v)),
     evidence: verdicts.map(({ slices, generalized, specialized, trueBoxes }) => ({
       slices,
       generalized,
@@ -104,6 +107,11 @@ export async function calibrate(
       trueBoxes,
     })),
   };
+}
+
+function isBetter({ slices, generalized, specialized }: ClassEvidence): boolean {
+  if (generalized === null || specialized === null) return false;
+  return slices >= fewestSlices && generalized > specialized && generalized >= leastDice;
 }
 
 interface Examined {

@@ -55,7 +55,9 @@ export async function consultTeachers(
       answered[index * pixels + at] = label === 0 || calibration.admitted[label - 1] ? 1 : 0;
     }
   }
-  const kept = await keptSlices(specializedTeacher, ema, unlabelled, specialized, size, rule.sliceGate);
+  // Where the specialized teacher is alone the gate has nobody to protect: it only costs slices (README, Decisions).
+  const leastDice = calibration.admitted.some((is) => is) ? rule.sliceGate : 0;
+  const kept = await keptSlices(specializedTeacher, ema, unlabelled, specialized, size, leastDice);
   return { unlabelled: stack(unlabelled, pixels), specialized, maskLogits, answered, kept };
 }
 
