@@ -94,6 +94,11 @@ describe('server', () => {
     const voxels = labels.reduce((count, label) => count + (label === 1 ? 1 : 0), 0);
     assert.equal(body.segments[0]?.voxels, voxels);
     assert.ok(Math.abs((body.segments[0]?.ml ?? 0) - voxels * 0.016) < 1e-6);
+    const unsure = await fetch(`${server.url}/v1/inferences/${id}/uncertainty`);
+    const map = decodeEnvelope(new Uint8Array(await unsure.arrayBuffer()));
+    assert.deepEqual([map.head, map.labels.length], [head, labels.length]);
+    const highest = map.labels.reduce((most, value) => Math.max(most, value), 0);
+    assert.ok(highest > 0 && highest <= 100, `${highest} hundredths`);
   });
 
   it('answers the same key with the same inference, and refuses it for another request', async () => {

@@ -32,7 +32,7 @@ export interface CheckedSubmission {
  *
  * @throws AppError `correction-geometry-mismatch`: other rows, columns or slices; `correction-segment-unknown`: a label
  *   above `segmentCount`; `correction-empty-approval`: no or a foreign slice vouched for; `request-invalid`: called
- *   accepted though something changed or a slice is missing.
+ *   accepted though something changed, or a slice is missing.
  */
 export function checkSubmission(
   submission: Submission,
@@ -60,16 +60,10 @@ export function checkSubmission(
       },
     );
   }
-  if (submission.kind === 'accepted' && (changedVoxels > 0 || approved.length !== known.size)) {
-    throw new AppError(
-      'request-invalid',
-      `Accepted means unchanged and every slice vouched for; ${changedVoxels} voxels differ.`,
-      {
-        changedVoxels,
-        approved: approved.length,
-        slices: known.size,
-      },
-    );
+  if (submission.kind === 'accepted' && changedVoxels > 0) {
+    throw new AppError('request-invalid', `Accepted means unchanged; ${changedVoxels} voxels differ.`, {
+      changedVoxels,
+    });
   }
   const vouched = new Set(approved);
   const slices = [...prediction.slices.keys()].filter((k) => vouched.has(prediction.slices[k] ?? ''));

@@ -96,7 +96,7 @@ export const labelmapHead = z
 export const correctionHead = labelmapHead
   .extend({
     inferenceId: id,
-    /** `edited`: the reader changed something; `accepted`: unchanged, all slices vouched for. */
+    /** `edited`: the reader changed something; `accepted`: unchanged, and right on the slices vouched for. */
     kind: z.enum(['edited', 'accepted']),
     /** Slices the reader vouches for; all others count as unlabelled. */
     approvedSlices: z.array(uid).min(1),

@@ -36,6 +36,8 @@ export interface InferProgress {
 export interface InferResult {
   /** Blob of the gzip envelope. */
   readonly labelmapSha256: string;
+  /** The same of the uncertainty. */
+  readonly uncertaintySha256: string;
   readonly result: PredictionResult;
 }
 
@@ -67,21 +69,22 @@ serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
     };
     const series = await readSeriesFromPacs(pacs, task, { maxVoxels: setUp.maxVoxels, onProgress });
     const decodeMs = performance.now() - retrievedAt;
-    const { labelmap, result } = await segmenter.segment(series, task.model, { onProgress: show });
+    const { labelmap, uncertaintyMap, result } = await segmenter.segment(series, task.model, { onProgress: show });
     show('save', 0);
     const saveStarted = performance.now();
     const [columns, rows] = labelmap.geometry.size;
     const head = { columns, rows, slices: series.instances.map((instance) => instance.sopInstanceUid) };
-    // Level 1: masks shrink to a few kilobytes at any level, and the reader waits for this.
-    const envelope = gzipSync(encodeEnvelope(head, labelmap.data), { level: 1 });
     const blobs = await openBlobStore(setUp.blobFolder);
-    const labelmapSha256 = await blobs.put(envelope);
+    // Level 1: masks shrink to a few kilobytes at any level, and the reader waits for this.
+    const keep = (voxels: Uint8Array) => blobs.put(gzipSync(encodeEnvelope(head, voxels), { level: 1 }));
+    const labelmapSha256 = await keep(labelmap.data);
+    const uncertaintySha256 = await keep(uncertaintyMap);
     const timingsMs = {
       retrieve: Math.round(retrievedAt - started),
       decode: Math.round(decodeMs),
       ...result.timingsMs,
       save: Math.round(performance.now() - saveStarted),
     };
-    return { labelmapSha256, result: { ...result, timingsMs } };
+    return { labelmapSha256, uncertaintySha256, result: { ...result, timingsMs } };
   };
 });

@@ -28,10 +28,10 @@ export function inferHandler(parts: InferParts): JobHandler<JobPayload<'infer'>>
     };
     const release = background.hold();
     const task = { studyInstanceUid, seriesInstanceUid, model };
-    const { labelmapSha256, result } = await child.run(task, { signal, onProgress }).finally(release);
+    const { result, ...kept } = await child.run(task, { signal, onProgress }).finally(release);
     // Now, because a correction must be taken in also while the PACS is down.
     const { key: subjectKey } = await subjectOf(studyInstanceUid, parts, signal);
-    await finishPrediction(database, inferenceId, { labelmapSha256, result, subjectKey });
+    await finishPrediction(database, inferenceId, { ...kept, result, subjectKey });
     for (const [stage, ms] of Object.entries(result.timingsMs)) metrics.inferenceSeconds.observe({ stage }, ms / 1000);
   };
 }

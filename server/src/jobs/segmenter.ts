@@ -16,6 +16,8 @@ export type InferStage = 'retrieve' | 'decode' | 'resample' | 'segment' | 'decid
 
 export interface Segmented {
   readonly labelmap: Labelmap;
+  /** Hundredths of normalised entropy on the grid of the labelmap. */
+  readonly uncertaintyMap: Uint8Array;
   readonly result: PredictionResult;
 }
 
@@ -77,10 +79,14 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
         onProgress,
         ...(signal ? { signal } : {}),
       });
-      const { labelmap, uncertainty, missingSegments } = segmented;
+      const { labelmap, uncertaintyMap, uncertainty, missingSegments } = segmented;
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
       const segments = measure(labelmap, model.card);
-      return { labelmap, result: { segments, missingSegments, uncertainty, timingsMs, notes: series.notes } };
+      return {
+        labelmap,
+        uncertaintyMap,
+        result: { segments, missingSegments, uncertainty, timingsMs, notes: series.notes },
+      };
     },
     async close() {
       await loaded?.predictor.dispose();

@@ -36,19 +36,25 @@ export interface PredictionRow {
   readonly requestedBy: string;
   readonly requestSha256: string;
   readonly labelmapSha256: string | null;
+  /** Null also for predictions of versions that kept no map. */
+  readonly uncertaintySha256: string | null;
   readonly result: PredictionResult | null;
   /** Whose series it is; null until the job is done. */
   readonly subjectKey: string | null;
 }
 
-export type NewPrediction = Omit<PredictionRow, 'state' | 'labelmapSha256' | 'result' | 'subjectKey'> & {
+export type NewPrediction = Omit<
+  PredictionRow,
+  'state' | 'labelmapSha256' | 'uncertaintySha256' | 'result' | 'subjectKey'
+> & {
   readonly idempotencyKey: string | null;
 };
 
 const select = `select p.id, p.job_id as "jobId", j.state, p.study_instance_uid as "studyInstanceUid",
   p.series_instance_uid as "seriesInstanceUid", p.model_name as "modelName", p.model_version as "modelVersion",
   p.model_sha256 as "modelSha256", p.tracking_uid as "trackingUid", p.requested_by as "requestedBy",
-  p.request_sha256 as "requestSha256", p.labelmap_sha256 as "labelmapSha256", p.result,
+  p.request_sha256 as "requestSha256", p.labelmap_sha256 as "labelmapSha256",
+  p.uncertainty_sha256 as "uncertaintySha256", p.result,
   p.subject_key as "subjectKey"
   from prediction p join job_progress j on j.id = p.job_id`;
 
@@ -98,14 +104,18 @@ export async function readPredictionByKey(
 export async function finishPrediction(
   db: Queryable,
   id: string,
-  outcome: { readonly labelmapSha256: string; readonly result: PredictionResult; readonly subjectKey: string },
+  outcome: {
+    readonly labelmapSha256: string;
+    readonly uncertaintySha256: string;
+    readonly result: PredictionResult;
+    readonly subjectKey: string;
+  },
 ): Promise<void> {
-  await db.query('update prediction set labelmap_sha256 = $2, result = $3::jsonb, subject_key = $4 where id = $1', [
-    id,
-    outcome.labelmapSha256,
-    JSON.stringify(outcome.result),
-    outcome.subjectKey,
-  ]);
+  await db.query(
+    `update prediction set labelmap_sha256 = $2, uncertainty_sha256 = $3, result = $4::jsonb, subject_key = $5
+     where id = $1`,
+    [id, outcome.labelmapSha256, outcome.uncertaintySha256, JSON.stringify(outcome.result), outcome.subjectKey],
+  );
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Volume } from '../volume/volume.ts';
 import { decideVolume } from './decide-volume.ts';
 import { askStudent, prepareInput, type StudentInput } from './input.ts';
 import { type Predict, type PredictOptions, throwIfCancelled } from './predict.ts';
+import { mapUncertainty } from './uncertainty-map.ts';
 
 /** What segmenting needs of a model card. */
 export interface SegmentCard {
@@ -26,6 +27,8 @@ export interface SegmentedVolume {
   readonly uncertainty: number;
   /** Mean normalised entropy in and around the segments, 0..1; with an empty mask, of all that the network saw. */
   readonly meanEntropy: number;
+  /** Where the network doubts, on the grid of the volume: see {@link mapUncertainty}. */
+  readonly uncertaintyMap: Uint8Array;
   /** Milliseconds of each stage: `resample`, `segment`, `decide`. */
   readonly timingsMs: Readonly<Record<string, number>>;
 }
@@ -71,6 +74,7 @@ export async function segmentVolume(
   const onGrid = resampleLabels(data, volume.geometry, prepared.grid);
   const meanEntropy = meanUncertainty(answer.entropy, onGrid, prepared.grid, RIM_MM, answer.seen);
   const missing = missingSegments(data, card.segments);
+  const uncertaintyMap = mapUncertainty(answer.entropy, prepared.grid, volume.geometry);
   finish('decide');
   return {
     labelmap: { data, geometry: volume.geometry, segments: card.segments },
@@ -78,6 +82,7 @@ export async function segmentVolume(
     // A network that sees nothing it knows is sure of its background: the entropy would call an empty mask certain.
     uncertainty: missing.length > 0 ? 1 : meanEntropy,
     meanEntropy,
+    uncertaintyMap,
     timingsMs,
   };
 }

@@ -20,6 +20,30 @@ export function wholeBox(size: Vec3): Box {
   return { low: [0, 0, 0], high: [size[0] - 1, size[1] - 1, size[2] - 1] };
 }
 
+/**
+ * The voxels of a grid that are meant, with one voxel around: an interpolated voxel reads its neighbours on both sides.
+ * Null when none is.
+ *
+ * @param isMeant of element number n, `[slice, row, column]`.
+ */
+export function boxAround(size: Vec3, isMeant: (n: number) => boolean): Box | null {
+  const [columns, rows, slices] = size;
+  const low = [columns, rows, slices] as [number, number, number];
+  const high = [-1, -1, -1] as [number, number, number];
+  for (let n = 0; n < columns * rows * slices; n++) {
+    if (!isMeant(n)) continue;
+    const index = [n % columns, Math.floor(n / columns) % rows, Math.floor(n / (columns * rows))];
+    for (let axis = 0; axis < 3; axis++) {
+      low[axis] = Math.min(low[axis]!, index[axis]!);
+      high[axis] = Math.max(high[axis]!, index[axis]!);
+    }
+  }
+  if (high[0] < 0) return null;
+  const first = (axis: 0 | 1 | 2): number => Math.max(0, low[axis] - 1);
+  const last = (axis: 0 | 1 | 2): number => Math.min(size[axis] - 1, high[axis] + 1);
+  return { low: [first(0), first(1), first(2)], high: [last(0), last(1), last(2)] };
+}
+
 /** Source index of target voxel (0, row, slice), and how it moves with the column. */
 export function startOfRow(map: IndexMap, row: number, slice: number): Vec3 {
   const [, y, z] = map.columns;

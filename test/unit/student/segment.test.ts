@@ -24,12 +24,22 @@ for (const [name, geometry] of [
 ] as [string, Geometry][])
   test(`a ball comes back through the network's grid with Dice above 0.97: ${name}`, async () => {
     const { volume, truth } = ballVolume(geometry, [2, -2, 1], 29);
-    const { labelmap, uncertainty, timingsMs } = await segmentVolume(volume, card, idealPredict, batch);
+    const segmented = await segmentVolume(volume, card, idealPredict, batch);
+    const { labelmap, uncertainty, uncertaintyMap, timingsMs } = segmented;
     const score = diceWith(truth, labelmap.data);
     assert.ok(score > 0.97, `${score}`);
     assert.equal(labelmap.geometry, geometry);
     assert.ok(uncertainty > 0 && uncertainty < 0.5, `${uncertainty}`);
     assert.deepEqual(Object.keys(timingsMs), ['resample', 'segment', 'decide']);
+    const unsure = [...uncertaintyMap.keys()].filter((n) => (uncertaintyMap[n] ?? 0) >= 30);
+    assert.ok(unsure.length > 100 && uncertaintyMap.length === labelmap.data.length, `${unsure.length}`);
+    const [columns, rows] = geometry.size;
+    for (const n of unsure) {
+      const at: Vec3 = [n % columns, Math.floor(n / columns) % rows, Math.floor(n / (columns * rows))];
+      const [x, y, z] = indexToPatient(geometry, at);
+      const toSurfaceMm = Math.abs(Math.hypot(x - 2, y + 2, z - 1) - 29);
+      assert.ok(toSurfaceMm < 6, `unsure ${toSurfaceMm} mm away from the surface of the ball`);
+    }
   });
 
 test('scale and offset of the stored values do not change the labelmap', async () => {

@@ -30,7 +30,11 @@ export interface InferenceParts {
 }
 
 const params = z.strictObject({ id });
-const envelope = 'Envelope of LabelmapHead and one byte a voxel, always with Content-Encoding gzip.';
+const summaries = { labelmap: 'Mask of a finished inference', uncertainty: 'Where the model was unsure' };
+const envelopes = {
+  labelmap: 'Envelope of LabelmapHead and one byte a voxel, always with Content-Encoding gzip.',
+  uncertainty: 'The same with hundredths of normalised entropy, 0 sure .. 100 unsure.',
+};
 
 /** Segmenting a series: start, state and result, mask. Nothing of it is stored in the PACS. */
 export function inferenceRoutes(parts: InferenceParts): Route[] {
@@ -65,25 +69,28 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
       replies: { 200: inference },
       handle: async ({ params }) => ({ status: 200, body: presentInference(await find(params.id)) }),
     }),
-    defineRoute({
-      method: 'get',
-      path: '/v1/inferences/{id}/labelmap',
-      summary: 'Mask of a finished inference',
-      tag: 'inferences',
-      role: 'reader',
-      params,
-      replies: { 200: { mediaType: 'application/octet-stream', description: envelope } },
-      async handle({ params }) {
-        const row = await find(params.id);
-        if (row.labelmapSha256 === null) throw await notReady(database, row);
-        const headers = {
-          'content-encoding': 'gzip',
-          'cache-control': 'private, max-age=31536000, immutable',
-          etag: `"${row.labelmapSha256}"`,
-        };
-        return { status: 200, headers, bytes: await blobs.get(row.labelmapSha256) };
-      },
-    }),
+    ...(['labelmap', 'uncertainty'] as const).map((what) =>
+      defineRoute({
+        method: 'get',
+        path: `/v1/inferences/{id}/${what}`,
+        summary: summaries[what],
+        tag: 'inferences',
+        role: 'reader',
+        params,
+        replies: { 200: { mediaType: 'application/octet-stream', description: envelopes[what] } },
+        async handle({ params }) {
+          const row = await find(params.id);
+          const sha256 = row[`${what}Sha256`];
+          if (sha256 === null) throw await notReady(database, row);
+          const headers = {
+            'content-encoding': 'gzip',
+            'cache-control': 'private, max-age=31536000, immutable',
+            etag: `"${sha256}"`,
+          };
+          return { status: 200, headers, bytes: await blobs.get(sha256) };
+        },
+      }),
+    ),
   ];
 }
 
@@ -184,6 +191,9 @@ async function firstFitting(
 }
 
 async function notReady(database: Database, row: PredictionRow): Promise<AppError> {
+  if (row.labelmapSha256 !== null) {
+    return new AppError('not-found', 'This inference is of a version that kept no uncertainty. Segment again.');
+  }
   const job = await readJob(database, row.jobId);
   const why = job?.error ? ` (${job.error.code})` : '';
   return new AppError('inference-not-ready', `The inference is ${row.state}${why}.`, { state: row.state });
