@@ -7,6 +7,10 @@ export function getCommandsModule() {
     uncolCancel: () => requireService().cancel(),
     uncolSubmit: () => requireService().submit(),
     uncolAccept: () => requireService().accept(),
+    uncolTickSlice: () => requireService().tickSlice(),
+    uncolTickAndGoOn: () => requireService().tickAndGoOn(),
+    uncolToggleUncertainty: () => requireService().toggleUncertainty(),
+    uncolGoToLeastSure: () => requireService().goToLeastSure(),
   };
   const definitions = Object.fromEntries(Object.entries(actions).map(([name, commandFn]) => [name, { commandFn }]));
   return { actions, definitions, defaultContext: 'DEFAULT' };

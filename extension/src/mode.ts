@@ -1,7 +1,15 @@
 import { panelId } from './id.ts';
 
 const baseModeId = '@ohif/mode-segmentation';
-const segmentKeys = 'shift+s';
+
+/** Keys that the host leaves free. They can be changed in its preferences. */
+const keys = [
+  { commandName: 'uncolSegment', label: 'UnCoL: segment', keys: ['shift+s'] },
+  { commandName: 'uncolTickSlice', label: 'UnCoL: tick this slice as right', keys: ['t'] },
+  { commandName: 'uncolTickAndGoOn', label: 'UnCoL: tick, go on to the next slice', keys: ['shift+t'] },
+  { commandName: 'uncolToggleUncertainty', label: 'UnCoL: show where the model is unsure', keys: ['u'] },
+  { commandName: 'uncolGoToLeastSure', label: 'UnCoL: go to the least sure slice', keys: ['shift+u'] },
+];
 
 /**
  * The host's segmentation mode with our panel in front, our button and our key. Only wrapped, so that every tool of
@@ -24,7 +32,7 @@ const mode = {
       onModeEnter(context: ohif.HostParts) {
         base.onModeEnter.call(this, context);
         addButton(context.servicesManager.services.toolbarService);
-        addKey(context.servicesManager.services);
+        addKeys(context.servicesManager.services);
       },
     };
   },
@@ -61,7 +69,7 @@ function addButton(toolbarService: ohif.ToolbarService): void {
   toolbarService.updateSection(toolbarService.sections['primary'] ?? 'Primary', [buttonId]);
 }
 
-function addKey({ customizationService }: ohif.Services): void {
-  const binding = { commandName: 'uncolSegment', label: 'Segment with UnCoL', keys: [segmentKeys], isEditable: true };
-  customizationService.setCustomizations({ 'ohif.hotkeyBindings': { $push: [binding] } });
+function addKeys({ customizationService }: ohif.Services): void {
+  const bindings = keys.map((binding) => ({ ...binding, isEditable: true }));
+  customizationService.setCustomizations({ 'ohif.hotkeyBindings': { $push: bindings } });
 }

@@ -132,6 +132,14 @@ declare namespace ohif {
 
   interface CornerstoneTools {
     readonly segmentation: {
+      readonly config: {
+        readonly style: {
+          setStyle(
+            which: { readonly segmentationId: string; readonly type: 'Labelmap' },
+            style: Readonly<Record<string, boolean | number>>,
+          ): void;
+        };
+      };
       readonly state: {
         getSegmentation(id: string):
           | {

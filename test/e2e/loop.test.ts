@@ -56,6 +56,20 @@ test(
     assert.ok(dice >= 0.95, `Dice against the truth is ${dice.toFixed(4)}`);
     assert.deepEqual(await findSegs(product.url, study.studyInstanceUid), [], 'segmenting stores nothing');
 
+    await viewer.page.keyboard.press('Shift+U');
+    await viewer.page.keyboard.press('U');
+    await viewer.panel.getByTestId('uncertainty-legend').waitFor();
+    const doubt = [...(await viewer.readMask()).values()].map((slice) => slice.filter((band) => band > 0).length);
+    assert.ok(Math.max(...doubt) > 0, 'the layer shows where the model is unsure');
+    await viewer.keepPicture('03-uncertainty');
+    await viewer.page.keyboard.press('U');
+    await viewer.panel.getByTestId('uncertainty-legend').waitFor({ state: 'detached' });
+    await viewer.page.keyboard.press('T');
+    await viewer.panel.getByText('1 of 150 slices').waitFor();
+    await viewer.panel.getByRole('button', { name: 'Accept the 1 ticked slice' }).waitFor();
+    await viewer.page.keyboard.press('T');
+    await viewer.panel.getByText('0 of 150 slices').waitFor();
+
     await viewer.press('Brush');
     await viewer.stroke([0.3, 0.25], [0.4, 0.25]);
     const difference = viewer.panel.getByTestId('difference');

@@ -59,6 +59,12 @@ export class UncolClient {
     return new Uint8Array(await response.arrayBuffer());
   }
 
+  /** Where the model was unsure: the same envelope with hundredths in place of labels. */
+  async getUncertainty(id: string): Promise<Uint8Array> {
+    const response = await this.#send(`/inferences/${id}/uncertainty`);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
   /** Hands in a correction; the same `key` never stores a second SEG. */
   async submitCorrection(envelope: Uint8Array, key: string): Promise<Receipt> {
     return this.#json('/corrections', {

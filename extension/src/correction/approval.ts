@@ -6,25 +6,31 @@ export interface ReaderWork {
   readonly allSlices: readonly string[];
   /** Slices where at least one voxel differs from the model's own mask. */
   readonly editedSlices: readonly string[];
-  /** The reader ticked *I checked every slice*. */
-  readonly checkedEverySlice: boolean;
+  /** Slices that the reader ticked as right. */
+  readonly tickedSlices: readonly string[];
 }
 
 /** The slices a submission vouches for; every other slice counts as unlabelled, never as truth. */
 export type Approval = Pick<CorrectionHead, 'kind' | 'approvedSlices'>;
 
 /**
- * The approval of a submitted correction: the edited slices, or all after the tick. Null when there is nothing to
- * vouch for: an unchanged mask is accepted, not corrected.
+ * Slices that a reader vouches for, in the order of `allSlices`: those ticked, and those edited, because an edit is the
+ * reader's own hand.
  */
-export function approveCorrection(work: ReaderWork): Approval | null {
-  if (work.editedSlices.length === 0) return null;
-  const approvedSlices = work.checkedEverySlice ? work.allSlices : work.editedSlices;
-  return { kind: 'edited', approvedSlices: [...approvedSlices] };
+export function vouchedSlices({ allSlices, editedSlices, tickedSlices }: ReaderWork): readonly string[] {
+  const vouched = new Set([...editedSlices, ...tickedSlices]);
+  return allSlices.filter((slice) => vouched.has(slice));
 }
 
-/** The approval of an accepted mask: unchanged, all slices. Null when something was changed. */
+/** The approval of a submitted correction. Null when nothing was changed: such a mask is accepted, not corrected. */
+export function approveCorrection(work: ReaderWork): Approval | null {
+  if (work.editedSlices.length === 0) return null;
+  return { kind: 'edited', approvedSlices: [...vouchedSlices(work)] };
+}
+
+/** The approval of an unchanged mask: the ticked slices, all where none is ticked. Null when something was changed. */
 export function approveUnchanged(work: ReaderWork): Approval | null {
   if (work.editedSlices.length > 0) return null;
-  return { kind: 'accepted', approvedSlices: [...work.allSlices] };
+  const approved = work.tickedSlices.length > 0 ? vouchedSlices(work) : work.allSlices;
+  return { kind: 'accepted', approvedSlices: [...approved] };
 }

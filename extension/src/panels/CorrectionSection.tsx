@@ -1,19 +1,24 @@
 import { useId } from 'react';
 import type { Receipt } from '../api/contract.ts';
+import { vouchedSlices } from '../correction/approval.ts';
 import type { MaskState, Submission } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
 import { countOf, describeStoring, formatCount, formatDice, formatMl } from '../service/words.ts';
 import { Figures, ProblemBox, Section } from './parts.tsx';
+import { SliceStrip } from './SliceStrip.tsx';
 
 interface Props {
   readonly service: UncolService;
   readonly mask: MaskState;
   readonly submission: Submission;
+  /** SOP Instance UID of the slice on display. */
+  readonly currentSlice: string | null;
 }
 
 /** What the reader changed, for which slices they vouch, and the hand-in. */
-export function CorrectionSection({ service, mask, submission }: Props) {
+export function CorrectionSection({ service, mask, submission, currentSlice }: Props) {
   const isChanged = mask.difference.changedVoxels > 0;
+  const isSending = submission.phase === 'sending';
   return (
     <Section
       title="Your correction"
@@ -24,7 +29,8 @@ export function CorrectionSection({ service, mask, submission }: Props) {
       ) : (
         <p className="uncol-muted">No changes to the model’s mask so far.</p>
       )}
-      {mask.isUnsubmitted && <SubmitControl service={service} mask={mask} submission={submission} />}
+      <SliceStrip service={service} mask={mask} currentSlice={currentSlice} isDisabled={isSending} />
+      {mask.isUnsubmitted && <SubmitControl service={service} mask={mask} isSending={isSending} />}
       {!isChanged && <AcceptControl service={service} mask={mask} submission={submission} />}
       {submission.phase === 'failed' && (
         <ProblemBox problem={submission.problem}>
@@ -60,46 +66,37 @@ function Changes({ mask: { difference }, isSettled }: { mask: MaskState; isSettl
   );
 }
 
-function SubmitControl({ service, mask, submission }: Props) {
-  const tickId = useId();
+function SubmitControl({ service, mask, isSending }: { service: UncolService; mask: MaskState; isSending: boolean }) {
   const hintId = useId();
-  const isSending = submission.phase === 'sending';
-  const edited = mask.difference.editedSlices.length;
-  const vouched = mask.checkedEverySlice ? mask.sliceCount : edited;
+  const checked = checkedSlices(mask);
+  const isAll = checked === mask.slices.length;
   return (
     <div className="uncol-stack">
-      <div className="uncol-tick">
-        <input
-          id={tickId}
-          type="checkbox"
-          checked={mask.checkedEverySlice}
-          disabled={isSending}
-          aria-describedby={hintId}
-          onChange={(event) => service.setCheckedEverySlice(event.target.checked)}
-        />
-        <label htmlFor={tickId}>I checked every slice ({formatCount(mask.sliceCount)})</label>
-      </div>
       <p id={hintId} className="uncol-muted">
-        {mask.checkedEverySlice
-          ? `All ${formatCount(mask.sliceCount)} slices will count as right.`
-          : `Only the ${countOf(edited, 'edited slice')} will count as right. The other slices are treated as not looked at, never as truth.`}
+        {isAll
+          ? `All ${formatCount(checked)} slices will count as right.`
+          : `${countOf(checked, 'slice')} will count as right: those you edited or ticked. The others are treated as not looked at, never as truth.`}
       </p>
       <button
         type="button"
         className="uncol-button uncol-button-primary"
         disabled={isSending}
+        aria-describedby={hintId}
         onClick={() => service.submit()}
       >
-        {isSending ? 'Submitting …' : `Submit correction (${countOf(vouched, 'slice')})`}
+        {isSending ? 'Submitting …' : `Submit correction (${countOf(checked, 'slice')})`}
       </button>
     </div>
   );
 }
 
-function AcceptControl({ service, mask, submission }: Props) {
+function AcceptControl({ service, mask, submission }: Omit<Props, 'currentSlice'>) {
   const hintId = useId();
   const isAccepted = submission.phase === 'received' && submission.kind === 'accepted';
   if (isAccepted && submission.receipt.withdrawn === null) return null;
+  const ticked = mask.tickedSlices.length;
+  const isSome = ticked > 0 && ticked < mask.slices.length;
+  const label = isSome ? `Accept the ${countOf(ticked, 'ticked slice')}` : 'Accept as it is';
   return (
     <div className="uncol-stack">
       <button
@@ -109,14 +106,19 @@ function AcceptControl({ service, mask, submission }: Props) {
         aria-describedby={hintId}
         onClick={() => service.accept()}
       >
-        {submission.phase === 'sending' ? 'Submitting …' : 'Accept as it is'}
+        {submission.phase === 'sending' ? 'Submitting …' : label}
       </button>
       <p id={hintId} className="uncol-muted">
-        By accepting you say that you checked all {formatCount(mask.sliceCount)} slices and that the mask is right.
-        Otherwise correct it with the brush first.
+        {isSome
+          ? 'By accepting you say that the mask is right on the ticked slices. The others are treated as not looked at.'
+          : `By accepting you say that you checked all ${formatCount(mask.slices.length)} slices and that the mask is right. Otherwise correct it with the brush first.`}
       </p>
     </div>
   );
+}
+
+function checkedSlices({ slices, difference, tickedSlices }: MaskState): number {
+  return vouchedSlices({ allSlices: slices, editedSlices: difference.editedSlices, tickedSlices }).length;
 }
 
 interface ReceiptProps {

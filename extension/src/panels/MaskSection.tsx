@@ -1,7 +1,8 @@
-import type { MaskState } from '../service/state.ts';
+import type { LayerState, MaskState } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
 import { describeMissing, describeUncertainty, formatMl } from '../service/words.ts';
-import { Section } from './parts.tsx';
+import { bands } from '../viewer/uncertainty.ts';
+import { ProblemBox, Section } from './parts.tsx';
 
 /** What the model drew: segments with their volumes, how sure it is, and the tools to correct it. */
 export function MaskSection({ service, mask }: { service: UncolService; mask: MaskState }) {
@@ -23,6 +24,7 @@ export function MaskSection({ service, mask }: { service: UncolService; mask: Ma
         </p>
       )}
       {inference.uncertainty !== null && <Uncertainty value={inference.uncertainty} />}
+      <UncertaintyControl service={service} layer={mask.layer} />
       {inference.notes.map((note) => (
         <p key={note} className="uncol-muted">
           {note}
@@ -67,6 +69,41 @@ function Uncertainty({ value }: { value: number }) {
     <p>
       <span className="uncol-label">Uncertainty:</span> <strong>{word}</strong> ({value.toFixed(2)} of 1). {advice}
     </p>
+  );
+}
+
+function UncertaintyControl({ service, layer }: { service: UncolService; layer: LayerState }) {
+  const isBusy = layer.phase === 'loading';
+  const isOn = layer.phase === 'on';
+  return (
+    <div className="uncol-stack">
+      <div className="uncol-row">
+        <button
+          type="button"
+          className="uncol-button"
+          aria-pressed={isOn}
+          disabled={isBusy}
+          onClick={() => service.toggleUncertainty()}
+        >
+          {isOn ? 'Hide where it is unsure' : 'Show where it is unsure'} <kbd>U</kbd>
+        </button>
+        <button type="button" className="uncol-button" disabled={isBusy} onClick={() => service.goToLeastSure()}>
+          Least sure slice <kbd>Shift+U</kbd>
+        </button>
+      </div>
+      {isOn && (
+        <p className="uncol-legend" data-testid="uncertainty-legend">
+          {bands.map(({ label, colour }) => (
+            <span key={label}>
+              <span className="uncol-swatch" style={{ background: `rgb(${colour.join(' ')})` }} />
+              {label}
+            </span>
+          ))}
+          <span>no colour: sure</span>
+        </p>
+      )}
+      {layer.phase === 'failed' && <ProblemBox problem={layer.problem} />}
+    </div>
   );
 }
 

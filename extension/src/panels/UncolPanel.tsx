@@ -23,7 +23,12 @@ export function UncolPanel({ service }: { readonly service: UncolService }) {
           <ModelSection service={service} state={series} />
           {series.mask !== null && <MaskSection service={service} mask={series.mask} />}
           {series.mask !== null && (
-            <CorrectionSection service={service} mask={series.mask} submission={series.submission} />
+            <CorrectionSection
+              service={service}
+              mask={series.mask}
+              submission={series.submission}
+              currentSlice={state.currentSlice}
+            />
           )}
           {series.modelName !== null && <LearningSection service={service} learning={learning} />}
         </>

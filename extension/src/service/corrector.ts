@@ -62,10 +62,11 @@ export class Corrector {
       mask: {
         inference,
         segmentationId: drawn.segmentationId,
-        sliceCount: baseline.length,
+        slices: drawn.slices,
         difference: compareMasks(baseline, baseline, drawn.voxelMl),
         isUnsubmitted: false,
-        checkedEverySlice: false,
+        tickedSlices: [],
+        layer: { phase: 'off' },
       },
     });
     if (before !== undefined) {
@@ -96,9 +97,10 @@ export class Corrector {
     if (work !== undefined) this.#compare(work);
   }
 
-  setCheckedEverySlice(seriesUid: string, checkedEverySlice: boolean): void {
+  /** The reader vouches for exactly these slices, beside the edited ones. */
+  tick(seriesUid: string, tickedSlices: readonly string[]): void {
     const mask = this.#holder.get().series[seriesUid]?.mask;
-    if (mask) this.#holder.patchSeries(seriesUid, { mask: { ...mask, checkedEverySlice } });
+    if (mask) this.#holder.patchSeries(seriesUid, { mask: { ...mask, tickedSlices } });
   }
 
   /**
@@ -117,7 +119,7 @@ export class Corrector {
     const reader = {
       allSlices: work.head.slices,
       editedSlices: mask.difference.editedSlices,
-      checkedEverySlice: mask.checkedEverySlice,
+      tickedSlices: mask.tickedSlices,
     };
     const approval = kind === 'edited' ? approveCorrection(reader) : approveUnchanged(reader);
     if (approval === null) return false;
@@ -130,8 +132,6 @@ export class Corrector {
       const receipt = await this.#client.submitCorrection(work.lastTry.envelope, work.lastTry.key);
       work.submitted = snapshot;
       this.#holder.patchSeries(seriesUid, { submission: { phase: 'received', receipt, kind } });
-      // Vouching for every slice holds for what was just sent, not for the strokes that follow.
-      this.setCheckedEverySlice(seriesUid, false);
       this.#compare(work);
       if (receipt.state === 'storing') this.#watchReceipt(work, receipt, kind);
       return true;

@@ -22,13 +22,23 @@ export type Loadable<T> =
 export interface MaskState {
   readonly inference: Inference;
   readonly segmentationId: string;
-  readonly sliceCount: number;
+  /** SOP Instance UIDs in the viewer's order. */
+  readonly slices: readonly string[];
   /** Against the model's own mask. */
   readonly difference: Difference;
   /** Differs from the model's mask and from what was last handed in. */
   readonly isUnsubmitted: boolean;
-  readonly checkedEverySlice: boolean;
+  /** Slices that the reader ticked as right, in no order. */
+  readonly tickedSlices: readonly string[];
+  readonly layer: LayerState;
 }
+
+/** The layer that shows where the model was unsure. */
+export type LayerState =
+  | { readonly phase: 'off' }
+  | { readonly phase: 'loading' }
+  | { readonly phase: 'on' }
+  | { readonly phase: 'failed'; readonly problem: UserProblem };
 
 /** A correction on its way to the server. */
 export type Submission =
@@ -65,11 +75,13 @@ export interface LearningState {
 /** Everything the panel draws; replaced, never changed. */
 export interface UncolState {
   readonly activeSeriesUid: string | null;
+  /** SOP Instance UID of the slice on display in the active viewport. */
+  readonly currentSlice: string | null;
   readonly series: Readonly<Record<string, SeriesState>>;
   readonly learning: Readonly<Record<string, LearningState>>;
 }
 
-export const emptyState: UncolState = { activeSeriesUid: null, series: {}, learning: {} };
+export const emptyState: UncolState = { activeSeriesUid: null, currentSlice: null, series: {}, learning: {} };
 export const emptyLearning: LearningState = {
   ...{ pool: null, round: null, rounds: [], quality: null },
   ...{ job: null, problem: null },

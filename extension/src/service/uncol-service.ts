@@ -5,12 +5,15 @@ import { panelId } from '../id.ts';
 import { findActiveSeries } from '../viewer/active-series.ts';
 import type { Host } from '../viewer/host.ts';
 import { guardLeaving } from '../viewer/leave-guard.ts';
+import { findCurrentSlice, listenToSlices, turnTo } from '../viewer/slices.ts';
 import { Corrector } from './corrector.ts';
 import type { Decision } from './decisions.ts';
 import { Learner } from './learner.ts';
 import { Segmenter } from './segmenter.ts';
 import { activeSeries, createSeriesState, emptyState, pickModel, unsubmittedSeries } from './state.ts';
 import { StateHolder } from './state-holder.ts';
+import { nextUnticked, withTick } from './ticks.ts';
+import { UncertaintyLayer } from './uncertainty-layer.ts';
 import { describeVerdict } from './words.ts';
 
 /** Tools of the host's own toolbox that the panel offers. */
@@ -24,6 +27,7 @@ export class UncolService {
   readonly #corrector: Corrector;
   readonly #segmenter: Segmenter;
   readonly #learner: Learner;
+  readonly #layer: UncertaintyLayer;
   #stops: (() => void)[] = [];
 
   constructor(host: Host, root: string) {
@@ -34,6 +38,7 @@ export class UncolService {
     });
     this.#corrector = new Corrector(host, this.#client, this.holder);
     this.#segmenter = new Segmenter(host, this.#client, this.holder, this.#corrector);
+    this.#layer = new UncertaintyLayer(host, this.#client, this.holder);
     this.#learner = new Learner(this.#client, this.holder, (round) => this.#endRound(round));
   }
 
@@ -46,7 +51,11 @@ export class UncolService {
     this.#listen(viewportGridService, 'GRID_STATE_CHANGED', follow);
     this.#listen(viewportGridService, 'VIEWPORTS_READY', follow);
     this.#listen(segmentationService, 'SEGMENTATION_DATA_MODIFIED', this.#corrector.noteChange);
-    this.#listen(segmentationService, 'SEGMENTATION_REMOVED', this.#corrector.noteRemoval);
+    this.#listen(segmentationService, 'SEGMENTATION_REMOVED', (segmentationId) => {
+      this.#corrector.noteRemoval(segmentationId);
+      this.#layer.noteRemoval(segmentationId);
+    });
+    this.#stops.push(listenToSlices(() => this.#followSlice()));
     this.#stops.push(
       guardLeaving({
         countUnsubmitted: () => {
@@ -69,6 +78,7 @@ export class UncolService {
     this.#stops = [];
     this.#segmenter.reset();
     this.#corrector.reset();
+    this.#layer.reset();
     this.#learner.watch(null);
     this.holder.set(emptyState);
   }
@@ -100,9 +110,47 @@ export class UncolService {
     this.#learner.watch(name);
   }
 
-  setCheckedEverySlice(isChecked: boolean): void {
+  /** Ticks the slice on display as right, or takes the tick away. */
+  tickSlice(): void {
+    const { currentSlice } = this.holder.get();
+    const mask = activeSeries(this.holder.get())?.mask;
+    if (!mask || currentSlice === null || !mask.slices.includes(currentSlice)) return;
+    this.#tick(withTick(mask, currentSlice, !mask.tickedSlices.includes(currentSlice)));
+  }
+
+  /** Ticks the slice on display and turns to the next one without a tick. */
+  async tickAndGoOn(): Promise<void> {
+    const { currentSlice } = this.holder.get();
+    const mask = activeSeries(this.holder.get())?.mask;
+    if (!mask || currentSlice === null || !mask.slices.includes(currentSlice)) return;
+    const tickedSlices = withTick(mask, currentSlice, true);
+    this.#tick(tickedSlices);
+    const next = nextUnticked({ ...mask, tickedSlices }, currentSlice);
+    if (next !== null) await this.turnTo(next);
+  }
+
+  /** Ticks all slices, or takes all ticks away. */
+  tickEverySlice(isChecked: boolean): void {
+    const mask = activeSeries(this.holder.get())?.mask;
+    if (mask) this.#tick(isChecked ? mask.slices : []);
+  }
+
+  /** Turns the viewports of the active series to a slice. */
+  async turnTo(sopInstanceUid: string): Promise<void> {
     const state = activeSeries(this.holder.get());
-    if (state !== null) this.#corrector.setCheckedEverySlice(state.series.seriesInstanceUid, isChecked);
+    if (state !== null) await turnTo(this.#host, state.series, sopInstanceUid);
+  }
+
+  /** Shows where the model was unsure, or takes that away. */
+  async toggleUncertainty(): Promise<void> {
+    const state = activeSeries(this.holder.get());
+    if (state !== null) await this.#layer.toggle(state.series.seriesInstanceUid);
+  }
+
+  /** Turns to the slice of which the model is least sure. */
+  async goToLeastSure(): Promise<void> {
+    const state = activeSeries(this.holder.get());
+    if (state !== null) await this.#layer.goToLeastSure(state.series.seriesInstanceUid);
   }
 
   /** Hands in the edits of the active series. */
@@ -170,6 +218,11 @@ export class UncolService {
     this.#host.services.panelService.activatePanel(panelId, true);
   }
 
+  #tick(tickedSlices: readonly string[]): void {
+    const state = activeSeries(this.holder.get());
+    if (state !== null) this.#corrector.tick(state.series.seriesInstanceUid, tickedSlices);
+  }
+
   async #handIn(kind: 'edited' | 'accepted'): Promise<void> {
     const state = activeSeries(this.holder.get());
     if (state === null) return;
@@ -199,8 +252,15 @@ export class UncolService {
     } else if (uid !== state.activeSeriesUid) {
       this.holder.set({ ...state, activeSeriesUid: uid });
     }
+    this.#followSlice();
     const current = activeSeries(this.holder.get());
     if (current !== null) this.#learner.watch(current.modelName);
+  }
+
+  #followSlice(): void {
+    const state = this.holder.get();
+    const currentSlice = findCurrentSlice(this.#host);
+    if (currentSlice !== state.currentSlice) this.holder.set({ ...state, currentSlice });
   }
 
   async #loadModels(seriesUid: string): Promise<void> {

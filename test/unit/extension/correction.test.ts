@@ -4,6 +4,8 @@ import { approveCorrection, approveUnchanged } from '../../../extension/src/corr
 import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../../../extension/src/correction/difference.ts';
 import { keyEnvelope } from '../../../extension/src/correction/submission-key.ts';
 
+import { nextUnticked, withTick } from '../../../extension/src/service/ticks.ts';
+
 const mask = (...slices: readonly (readonly number[])[]): MaskSlice[] =>
   slices.map((voxels, index) => ({ sopInstanceUid: `1.${index}`, voxels: Uint8Array.from(voxels) }));
 
@@ -57,20 +59,31 @@ test('a copy does not follow later strokes', () => {
 
 const allSlices = ['1.0', '1.1', '1.2'];
 
-test('without the tick only edited slices are vouched for', () => {
-  const work = { allSlices, editedSlices: ['1.1'], checkedEverySlice: false };
-  assert.deepEqual(approveCorrection(work), { kind: 'edited', approvedSlices: ['1.1'] });
+test('edited and ticked slices are vouched for, no others, in the order of the series', () => {
+  const approve = (tickedSlices: readonly string[]) =>
+    approveCorrection({ allSlices, editedSlices: ['1.1'], tickedSlices })?.approvedSlices;
+  assert.deepEqual(approve([]), ['1.1']);
+  assert.deepEqual(approve(['1.2', '1.1']), ['1.1', '1.2']);
+  assert.deepEqual(approve(['1.2', '1.0', '1.1']), allSlices);
+  assert.deepEqual(approve(['9.9']), ['1.1'], 'a slice of another series');
 });
 
-test('with the tick all slices are vouched for', () => {
-  const work = { allSlices, editedSlices: ['1.1'], checkedEverySlice: true };
-  assert.deepEqual(approveCorrection(work), { kind: 'edited', approvedSlices: allSlices });
+test('a tick is set and taken away, and the next slice without one is found past the end', () => {
+  const slices = allSlices;
+  assert.deepEqual(withTick({ slices, tickedSlices: ['1.0'] }, '1.2', true), ['1.0', '1.2']);
+  assert.deepEqual(withTick({ slices, tickedSlices: ['1.0', '1.2'] }, '1.2', true), ['1.0', '1.2']);
+  assert.deepEqual(withTick({ slices, tickedSlices: ['1.0', '1.2'] }, '1.0', false), ['1.2']);
+  assert.equal(nextUnticked({ slices, tickedSlices: ['1.1'] }, '1.0'), '1.2');
+  assert.equal(nextUnticked({ slices, tickedSlices: ['1.2'] }, '1.1'), '1.0');
+  assert.equal(nextUnticked({ slices, tickedSlices: allSlices }, '1.1'), null);
 });
 
 test('an unchanged mask can only be accepted, a changed one only be submitted', () => {
-  const unchanged = { allSlices, editedSlices: [], checkedEverySlice: true };
+  const unchanged = { allSlices, editedSlices: [], tickedSlices: [] };
   assert.equal(approveCorrection(unchanged), null);
   assert.deepEqual(approveUnchanged(unchanged), { kind: 'accepted', approvedSlices: allSlices });
+  const some = { ...unchanged, tickedSlices: ['1.2'] };
+  assert.deepEqual(approveUnchanged(some), { kind: 'accepted', approvedSlices: ['1.2'] });
   assert.equal(approveUnchanged({ ...unchanged, editedSlices: ['1.2'] }), null);
 });
 

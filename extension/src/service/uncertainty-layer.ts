@@ -1,0 +1,116 @@
+import type { UncolClient } from '../api/client.ts';
+import type { LabelmapHead } from '../api/contract.ts';
+import { decodeEnvelope, type Envelope } from '../api/envelope.ts';
+import { toUserProblem } from '../api/problem.ts';
+import type { Host } from '../viewer/host.ts';
+import { activate } from '../viewer/labelmap-layer.ts';
+import { turnTo } from '../viewer/slices.ts';
+import { drawUncertainty, findLeastSure } from '../viewer/uncertainty.ts';
+import type { LayerState } from './state.ts';
+import type { StateHolder } from './state-holder.ts';
+
+/** The map of one series' mask, and the layer it is drawn on while it is shown. */
+interface Shown {
+  readonly inferenceId: string;
+  readonly map: Promise<Envelope<LabelmapHead>>;
+  segmentationId: string | null;
+}
+
+/** Shows where the model was unsure, as a layer that is there only while it is wanted. */
+export class UncertaintyLayer {
+  readonly #host: Host;
+  readonly #client: UncolClient;
+  readonly #holder: StateHolder;
+  readonly #shown = new Map<string, Shown>();
+
+  constructor(host: Host, client: UncolClient, holder: StateHolder) {
+    this.#host = host;
+    this.#client = client;
+    this.#holder = holder;
+  }
+
+  /** Shows the layer, or takes it away. */
+  async toggle(seriesUid: string): Promise<void> {
+    const phase = this.#maskOf(seriesUid)?.layer.phase;
+    if (phase === undefined || phase === 'loading') return;
+    if (phase === 'on') {
+      this.#remove(seriesUid);
+      return;
+    }
+    await this.#with(seriesUid, async (shown) => {
+      const { series, mask } = this.#holder.get().series[seriesUid] ?? {};
+      if (!series || !mask) return;
+      shown.segmentationId = await drawUncertainty(this.#host, series, mask.inference, await shown.map);
+      // The host makes the newest segmentation the one that is painted on.
+      activate(this.#host, series, mask.segmentationId);
+      this.#setLayer(seriesUid, { phase: 'on' });
+    });
+  }
+
+  /** Turns to the slice of which the model is least sure. */
+  async goToLeastSure(seriesUid: string): Promise<void> {
+    const before = this.#maskOf(seriesUid)?.layer;
+    if (before === undefined || before.phase === 'loading') return;
+    await this.#with(seriesUid, async ({ map }) => {
+      const slice = findLeastSure(await map);
+      const series = this.#holder.get().series[seriesUid]?.series;
+      if (slice !== null && series !== undefined) await turnTo(this.#host, series, slice);
+      this.#setLayer(seriesUid, before.phase === 'failed' ? { phase: 'off' } : before);
+    });
+  }
+
+  /** A segmentation was removed in the viewer: this layer, or the mask that it belongs to. */
+  readonly noteRemoval = (segmentationId: string): void => {
+    for (const [seriesUid, shown] of this.#shown) {
+      const mask = this.#maskOf(seriesUid);
+      if (shown.segmentationId === segmentationId) {
+        shown.segmentationId = null;
+        this.#setLayer(seriesUid, { phase: 'off' });
+      }
+      if (mask?.inference.id !== shown.inferenceId) this.#forget(seriesUid);
+    }
+  };
+
+  /** Forgets every map; the host removes its segmentations itself when a mode ends. */
+  reset(): void {
+    this.#shown.clear();
+  }
+
+  /** Does something with the map of the mask on display, which is fetched once. */
+  async #with(seriesUid: string, work: (shown: Shown) => Promise<void>): Promise<void> {
+    const inferenceId = this.#maskOf(seriesUid)?.inference.id;
+    if (inferenceId === undefined) return;
+    const known = this.#shown.get(seriesUid);
+    const shown: Shown =
+      known?.inferenceId === inferenceId
+        ? known
+        : { inferenceId, map: this.#client.getUncertainty(inferenceId).then(decodeEnvelope), segmentationId: null };
+    this.#shown.set(seriesUid, shown);
+    this.#setLayer(seriesUid, { phase: 'loading' });
+    try {
+      await work(shown);
+    } catch (error) {
+      this.#shown.delete(seriesUid);
+      this.#setLayer(seriesUid, { phase: 'failed', problem: toUserProblem(error) });
+    }
+  }
+
+  #remove(seriesUid: string): void {
+    const segmentationId = this.#shown.get(seriesUid)?.segmentationId;
+    if (segmentationId) this.#host.services.segmentationService.remove(segmentationId);
+  }
+
+  #forget(seriesUid: string): void {
+    this.#remove(seriesUid);
+    this.#shown.delete(seriesUid);
+  }
+
+  #maskOf(seriesUid: string) {
+    return this.#holder.get().series[seriesUid]?.mask ?? undefined;
+  }
+
+  #setLayer(seriesUid: string, layer: LayerState): void {
+    const mask = this.#maskOf(seriesUid);
+    if (mask !== undefined) this.#holder.patchSeries(seriesUid, { mask: { ...mask, layer } });
+  }
+}
