@@ -29,6 +29,7 @@ import { readSecretKey } from './store/secret-key.ts';
 import { createPacs, type PacsOptions } from './study/dicomweb.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { createWorklists } from './worklist/worklists.ts';
 
 /** What the composed server stands on. */
 export interface Ground {
@@ -100,7 +101,7 @@ export async function compose(ground: Ground): Promise<Express> {
     samples: async () => ground.areSamplesLoaded(),
   };
   return createApp({
-    routes: apiRoutes({ ...parts, ...settings, probes }),
+    routes: apiRoutes({ ...parts, ...settings, probes, worklists: createWorklists() }),
     authenticate: settings.oidcIssuer
       ? createAuthentication(settings.oidcIssuer, settings.oidcAudience)
       : async () => localCaller,

@@ -1,3 +1,4 @@
+import type { Worklists } from '../worklist/worklists.ts';
 import type { Route } from './route.ts';
 import { type CorrectionParts, correctionRoutes } from './routes/corrections.ts';
 import { healthRoutes, type Probe } from './routes/health.ts';
@@ -9,11 +10,13 @@ import { poolRoutes } from './routes/pool.ts';
 import { promotionRoutes } from './routes/promotions.ts';
 import { reviewRoutes } from './routes/reviews.ts';
 import { roundRoutes } from './routes/rounds.ts';
+import { worklistRoutes } from './routes/worklists.ts';
 
 /** Everything that the routes stand on. */
 export interface ApiParts extends InferenceParts, CorrectionParts {
   /** Asked by `/readyz`. */
   readonly probes: Readonly<Record<string, Probe>>;
+  readonly worklists: Worklists;
 }
 
 /** The route table: one list for each kind of resource. */
@@ -24,6 +27,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     ...correctionRoutes(parts),
     ...reviewRoutes(parts),
     ...poolRoutes(parts),
+    ...worklistRoutes(parts),
     ...holdRoutes(parts),
     ...roundRoutes(parts),
     ...promotionRoutes(parts),

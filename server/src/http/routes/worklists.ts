@@ -1,0 +1,47 @@
+import type { Worklists } from '../../worklist/worklists.ts';
+import { nextCase, startNextCase, worklist, worklistQuery } from '../contract-worklist.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+/** What there is to read, and in which order: the studies that fit a model. */
+export function worklistRoutes({ worklists }: { readonly worklists: Worklists }): Route[] {
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/v1/worklist',
+      summary: 'Studies of the PACS that fit a model, what has become of each, in the order to read them',
+      tag: 'worklist',
+      role: 'reader',
+      query: worklistQuery,
+      replies: { 200: worklist },
+      async handle({ query, caller }) {
+        const { listedAt, modalities, bodyParts, items, ...counted } = await worklists.read({
+          ...query,
+          reader: caller.subject,
+        });
+        const body = {
+          ...counted,
+          model: query.model,
+          order: query.order,
+          listedAt: listedAt.toISOString(),
+          modalities: [...modalities],
+          bodyParts: [...bodyParts],
+          items: [...items],
+        };
+        return { status: 200, body };
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/v1/next-cases',
+      summary: 'Open the next case of a worklist: nobody else is offered it for half an hour',
+      tag: 'worklist',
+      role: 'annotator',
+      body: startNextCase,
+      replies: { 200: nextCase },
+      async handle({ body, caller }) {
+        const item = await worklists.openNext({ ...body, reader: caller.subject });
+        return { status: 200, body: { item: item ?? null, order: body.order } };
+      },
+    }),
+  ];
+}
