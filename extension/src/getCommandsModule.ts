@@ -7,8 +7,9 @@ export function getCommandsModule() {
     uncolCancel: () => requireService().cancel(),
     uncolSubmit: () => requireService().submit(),
     uncolAccept: () => requireService().accept(),
-    uncolTickSlice: () => requireService().tickSlice(),
-    uncolTickAndGoOn: () => requireService().tickAndGoOn(),
+    uncolNextCase: () => requireService().worklist.openNext(),
+    uncolTickSlice: () => requireService().slices.tick(),
+    uncolTickAndGoOn: () => requireService().slices.tickAndGoOn(),
     uncolToggleUncertainty: () => requireService().toggleUncertainty(),
     uncolGoToLeastSure: () => requireService().goToLeastSure(),
   };

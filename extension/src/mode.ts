@@ -5,6 +5,7 @@ const baseModeId = '@ohif/mode-segmentation';
 /** Keys that the host leaves free. They can be changed in its preferences. */
 const keys = [
   { commandName: 'uncolSegment', label: 'UnCoL: segment', keys: ['shift+s'] },
+  { commandName: 'uncolNextCase', label: 'UnCoL: next case', keys: ['shift+n'] },
   { commandName: 'uncolTickSlice', label: 'UnCoL: tick this slice as right', keys: ['t'] },
   { commandName: 'uncolTickAndGoOn', label: 'UnCoL: tick, go on to the next slice', keys: ['shift+t'] },
   { commandName: 'uncolToggleUncertainty', label: 'UnCoL: show where the model is unsure', keys: ['u'] },

@@ -28,7 +28,11 @@ declare namespace ohif {
   }
 
   interface ViewportGridService extends PubSub {
-    getState(): { readonly activeViewportId: string | null; readonly viewports: ReadonlyMap<string, Viewport> };
+    getState(): {
+      readonly activeViewportId: string | null;
+      readonly viewports: ReadonlyMap<string, Viewport>;
+      readonly layout: { readonly numRows: number; readonly numCols: number };
+    };
     getActiveViewportId(): string;
   }
 
@@ -97,6 +101,7 @@ declare namespace ohif {
     readonly cornerstoneViewportService: CornerstoneViewportService;
     readonly segmentationService: SegmentationService;
     readonly panelService: PanelService;
+    readonly hangingProtocolService: { getState(): { readonly protocolId?: string } };
     readonly toolbarService: ToolbarService;
     readonly uiNotificationService: NotificationService;
     readonly customizationService: { setCustomizations(customizations: Readonly<Record<string, object>>): void };
@@ -190,4 +195,5 @@ declare module '*.css' {
 interface Window {
   /** The host's React, shared from OHIF 3.14 on. */
   readonly react?: typeof import('react');
+  readonly config?: { readonly routerBasename?: string | null };
 }

@@ -5,12 +5,15 @@ import type {
   Job,
   Model,
   ModelList,
+  NextCase,
   Pool,
   Quality,
   Receipt,
   Round,
   RoundList,
   StartInference,
+  StartNextCase,
+  Worklist,
 } from './contract.ts';
 import { createEventParser } from './event-stream.ts';
 import { ProblemError, parseProblem, unreachable } from './problem.ts';
@@ -63,6 +66,17 @@ export class UncolClient {
   async getUncertainty(id: string): Promise<Uint8Array> {
     const response = await this.#send(`/inferences/${id}/uncertainty`);
     return new Uint8Array(await response.arrayBuffer());
+  }
+
+  /** Studies that fit a model, in an order. */
+  getWorklist(query: Readonly<Record<string, string | number>>): Promise<Worklist> {
+    const text = Object.entries(query).map(([key, value]) => [key, String(value)]);
+    return this.#json(`/worklist?${new URLSearchParams(text)}`);
+  }
+
+  /** Takes the next case of a worklist: other readers are not offered it for a while. */
+  openNextCase(body: StartNextCase): Promise<NextCase> {
+    return this.#json('/next-cases', postOf(body));
   }
 
   /** Hands in a correction; the same `key` never stores a second SEG. */

@@ -12,3 +12,11 @@ export type {
   StartInference,
 } from '../../../server/src/http/contract.ts';
 export type { Pool, Quality, Round, RoundList, Verdict } from '../../../server/src/http/contract-learning.ts';
+export type {
+  CaseOrder,
+  CaseState,
+  NextCase,
+  StartNextCase,
+  Worklist,
+  WorklistItem,
+} from '../../../server/src/http/contract-worklist.ts';

@@ -42,7 +42,7 @@ export function SliceStrip({ service, mask, currentSlice, isDisabled }: Props) {
             key={slice}
             className={classesOf(ticked.has(slice), edited.has(slice), index === at)}
             title={`Slice ${index + 1}${edited.has(slice) ? ', edited' : ''}${ticked.has(slice) ? ', ticked' : ''}`}
-            onClick={() => service.turnTo(slice)}
+            onClick={() => service.slices.turnTo(slice)}
           />
         ))}
       </div>
@@ -56,7 +56,7 @@ export function SliceStrip({ service, mask, currentSlice, isDisabled }: Props) {
           type="button"
           className="uncol-button"
           disabled={isDisabled || at < 0}
-          onClick={() => service.tickSlice()}
+          onClick={() => service.slices.tick()}
         >
           {isTicked ? 'Untick' : 'Tick'} this slice <kbd>T</kbd>
         </button>
@@ -64,7 +64,7 @@ export function SliceStrip({ service, mask, currentSlice, isDisabled }: Props) {
           type="button"
           className="uncol-button"
           disabled={isDisabled || at < 0}
-          onClick={() => service.tickAndGoOn()}
+          onClick={() => service.slices.tickAndGoOn()}
         >
           Tick, next <kbd>Shift+T</kbd>
         </button>
@@ -75,7 +75,7 @@ export function SliceStrip({ service, mask, currentSlice, isDisabled }: Props) {
           type="checkbox"
           checked={ticked.size === mask.slices.length}
           disabled={isDisabled}
-          onChange={(event) => service.tickEverySlice(event.target.checked)}
+          onChange={(event) => service.slices.tickAll(event.target.checked)}
         />
         <label htmlFor={everyId}>I checked every slice ({formatCount(mask.slices.length)})</label>
       </div>

@@ -5,6 +5,7 @@ import { CorrectionSection } from './CorrectionSection.tsx';
 import { LearningSection } from './LearningSection.tsx';
 import { MaskSection } from './MaskSection.tsx';
 import { ModelSection } from './ModelSection.tsx';
+import { WorklistSection } from './WorklistSection.tsx';
 
 /** The whole panel: model, mask, correction, learning, in the order in which a reader works. */
 export function UncolPanel({ service }: { readonly service: UncolService }) {
@@ -20,6 +21,13 @@ export function UncolPanel({ service }: { readonly service: UncolService }) {
         <p className="uncol-muted">Select a viewport that shows an image series.</p>
       ) : (
         <>
+          {(series.modelName ?? state.worklist.model) !== null && (
+            <WorklistSection
+              service={service}
+              worklist={state.worklist}
+              studyInstanceUid={series.series.studyInstanceUid}
+            />
+          )}
           <ModelSection service={service} state={series} />
           {series.mask !== null && <MaskSection service={service} mask={series.mask} />}
           {series.mask !== null && (

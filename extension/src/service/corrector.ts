@@ -97,12 +97,6 @@ export class Corrector {
     if (work !== undefined) this.#compare(work);
   }
 
-  /** The reader vouches for exactly these slices, beside the edited ones. */
-  tick(seriesUid: string, tickedSlices: readonly string[]): void {
-    const mask = this.#holder.get().series[seriesUid]?.mask;
-    if (mask) this.#holder.patchSeries(seriesUid, { mask: { ...mask, tickedSlices } });
-  }
-
   /**
    * Hands in the mask as it stands: `edited` with the slices the reader vouches for, or `accepted` as it is. The edits
    * stay in the viewer whatever the answer.

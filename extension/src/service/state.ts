@@ -1,4 +1,15 @@
-import type { Inference, Job, Model, Pool, Quality, Receipt, Round } from '../api/contract.ts';
+import type {
+  CaseOrder,
+  CaseState,
+  Inference,
+  Job,
+  Model,
+  Pool,
+  Quality,
+  Receipt,
+  Round,
+  Worklist,
+} from '../api/contract.ts';
 import type { UserProblem } from '../api/problem.ts';
 import type { Difference } from '../correction/difference.ts';
 import type { Run } from './run.ts';
@@ -72,6 +83,23 @@ export interface LearningState {
   readonly problem: UserProblem | null;
 }
 
+/** Which cases the reader works through; kept from study to study. */
+export interface WorklistState {
+  /** The model that the reader came with from the study before. */
+  readonly model: string | null;
+  readonly order: CaseOrder;
+  /** Filters; null: all. */
+  readonly state: CaseState | null;
+  readonly modality: string | null;
+  readonly bodyPart: string | null;
+  /** The list is unfolded. */
+  readonly isShown: boolean;
+  readonly list: Loadable<Worklist> | null;
+  /** The next case is being looked for. */
+  readonly isOpening: boolean;
+  readonly notice: string | null;
+}
+
 /** Everything the panel draws; replaced, never changed. */
 export interface UncolState {
   readonly activeSeriesUid: string | null;
@@ -79,9 +107,18 @@ export interface UncolState {
   readonly currentSlice: string | null;
   readonly series: Readonly<Record<string, SeriesState>>;
   readonly learning: Readonly<Record<string, LearningState>>;
+  readonly worklist: WorklistState;
 }
 
-export const emptyState: UncolState = { activeSeriesUid: null, currentSlice: null, series: {}, learning: {} };
+const emptyWorklist: WorklistState = {
+  ...{ model: null, order: 'uncertainty', state: null, modality: null, bodyPart: null },
+  ...{ isShown: false, list: null, isOpening: false, notice: null },
+};
+
+export const emptyState: UncolState = {
+  ...{ activeSeriesUid: null, currentSlice: null, series: {}, learning: {} },
+  worklist: emptyWorklist,
+};
 export const emptyLearning: LearningState = {
   ...{ pool: null, round: null, rounds: [], quality: null },
   ...{ job: null, problem: null },

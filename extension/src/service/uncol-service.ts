@@ -5,16 +5,17 @@ import { panelId } from '../id.ts';
 import { findActiveSeries } from '../viewer/active-series.ts';
 import type { Host } from '../viewer/host.ts';
 import { guardLeaving } from '../viewer/leave-guard.ts';
-import { findCurrentSlice, listenToSlices, turnTo } from '../viewer/slices.ts';
+import { listenToSlices } from '../viewer/slices.ts';
 import { Corrector } from './corrector.ts';
 import type { Decision } from './decisions.ts';
 import { Learner } from './learner.ts';
 import { Segmenter } from './segmenter.ts';
+import { SliceTicker } from './slice-ticker.ts';
 import { activeSeries, createSeriesState, emptyState, pickModel, unsubmittedSeries } from './state.ts';
 import { StateHolder } from './state-holder.ts';
-import { nextUnticked, withTick } from './ticks.ts';
 import { UncertaintyLayer } from './uncertainty-layer.ts';
 import { describeVerdict } from './words.ts';
+import { WorklistReader } from './worklist.ts';
 
 /** Tools of the host's own toolbox that the panel offers. */
 export type EditTool = 'CircularBrush' | 'CircularEraser';
@@ -22,6 +23,8 @@ export type EditTool = 'CircularBrush' | 'CircularEraser';
 /** The only stateful object of the extension: the panel draws its state and calls its verbs. */
 export class UncolService {
   readonly holder = new StateHolder();
+  readonly worklist: WorklistReader;
+  readonly slices: SliceTicker;
   readonly #host: Host;
   readonly #client: UncolClient;
   readonly #corrector: Corrector;
@@ -39,6 +42,8 @@ export class UncolService {
     this.#corrector = new Corrector(host, this.#client, this.holder);
     this.#segmenter = new Segmenter(host, this.#client, this.holder, this.#corrector);
     this.#layer = new UncertaintyLayer(host, this.#client, this.holder);
+    this.slices = new SliceTicker(host, this.holder);
+    this.worklist = new WorklistReader(host, this.#client, this.holder);
     this.#learner = new Learner(this.#client, this.holder, (round) => this.#endRound(round));
   }
 
@@ -49,13 +54,16 @@ export class UncolService {
     const follow = () => this.#followViewport();
     this.#listen(viewportGridService, 'ACTIVE_VIEWPORT_ID_CHANGED', follow);
     this.#listen(viewportGridService, 'GRID_STATE_CHANGED', follow);
-    this.#listen(viewportGridService, 'VIEWPORTS_READY', follow);
+    this.#listen(viewportGridService, 'VIEWPORTS_READY', () => {
+      follow();
+      this.worklist.noteViewports();
+    });
     this.#listen(segmentationService, 'SEGMENTATION_DATA_MODIFIED', this.#corrector.noteChange);
     this.#listen(segmentationService, 'SEGMENTATION_REMOVED', (segmentationId) => {
       this.#corrector.noteRemoval(segmentationId);
       this.#layer.noteRemoval(segmentationId);
     });
-    this.#stops.push(listenToSlices(() => this.#followSlice()));
+    this.#stops.push(listenToSlices(() => this.slices.follow()));
     this.#stops.push(
       guardLeaving({
         countUnsubmitted: () => {
@@ -80,7 +88,8 @@ export class UncolService {
     this.#corrector.reset();
     this.#layer.reset();
     this.#learner.watch(null);
-    this.holder.set(emptyState);
+    // What the reader works through goes on in the next study.
+    this.holder.set({ ...emptyState, worklist: this.holder.get().worklist });
   }
 
   /** Segments the series of the active viewport and comes back to our panel, which the host hides meanwhile. */
@@ -108,37 +117,6 @@ export class UncolService {
     if (state === null) return;
     this.holder.patchSeries(state.series.seriesInstanceUid, { modelName: name });
     this.#learner.watch(name);
-  }
-
-  /** Ticks the slice on display as right, or takes the tick away. */
-  tickSlice(): void {
-    const { currentSlice } = this.holder.get();
-    const mask = activeSeries(this.holder.get())?.mask;
-    if (!mask || currentSlice === null || !mask.slices.includes(currentSlice)) return;
-    this.#tick(withTick(mask, currentSlice, !mask.tickedSlices.includes(currentSlice)));
-  }
-
-  /** Ticks the slice on display and turns to the next one without a tick. */
-  async tickAndGoOn(): Promise<void> {
-    const { currentSlice } = this.holder.get();
-    const mask = activeSeries(this.holder.get())?.mask;
-    if (!mask || currentSlice === null || !mask.slices.includes(currentSlice)) return;
-    const tickedSlices = withTick(mask, currentSlice, true);
-    this.#tick(tickedSlices);
-    const next = nextUnticked({ ...mask, tickedSlices }, currentSlice);
-    if (next !== null) await this.turnTo(next);
-  }
-
-  /** Ticks all slices, or takes all ticks away. */
-  tickEverySlice(isChecked: boolean): void {
-    const mask = activeSeries(this.holder.get())?.mask;
-    if (mask) this.#tick(isChecked ? mask.slices : []);
-  }
-
-  /** Turns the viewports of the active series to a slice. */
-  async turnTo(sopInstanceUid: string): Promise<void> {
-    const state = activeSeries(this.holder.get());
-    if (state !== null) await turnTo(this.#host, state.series, sopInstanceUid);
   }
 
   /** Shows where the model was unsure, or takes that away. */
@@ -218,15 +196,12 @@ export class UncolService {
     this.#host.services.panelService.activatePanel(panelId, true);
   }
 
-  #tick(tickedSlices: readonly string[]): void {
-    const state = activeSeries(this.holder.get());
-    if (state !== null) this.#corrector.tick(state.series.seriesInstanceUid, tickedSlices);
-  }
-
   async #handIn(kind: 'edited' | 'accepted'): Promise<void> {
     const state = activeSeries(this.holder.get());
     if (state === null) return;
-    if (await this.#corrector.submit(state.series.seriesInstanceUid, kind)) this.#learner.look();
+    if (!(await this.#corrector.submit(state.series.seriesInstanceUid, kind))) return;
+    this.#learner.look();
+    void this.worklist.refresh();
   }
 
   #listen(service: ohif.PubSub, event: string, react: (segmentationId: string) => void): void {
@@ -252,15 +227,9 @@ export class UncolService {
     } else if (uid !== state.activeSeriesUid) {
       this.holder.set({ ...state, activeSeriesUid: uid });
     }
-    this.#followSlice();
+    this.slices.follow();
     const current = activeSeries(this.holder.get());
     if (current !== null) this.#learner.watch(current.modelName);
-  }
-
-  #followSlice(): void {
-    const state = this.holder.get();
-    const currentSlice = findCurrentSlice(this.#host);
-    if (currentSlice !== state.currentSlice) this.holder.set({ ...state, currentSlice });
   }
 
   async #loadModels(seriesUid: string): Promise<void> {
@@ -270,9 +239,13 @@ export class UncolService {
     try {
       const listed = await this.#client.listModels({ studyInstanceUid, seriesInstanceUid });
       const value = listed.filter((model) => model.inService);
-      const modelName = pickModel(value, this.holder.get().series[seriesUid]?.modelName ?? null);
+      const { series, worklist } = this.holder.get();
+      const modelName = pickModel(value, series[seriesUid]?.modelName ?? worklist.model);
       this.holder.patchSeries(seriesUid, { models: { status: 'ready', value }, modelName });
-      if (this.holder.get().activeSeriesUid === seriesUid) this.#learner.watch(modelName);
+      if (this.holder.get().activeSeriesUid === seriesUid) {
+        this.#learner.watch(modelName);
+        void this.worklist.refresh();
+      }
     } catch (error) {
       this.holder.patchSeries(seriesUid, { models: { status: 'failed', problem: toUserProblem(error) } });
     }

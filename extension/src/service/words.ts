@@ -60,9 +60,9 @@ export function formatTimeLeft(seconds: number): string {
   return `about ${Math.round(seconds / 60)} min left`;
 }
 
-/** `1 slice`, `3 slices`. */
-export function countOf(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+/** `1 slice`, `3 slices`. @param plural where it is not the noun with an s. */
+export function countOf(count: number, noun: string, plural = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : plural}`;
 }
 
 /** What the reader should know of the way into the PACS; nothing once the SEG is there. */
