@@ -70,7 +70,7 @@ export class UncolClient {
 
   /** Studies that fit a model, in an order. */
   getWorklist(query: Readonly<Record<string, string | number>>): Promise<Worklist> {
-    const text = Object.entries(query).map(([key, value]) => [key, String(value)]);
+    const text = Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]);
     return this.#json(`/worklist?${new URLSearchParams(text)}`);
   }
 

@@ -1,7 +1,7 @@
+import { bands } from '../correction/doubt.ts';
 import type { LayerState, MaskState } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
 import { describeMissing, describeUncertainty, formatMl } from '../service/words.ts';
-import { bands } from '../viewer/uncertainty.ts';
 import { ProblemBox, Section } from './parts.tsx';
 
 /** What the model drew: segments with their volumes, how sure it is, and the tools to correct it. */

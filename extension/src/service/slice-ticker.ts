@@ -1,9 +1,8 @@
+import { nextUnticked, withTick } from '../correction/ticks.ts';
 import type { Host } from '../viewer/host.ts';
 import { findCurrentSlice, turnTo } from '../viewer/slices.ts';
 import { activeSeries, type MaskState } from './state.ts';
 import type { StateHolder } from './state-holder.ts';
-
-type Ticked = Pick<MaskState, 'slices' | 'tickedSlices'>;
 
 /** The ticks by which a reader vouches for slices of the active series. */
 export class SliceTicker {
@@ -63,17 +62,4 @@ export class SliceTicker {
     if (!state?.mask) return;
     this.#holder.patchSeries(state.series.seriesInstanceUid, { mask: { ...state.mask, tickedSlices } });
   }
-}
-
-/** The ticked slices with one more, or without it. */
-export function withTick({ tickedSlices }: Ticked, slice: string, isTicked: boolean): readonly string[] {
-  const others = tickedSlices.filter((other) => other !== slice);
-  return isTicked ? [...others, slice] : others;
-}
-
-/** The next slice without a tick, from the end on to the start again; null when every slice has one. */
-export function nextUnticked({ slices, tickedSlices }: Ticked, from: string): string | null {
-  const start = slices.indexOf(from) + 1;
-  const ticked = new Set(tickedSlices);
-  return [...slices.slice(start), ...slices.slice(0, start)].find((slice) => !ticked.has(slice)) ?? null;
 }

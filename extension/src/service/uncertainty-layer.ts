@@ -2,10 +2,11 @@ import type { UncolClient } from '../api/client.ts';
 import type { LabelmapHead } from '../api/contract.ts';
 import { decodeEnvelope, type Envelope } from '../api/envelope.ts';
 import { toUserProblem } from '../api/problem.ts';
+import { findLeastSure } from '../correction/doubt.ts';
 import type { Host } from '../viewer/host.ts';
 import { activate } from '../viewer/labelmap-layer.ts';
 import { turnTo } from '../viewer/slices.ts';
-import { drawUncertainty, findLeastSure } from '../viewer/uncertainty.ts';
+import { drawUncertainty } from '../viewer/uncertainty.ts';
 import type { LayerState } from './state.ts';
 import type { StateHolder } from './state-holder.ts';
 

@@ -26,7 +26,9 @@ export const settingsSchema = z.strictObject({
     .refine((hours) => new Set(hours.split('-').map(Number)).size === 2, 'two different hours, e.g. 20-6')
     .optional()
     .describe('Hours in which rounds start by themselves, on the clock of the server, e.g. 20-6. Unset: all day.'),
-  roundSteps: int(1, 200).default(200).describe('Training steps of a round.'),
+  roundSteps: int(1, 200)
+    .default(200)
+    .describe('Training steps of a round at most; with few corrections it takes fewer.'),
   roundUnlabelledSlices: int(0, 60).default(60).describe('Unlabelled slices taken from the PACS for a round.'),
   teacher: z
     .string()

@@ -136,6 +136,9 @@ export const candidate = z
             /** Mean Dice on the subjects that candidates are chosen by. */
             subjects: z.number(),
             corrected: z.number(),
+            /** Steps that it took, and the score at each evaluation (mean of both Dice); in rounds of earlier versions absent. */
+            steps: z.int().optional(),
+            scores: z.array(z.number()).readonly().optional(),
             means: z.record(z.string(), z.number()),
           }),
         )

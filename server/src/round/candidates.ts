@@ -9,7 +9,16 @@ import type { LabelledSlice } from '../uncol/feed.ts';
 import type { CollaborationSettings } from '../uncol/settings.ts';
 import { Collaboration, type CollaborationProgress, type Guidance } from '../uncol/stage-two.ts';
 import { type Checkpoint, hashWork, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { type Choice, type Chosen, type Evaluation, isBetter, type RoundArm, roundArms, scoreOf } from './choice.ts';
+import {
+  type Choice,
+  type Chosen,
+  type Evaluation,
+  hasStalled,
+  isBetter,
+  type RoundArm,
+  roundArms,
+  scoreOf,
+} from './choice.ts';
 import { hasForeground } from './draw.ts';
 import type { Feed } from './feed.ts';
 import type { RoundData } from './gather.ts';
@@ -21,6 +30,10 @@ export interface Course {
   readonly arm: RoundArm;
   /** Sums over its steps of loss terms and trust rates. */
   readonly sums: Readonly<Record<string, number>>;
+  /** Steps done. */
+  readonly steps: number;
+  /** Of each evaluation the better score, student or specialized teacher. */
+  readonly scores: readonly number[];
   /** Its best evaluated weights, better than the start or not; null before the first evaluation. */
   readonly best: {
     readonly source: 'student' | 'specialized-teacher';
@@ -115,14 +128,16 @@ async function runCourse(
 ): Promise<Reached> {
   const { plan, measure, folder, signal } = candidacy;
   let { extra, weights } = from;
-  for (let step = first; step < plan.steps; ) {
+  const isDone = (step: number) => step === plan.steps || hasStalled(lastOf(extra).scores, roundSettings.patience);
+  for (let step = first; !isDone(step); ) {
     if (signal.aborted) throw new AppError('job-cancelled', `The round was stopped after step ${step} of ${arm}.`);
     const done = await stage.step(drawBatch(candidacy, arm, step));
     step = done.step;
-    extra = changeLast(extra, ({ sums }) => ({ sums: addFigures(sums, done) }));
+    extra = changeLast(extra, ({ sums }) => ({ steps: done.step, sums: addFigures(sums, done) }));
     candidacy.onStep(arm, done);
     if (!isEvaluated(step, plan.steps)) continue;
     const state = await stage.state();
+    const scores: number[] = [];
     for (const [source, trained] of [
       ['student', state.student],
       ['specialized-teacher', state.ema],
@@ -131,6 +146,7 @@ async function runCourse(
       // Served weights are fp16, so that is what is measured.
       const rounded = fromHalf(toHalf(trained));
       const of = await evaluate(measure, rounded, candidacy.data);
+      scores.push(scoreOf(of));
       extra = changeLast(extra, ({ best }) =>
         best && scoreOf(best.of) >= scoreOf(of) ? {} : { best: { source, step, of } },
       );
@@ -138,6 +154,7 @@ async function runCourse(
       extra = { ...extra, best: of, chosen: { arm, source, step } };
       weights = rounded;
     }
+    extra = changeLast(extra, (course) => ({ scores: [...course.scores, Math.max(...scores)] }));
     const checkpoint: Checkpoint<Extra> = { workSha256, state, best: weights, extra };
     await saveCheckpoint(join(folder, 'checkpoint.bin'), measure.tableHash, checkpoint);
   }
@@ -145,7 +162,13 @@ async function runCourse(
 }
 
 function begin(extra: Extra, arm: RoundArm): Extra {
-  return { ...extra, courses: [...extra.courses, { arm, sums: {}, best: null }] };
+  return { ...extra, courses: [...extra.courses, { arm, sums: {}, steps: 0, scores: [], best: null }] };
+}
+
+function lastOf({ courses }: Extra): Course {
+  const last = courses.at(-1);
+  if (!last) throw new RangeError('no course has begun');
+  return last;
 }
 
 /** The course that runs, changed. */
@@ -196,7 +219,9 @@ async function evaluate(measure: Measure, weights: Float32Array, data: RoundData
 }
 
 function isEvaluated(step: number, steps: number): boolean {
-  return step === steps || step % Math.ceil(steps / roundSettings.evaluations) === 0;
+  const { atLeast, everySteps } = roundSettings.evaluations;
+  const evaluations = Math.max(atLeast, Math.floor(steps / everySteps));
+  return step === steps || step % Math.ceil(steps / evaluations) === 0;
 }
 
 /** What a step shows: loss, terms and trust rates. */

@@ -45,6 +45,12 @@ export function isBetter(weights: Evaluation, { start, best, chosen }: Chosen, e
   return scoreOf(weights) > scoreOf(best);
 }
 
+/** Whether the latest evaluations, as many as `patience`, brought nothing better than those before. */
+export function hasStalled(scores: readonly number[], patience: number): boolean {
+  const before = scores.slice(0, -patience);
+  return before.length > 0 && Math.max(...scores.slice(-patience)) <= Math.max(...before);
+}
+
 /** Mean of both; what is not a number never wins. */
 export function scoreOf({ subjects, corrected }: Evaluation): number {
   const score = (meanOf(subjects) + corrected) / 2;

@@ -29,6 +29,10 @@ export interface ArmOutcome {
   /** Their mean Dice on the subjects of the choice, and Dice on the slices that readers vouched for. */
   readonly subjects: number;
   readonly corrected: number;
+  /** How many it took: it ends when evaluations bring nothing better any more. */
+  readonly steps: number;
+  /** Of each evaluation the better score of both: mean of the Dice on subjects and on corrected slices. */
+  readonly scores: readonly number[];
   /** Means over its steps: loss terms and trust rates. */
   readonly means: Readonly<Record<string, number>>;
 }

@@ -1,14 +1,14 @@
 import { type SubjectParts, subjectOf } from '../correction/patient.ts';
 import { Random } from '../engine/random.ts';
 import { AppError } from '../errors/app-error.ts';
-import type { Card } from '../registry/card.ts';
+import { type Card, seesSlices } from '../registry/card.ts';
 import { mayTeach } from '../registry/registry.ts';
 import type { CorrectionRow } from '../store/corrections.ts';
 import { listExclusions } from '../store/exclusions.ts';
 import { listForgotten } from '../store/forget.ts';
 import { listCorrectedSeries, listHeldOutCorrections, listNewestCorrections } from '../store/pool.ts';
 import { shuffle } from './draw.ts';
-import type { PlannedCorrection, RoundPlan } from './plan.ts';
+import { type PlannedCorrection, type RoundPlan, roundSettings, stepsFor } from './plan.ts';
 
 /** Unlabelled series asked for at most: each costs a retrieval. */
 const unlabelledSeries = 6;
@@ -45,13 +45,21 @@ export async function planRound(
     roundId: round.roundId,
     model: { name: card.name, fromVersion: round.fromVersion, toVersion: round.toVersion },
     seed: settings.seed,
-    steps: settings.roundSteps,
+    steps: stepsOf(rows, card, settings.roundSteps),
     corrections: rows.map((row) => ({ ...plannedCorrection(row), isNew: row.usedInRound === null })),
     heldOut: (await listHeldOutCorrections(database, card.name, heldOutPatients)).map(plannedCorrection),
     unlabelled: settings.roundUnlabelledSlices > 0 ? await drawUnlabelled(round.roundId, planning) : [],
     unlabelledSlices: settings.roundUnlabelledSlices,
     teacher: settings.teacher,
   };
+}
+
+function stepsOf(rows: readonly CorrectionRow[], card: Card, most: number): number {
+  const { slicesPerCorrection, windowsPerCorrection, pairs, windowPairs } = roundSettings;
+  if (!seesSlices(card)) return stepsFor(rows.length * windowsPerCorrection, windowPairs, most);
+  const slices = rows.reduce((sum, row) => sum + Math.min(row.approvedSlices.length, slicesPerCorrection), 0);
+  // Half of the 2 x pairs labelled slices of a step are corrected ones.
+  return stepsFor(slices, pairs, most);
 }
 
 function plannedCorrection(row: CorrectionRow): PlannedCorrection {

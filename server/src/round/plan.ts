@@ -56,6 +56,24 @@ export const roundSettings = {
    * what was chosen on a set looks better there than it is.
    */
   choice: { seeds: { from: 40_000, to: 49_999 }, subjects: 6 },
-  /** Evaluations of each way of learning. */
-  evaluations: 2,
+  /** A round learns from each corrected slice or window about so often, as far as the setting `roundSteps` lets it ... */
+  timesSeen: 50,
+  /** ... and takes this many steps at least. */
+  fewestSteps: 60,
+  /** Evaluations of each way of learning: at least so many, and one in so many steps. */
+  evaluations: { atLeast: 2, everySteps: 50 },
+  /** A way of learning ends when so many evaluations in a row brought nothing better. */
+  patience: 2,
 } as const;
+
+/**
+ * Steps of a round, scaled to what there is to learn from.
+ *
+ * @param pieces corrected slices or windows.
+ * @param perStep of them that a step draws.
+ * @param most the setting `roundSteps`.
+ */
+export function stepsFor(pieces: number, perStep: number, most: number): number {
+  const wanted = Math.ceil((roundSettings.timesSeen * pieces) / perStep);
+  return Math.min(most, Math.max(roundSettings.fewestSteps, wanted));
+}

@@ -77,7 +77,7 @@ export async function runRound(
     const fresh = data.corrected.filter(({ isNew }) => isNew).map(({ judged }) => judged);
     const newCorrections = fresh.some(hasForeground) ? await measure.dice(weights, ...fresh) : null;
     const outcome = {
-      ...outcomeOf(data, extra, plan.steps),
+      ...outcomeOf(data, extra),
       cases,
       newCorrections,
       exam: guidance?.calibration ?? null,
@@ -115,22 +115,22 @@ async function compareCases(
   return cases;
 }
 
-function outcomeOf(data: RoundData, { start, best, chosen, courses }: Extra, steps: number) {
+function outcomeOf(data: RoundData, { start, best, chosen, courses }: Extra) {
   const labelled = data.corrected.reduce((sum, { pieces }) => sum + pieces.length, 0);
   return {
     chosen,
     corrected: { before: start.corrected, after: best.corrected },
     slices: { labelled, replay: data.replay.length, unlabelled: data.unlabelled.length },
-    arms: courses.flatMap((course) => armOutcome(course, steps)),
+    arms: courses.flatMap(armOutcome),
     passedOver: data.passedOver,
   };
 }
 
-function armOutcome({ arm, sums, best }: Course, steps: number): readonly ArmOutcome[] {
+function armOutcome({ arm, sums, steps, scores, best }: Course): readonly ArmOutcome[] {
   if (!best) return [];
   const { source, step, of } = best;
   const means = Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, sum / steps]));
-  return [{ arm, source, step, subjects: meanOf(of.subjects), corrected: of.corrected, means }];
+  return [{ arm, source, step, subjects: meanOf(of.subjects), corrected: of.corrected, steps, scores, means }];
 }
 
 /** Share of a round that gathering, with the teacher's encodings, takes; training with its evaluations is the rest. */

@@ -4,7 +4,7 @@ import { approveCorrection, approveUnchanged } from '../../../extension/src/corr
 import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../../../extension/src/correction/difference.ts';
 import { keyEnvelope } from '../../../extension/src/correction/submission-key.ts';
 
-import { nextUnticked, withTick } from '../../../extension/src/service/slice-ticker.ts';
+import { nextUnticked, withTick } from '../../../extension/src/correction/ticks.ts';
 
 const mask = (...slices: readonly (readonly number[])[]): MaskSlice[] =>
   slices.map((voxels, index) => ({ sopInstanceUid: `1.${index}`, voxels: Uint8Array.from(voxels) }));

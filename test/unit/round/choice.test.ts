@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Choice, type Evaluation, isBetter } from '../../../server/src/round/choice.ts';
+import { type Choice, type Evaluation, hasStalled, isBetter } from '../../../server/src/round/choice.ts';
 
 const epsilon = 0.005;
 const start: Evaluation = { subjects: [0.8, 0.6], corrected: 0.3 };
@@ -32,4 +32,13 @@ test('of two that hold the base set, or two that lose it, the higher score wins'
 
 test('weights that hold the base set and are worse than the start do not win over any', () => {
   assert.equal(isBetter(of(0.7, 0.29), after(of(0.6, 0.9)), epsilon), false);
+});
+
+test('a way of learning ends when as many evaluations as its patience brought nothing better', () => {
+  assert.equal(hasStalled([], 2), false);
+  assert.equal(hasStalled([0.8, 0.7], 2), false, 'there is nothing before them');
+  assert.equal(hasStalled([0.8, 0.7, 0.8], 2), true);
+  assert.equal(hasStalled([0.8, 0.7, 0.81], 2), false);
+  assert.equal(hasStalled([0.6, 0.8, 0.7], 2), false);
+  assert.equal(hasStalled([0.5, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY], 2), true);
 });

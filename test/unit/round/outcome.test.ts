@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeArms } from '../../../server/src/round/outcome.ts';
 
-const uncol = { arm: 'uncol', source: 'student', step: 10, subjects: 0.812, corrected: 0.7, means: {} } as const;
+const uncol = {
+  arm: 'uncol',
+  source: 'student',
+  step: 10,
+  subjects: 0.812,
+  corrected: 0.7,
+  steps: 10,
+  scores: [0.7],
+  means: {},
+} as const;
 const supervised = { ...uncol, arm: 'supervised', subjects: 0.79, corrected: 0.75 } as const;
 
 test('a version tells what its round compared, and what came out best', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bands, findLeastSure } from '../../../extension/src/viewer/uncertainty.ts';
+import { bands, findLeastSure } from '../../../extension/src/correction/doubt.ts';
 
 const map = (...slices: number[][]) => ({
   head: { columns: 2, rows: 2, slices: slices.map((_, index) => `1.${index}`) },
