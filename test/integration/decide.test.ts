@@ -73,7 +73,7 @@ describe('what an administrator decides at the command line', { timeout: 60_000 
     assert.equal((await countPool(database, name)).labelledSeries, 1);
     const [jobId, roundId] = [crypto.randomUUID(), crypto.randomUUID()];
     await insertJob(database, { id: jobId, kind: 'train', owner: 'server' });
-    await insertRound(database, { id: roundId, jobId, modelName: name, fromVersion: 1 });
+    await insertRound(database, { trigger: 'corrections', id: roundId, jobId, modelName: name, fromVersion: 1 });
     await updateRound(database, roundId, {
       plan: { unlabelled: [{ studyInstanceUid: study, seriesInstanceUid: '1.9' }] },
     });

@@ -135,6 +135,15 @@ describe('the loop', { skip }, () => {
     assert.equal(verdict.outcome, 'promoted', verdict.reason);
     const base = verdict.cases.filter(({ set }) => set === 'base');
     assert.deepEqual([base.length, verdict.cases.length], [10, 11], 'and the held-out patient');
+    assert.equal(ended.trigger, 'corrections');
+    const gain = ({ inService, candidate }: (typeof base)[number]) => candidate.dice - inService.dice;
+    const pictured = verdict.cases.filter(({ picture }) => picture !== undefined);
+    const worst = base.toSorted((a, b) => gain(a) - gain(b)).slice(0, 3);
+    assert.deepEqual(new Set(pictured), new Set(worst), 'the generated subjects that lost most, and no patient');
+    const url = `${client.url}/v1/rounds/${roundId}/pictures/${worst[0]?.subject}`;
+    const picture = await fetch(url);
+    assert.equal(picture.headers.get('content-type'), 'image/svg+xml');
+    assert.match(await picture.text(), /^<svg xmlns.*stroke-dasharray="2 1"\/>\n<\/svg>$/s);
     const mean = (of: 'inService' | 'candidate') => base.reduce((sum, row) => sum + row[of].dice, 0) / 10;
     assert.ok(Math.abs(mean('inService') - verdict.inServiceDice) < 1e-9);
     assert.ok(Math.abs(mean('candidate') - verdict.candidateDice) < 1e-9);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeDrafts } from '../../server/src/candidate/write-version.ts';
+import { code } from '../../server/src/config/code.ts';
 import type { Child } from '../../server/src/jobs/children.ts';
 import { createJobQueue, type JobQueue } from '../../server/src/jobs/queue.ts';
 import { endAbandonedRounds, failRound, removeEndedRounds } from '../../server/src/jobs/round-ends.ts';
@@ -50,7 +51,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
   });
 
   const open = async () => {
-    const start = { modelName, fromVersion: 1, owner: 'server' };
+    const start = { modelName, fromVersion: 1, trigger: 'person', owner: 'server' } as const;
     return (await test.database.transaction((tx) => openRound(tx, queue, start))) ?? assert.fail('none opened');
   };
   const roundEnd = async (id: string): Promise<RoundRow<unknown, RoundVerdict>> => {
@@ -215,6 +216,9 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
     assert.equal(first.verdict?.outcome, 'promoted', JSON.stringify(first.error));
     const { card: promoted } = await registry.resolve(modelName);
     assert.deepEqual([promoted.version, promoted.engine], [2, 'onnx-cpu']);
+    const { lineage } = promoted;
+    assert.deepEqual([lineage?.round, lineage?.seed, lineage?.code], [first.id, 1, code]);
+    assert.match(lineage?.planSha256 ?? '', /^[0-9a-f]{64}$/);
     assert.ok((await readdir(join(folder, 'models', modelName, '2'))).includes('signature.json'));
     during = () => database.transaction((tx) => moveAlias(tx, modelName, 2));
     await database.transaction((tx) => moveAlias(tx, modelName, 1));

@@ -173,7 +173,7 @@ describe('store', { timeout: 120_000 }, () => {
     const counts = { labelledSeries: 2, labelledSlices: 4, heldOutSeries: 1, unused: 2 };
     assert.deepEqual(await countPool(db, 'pool'), counts);
     await insertJob(db, { id: jobId, kind: 'train', owner: 'server' });
-    await insertRound(db, { id: roundId, jobId, modelName: 'pool', fromVersion: 1 });
+    await insertRound(db, { trigger: 'corrections', id: roundId, jobId, modelName: 'pool', fromVersion: 1 });
     await markUsed(db, [other], roundId);
     assert.deepEqual(await countPool(db, 'pool'), { ...counts, unused: 1 });
     const newest = await listNewestCorrections(db, 'pool');

@@ -1,6 +1,7 @@
 import type { Decision } from '../service/decisions.ts';
 import type {
   AcceptedJob,
+  Candidate,
   Inference,
   Job,
   Model,
@@ -110,10 +111,28 @@ export class UncolClient {
     return this.#json(`/quality?${new URLSearchParams({ model })}`);
   }
 
-  /** Rounds of one model, newest first. */
-  async listRounds(model: string): Promise<readonly Round[]> {
-    const answer = await this.#json<RoundList>(`/rounds?${new URLSearchParams({ model })}`);
+  /** Rounds of one model, newest first, so many at most. */
+  async listRounds(model: string, limit: number): Promise<readonly Round[]> {
+    const query = new URLSearchParams({ model, limit: String(limit) });
+    const answer = await this.#json<RoundList>(`/rounds?${query}`);
     return answer.rounds;
+  }
+
+  /** What a round made or tried to make. */
+  getCandidate(roundId: string): Promise<Candidate> {
+    return this.#json(`/candidates/${roundId}`);
+  }
+
+  /** The slice of a subject on which a candidate did worst. */
+  async getPicture(roundId: string, subject: string): Promise<Blob> {
+    const response = await this.#send(`/rounds/${roundId}/pictures/${subject}`);
+    return response.blob();
+  }
+
+  /** Every version of every model. */
+  async listVersions(): Promise<readonly Model[]> {
+    const answer = await this.#json<ModelList>('/models');
+    return answer.models;
   }
 
   getRound(id: string): Promise<Round> {

@@ -11,7 +11,14 @@ export type {
   Receipt,
   StartInference,
 } from '../../../server/src/http/contract.ts';
-export type { Pool, Quality, Round, RoundList, Verdict } from '../../../server/src/http/contract-learning.ts';
+export type {
+  Candidate,
+  Pool,
+  Quality,
+  Round,
+  RoundList,
+  Verdict,
+} from '../../../server/src/http/contract-learning.ts';
 export type {
   CaseOrder,
   CaseState,

@@ -1,21 +1,67 @@
-import type { Quality, Round } from '../api/contract.ts';
-import { countOf, describeDrift, describeRound, formatDice } from '../service/words.ts';
+import { useEffect, useState } from 'react';
+import type { Candidate, Model, Quality, Round, Verdict } from '../api/contract.ts';
+import {
+  describeArm,
+  describeDrift,
+  describeLineage,
+  describeRound,
+  describeTrigger,
+} from '../service/history-words.ts';
+import type { History, Loadable } from '../service/state.ts';
+import type { UncolService } from '../service/uncol-service.ts';
+import { countOf, formatDice } from '../service/words.ts';
+import { ProblemBox } from './parts.tsx';
 
-/** What became of earlier versions: how readers agreed with each, and every round with its evidence. */
-export function HistoryPart({ quality, rounds }: { quality: Quality | null; rounds: readonly Round[] }) {
-  const ended = rounds.filter(({ verdict }) => verdict !== null);
-  const versions = quality?.versions ?? [];
-  if (ended.length === 0 && versions.length === 0) return null;
+interface Props {
+  readonly service: UncolService;
+  readonly history: Loadable<History> | null;
+}
+
+/** What became of earlier versions: how readers agreed with each, where it comes from, every round with its evidence. */
+export function HistoryPart({ service, history }: Props) {
   return (
-    <details data-testid="history">
+    <details
+      data-testid="history"
+      onToggle={(event) => {
+        if (event.currentTarget.open) void service.loadHistory();
+      }}
+    >
       <summary>History</summary>
-      <div className="uncol-stack">
-        {quality !== null && versions.length > 0 && <QualityTable quality={quality} />}
-        {ended.map((round) => (
-          <RoundEntry key={round.id} round={round} />
-        ))}
-      </div>
+      {history === null && <p className="uncol-muted">Asking for earlier rounds …</p>}
+      {history?.status === 'failed' && <ProblemBox problem={history.problem} />}
+      {history?.status === 'ready' && <Past service={service} history={history.value} />}
     </details>
+  );
+}
+
+function Past({ service, history }: { service: UncolService; history: History }) {
+  const { rounds, candidates, quality, versions } = history;
+  const ended = rounds.filter(({ verdict }) => verdict !== null);
+  return (
+    <div className="uncol-stack">
+      {quality.versions.length > 0 && <QualityTable quality={quality} />}
+      <Versions versions={versions} />
+      {ended.length === 0 && <p className="uncol-muted">There has been no learning round yet.</p>}
+      {ended.map((round) => (
+        <RoundEntry key={round.id} service={service} round={round} candidate={candidates[round.id] ?? null} />
+      ))}
+    </div>
+  );
+}
+
+function Versions({ versions }: { versions: readonly Model[] }) {
+  return (
+    <ul className="uncol-plain" data-testid="versions">
+      {versions.map((version) => (
+        <li key={version.version}>
+          <strong>
+            Version {version.version}
+            {version.inService ? ' (in service)' : ''}
+          </strong>
+          : <span className="uncol-muted">{describeLineage(version)}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -61,37 +107,100 @@ function formatMean(mean: number | null): string {
   return mean === null ? '–' : formatDice(mean);
 }
 
-function RoundEntry({ round }: { round: Round }) {
+interface EntryProps {
+  readonly service: UncolService;
+  readonly round: Round;
+  readonly candidate: Candidate | null;
+}
+
+function RoundEntry({ service, round, candidate }: EntryProps) {
   const { verdict } = round;
+  const [isOpen, setOpen] = useState(false);
   if (verdict === null) return null;
-  const cases = [...verdict.cases].sort(
-    (a, b) => a.candidate.dice - a.inService.dice - (b.candidate.dice - b.inService.dice),
-  );
+  const cases = [...verdict.cases].sort((a, b) => gainOf(a) - gainOf(b));
   return (
-    <details>
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{describeRound(round, verdict)}</summary>
+      <p className="uncol-muted">{describeTrigger(round)}</p>
       <p>{verdict.reason}</p>
-      <table className="uncol-table">
-        <caption className="uncol-muted">
-          {countOf(cases.length, 'subject')} that never train, the one that lost most first (Dice)
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">Subject</th>
-            <th scope="col">Version {round.fromVersion}</th>
-            <th scope="col">Candidate</th>
-          </tr>
-        </thead>
-        <tbody>
-          {cases.map(({ subject, inService, candidate }) => (
-            <tr key={subject}>
-              <th scope="row">{subject}</th>
-              <td>{formatDice(inService.dice)}</td>
-              <td>{formatDice(candidate.dice)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      {candidate?.evidence.arms.map((arm) => (
+        <p key={arm.arm} className="uncol-muted">
+          {describeArm(arm)}
+        </p>
+      ))}
+      {isOpen && <Pictures service={service} round={round} cases={cases} />}
+      <CaseTable round={round} cases={cases} />
     </details>
   );
+}
+
+type Cases = Verdict['cases'];
+
+function gainOf({ inService, candidate }: Cases[number]): number {
+  return candidate.dice - inService.dice;
+}
+
+function CaseTable({ round, cases }: { round: Round; cases: Cases }) {
+  return (
+    <table className="uncol-table">
+      <caption className="uncol-muted">
+        {countOf(cases.length, 'subject')} that never train, the one that lost most first (Dice)
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">Subject</th>
+          <th scope="col">Version {round.fromVersion}</th>
+          <th scope="col">Candidate</th>
+        </tr>
+      </thead>
+      <tbody>
+        {cases.map(({ subject, inService, candidate }) => (
+          <tr key={subject}>
+            <th scope="row">{subject}</th>
+            <td>{formatDice(inService.dice)}</td>
+            <td>{formatDice(candidate.dice)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** The cases that lost most, as slices; none of a patient. */
+function Pictures({ service, round, cases }: { service: UncolService; round: Round; cases: Cases }) {
+  const shown = cases.filter(({ picture }) => picture !== undefined);
+  if (shown.length === 0) return null;
+  return (
+    <div className="uncol-stack">
+      <div className="uncol-row">
+        {shown.map(({ subject }) => (
+          <Picture key={subject} service={service} roundId={round.id} subject={subject} />
+        ))}
+      </div>
+      <p className="uncol-muted">Truth solid, version {round.fromVersion} dotted, candidate dashed.</p>
+    </div>
+  );
+}
+
+function Picture({ service, roundId, subject }: { service: UncolService; roundId: string; subject: string }) {
+  const [url, setUrl] = useState<string | null>(null);
+  useEffect(() => {
+    let made: string | null = null;
+    let isGone = false;
+    service.loadPicture(roundId, subject).then(
+      (blob) => {
+        if (isGone) return;
+        made = URL.createObjectURL(blob);
+        setUrl(made);
+      },
+      // A picture that cannot be fetched is left out; the table has the figures.
+      () => undefined,
+    );
+    return () => {
+      isGone = true;
+      if (made !== null) URL.revokeObjectURL(made);
+    };
+  }, [service, roundId, subject]);
+  if (url === null) return null;
+  return <img className="uncol-picture" src={url} alt={`${subject}: outlines of truth and both versions`} />;
 }

@@ -1,5 +1,6 @@
 import type { Job, Pool, Round } from '../api/contract.ts';
 import { openDecisions } from '../service/decisions.ts';
+import { isShare, nameFigure } from '../service/history-words.ts';
 import { isRoundActive, type LearningState } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
 import {
@@ -30,7 +31,7 @@ export function LearningSection({ service, learning }: { service: UncolService; 
           Version {pool.inService} is kept whatever comes: {pool.pin.reason}
         </p>
       )}
-      <HistoryPart quality={learning.quality} rounds={learning.rounds} />
+      <HistoryPart service={service} history={learning.history} />
       {pool !== null && (
         <DecisionControl
           decisions={openDecisions(pool, round)}
@@ -64,9 +65,10 @@ function RoundFigures({ job }: { job: Job }) {
   const step = figures['step'];
   const steps = figures['steps'];
   if (step !== undefined) rows.push(['Step', steps === undefined ? formatCount(step) : `${step} of ${steps}`]);
-  if (figures['loss'] !== undefined) rows.push(['Loss', figures['loss'].toFixed(3)]);
-  const trust = figures['trustSpecialized'];
-  if (trust !== undefined) rows.push(['Teacher trusted on', `${Math.round(trust * 100)} % of pixels`]);
+  for (const [key, value] of Object.entries(figures)) {
+    const name = nameFigure(key);
+    if (name !== null) rows.push([name, isShare(key) ? `${Math.round(value * 100)} % of pixels` : value.toFixed(3)]);
+  }
   return rows.length === 0 ? null : <Figures rows={rows} />;
 }
 

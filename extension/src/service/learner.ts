@@ -7,6 +7,8 @@ import type { StateHolder } from './state-holder.ts';
 
 const IDLE_MS = 10_000;
 const AFTER_JOB_MS = 500;
+/** Shown at most; the command line has them all. */
+const historyRounds = 20;
 
 /** Keeps the learning state of one model up to date: the pool, the newest round, its job while it runs. */
 export class Learner {
@@ -36,6 +38,28 @@ export class Learner {
   /** Looks again now, e.g. because a correction was just handed in. */
   look(): void {
     this.#wake.abort();
+    if (this.#model !== null && this.#holder.get().learning[this.#model]?.history) void this.loadHistory();
+  }
+
+  /** Asks for all that has been. */
+  async loadHistory(): Promise<void> {
+    const model = this.#model;
+    if (model === null) return;
+    const client = this.#client;
+    try {
+      const [rounds, quality, all] = await Promise.all([
+        client.listRounds(model, historyRounds),
+        client.getQuality(model),
+        client.listVersions(),
+      ]);
+      const judged = rounds.filter(({ verdict }) => verdict !== null);
+      const found = await Promise.all(judged.map(async ({ id }) => [id, await client.getCandidate(id)] as const));
+      const versions = all.filter(({ name }) => name === model).sort((a, b) => b.version - a.version);
+      const value = { rounds, candidates: Object.fromEntries(found), quality, versions };
+      this.#holder.patchLearning(model, { history: { status: 'ready', value } });
+    } catch (error) {
+      this.#holder.patchLearning(model, { history: { status: 'failed', problem: toUserProblem(error) } });
+    }
   }
 
   async #run(model: string, signal: AbortSignal): Promise<void> {
@@ -43,19 +67,19 @@ export class Learner {
     while (!signal.aborted) {
       let waitMs = IDLE_MS;
       try {
-        const [pool, rounds, quality] = await Promise.all([
+        const [pool, [round = null]] = await Promise.all([
           this.#client.getPool(model),
-          this.#client.listRounds(model),
-          this.#client.getQuality(model),
+          this.#client.listRounds(model, 1),
         ]);
-        const round = rounds[0] ?? null;
         if (signal.aborted) return;
         this.#holder.patchLearning(model, {
-          ...{ pool, round, rounds, quality },
-          problem: null,
+          ...{ pool, round, problem: null },
           ...(isRoundActive(round) ? {} : { job: null }),
         });
-        if (isRunning && round !== null && !isRoundActive(round)) this.#onRoundEnd(round);
+        if (isRunning && round !== null && !isRoundActive(round)) {
+          this.#onRoundEnd(round);
+          if (this.#holder.get().learning[model]?.history) void this.loadHistory();
+        }
         isRunning = isRoundActive(round);
         if (round !== null && isRunning) {
           await this.#follow(model, round, signal);

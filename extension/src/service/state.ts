@@ -1,4 +1,5 @@
 import type {
+  Candidate,
   CaseOrder,
   CaseState,
   Inference,
@@ -69,15 +70,25 @@ export interface SeriesState {
   readonly submission: Submission;
 }
 
+/** What became of a model so far. */
+export interface History {
+  /** Newest first. */
+  readonly rounds: readonly Round[];
+  /** Of those that made a version or were refused: what was tried. By the round's id. */
+  readonly candidates: Readonly<Record<string, Candidate>>;
+  /** How readers agreed with each version. */
+  readonly quality: Quality;
+  /** Newest first. */
+  readonly versions: readonly Model[];
+}
+
 /** What the model learns from corrections. */
 export interface LearningState {
   readonly pool: Pool | null;
   /** The newest round. */
   readonly round: Round | null;
-  /** All of them, newest first. */
-  readonly rounds: readonly Round[];
-  /** How readers agreed with each version. */
-  readonly quality: Quality | null;
+  /** What has been; asked for when it is shown. */
+  readonly history: Loadable<History> | null;
   /** The round's job while it runs. */
   readonly job: Job | null;
   readonly problem: UserProblem | null;
@@ -120,8 +131,7 @@ export const emptyState: UncolState = {
   worklist: emptyWorklist,
 };
 export const emptyLearning: LearningState = {
-  ...{ pool: null, round: null, rounds: [], quality: null },
-  ...{ job: null, problem: null },
+  ...{ pool: null, round: null, history: null, job: null, problem: null },
 };
 
 /** State of a series on first sight. */

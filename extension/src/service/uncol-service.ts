@@ -191,6 +191,16 @@ export class UncolService {
     }
   }
 
+  /** Asks for all rounds and versions of the model of the active series. */
+  loadHistory(): Promise<void> {
+    return this.#learner.loadHistory();
+  }
+
+  /** The picture of a case of a round, to be shown from this page. */
+  loadPicture(roundId: string, subject: string): Promise<Blob> {
+    return this.#client.getPicture(roundId, subject);
+  }
+
   /** Brings our panel to the front. */
   showPanel(): void {
     this.#host.services.panelService.activatePanel(panelId, true);

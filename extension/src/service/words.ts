@@ -1,4 +1,4 @@
-import type { Inference, Model, Pool, Quality, Receipt, Round, Verdict } from '../api/contract.ts';
+import type { Inference, Model, Pool, Receipt, Round, Verdict } from '../api/contract.ts';
 
 const stageWords: Readonly<Record<string, string>> = {
   queued: 'Waiting for a free worker',
@@ -135,22 +135,4 @@ function formatMoment(moment: Date, now: Date): string {
   const time = moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
   if (moment.toDateString() === now.toDateString()) return `at ${time}`;
   return `on ${moment.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })} at ${time}`;
-}
-
-/** A round in a list: when it ended, between which versions, and how. */
-export function describeRound({ fromVersion, toVersion, finishedAt, refusal }: Round, { outcome }: Verdict): string {
-  const when = finishedAt === null ? '' : `${formatDay(new Date(finishedAt))}: `;
-  const versions = toVersion === null ? `version ${fromVersion}` : `version ${fromVersion} to ${toVersion}`;
-  return `${when}${versions}, ${refusal === null ? outcome : 'refused by an administrator'}`;
-}
-
-/** Says that readers correct a version more than they did; nothing where they do not. */
-export function describeDrift({ version, drift }: Quality['versions'][number]): string | null {
-  if (!drift?.isFalling) return null;
-  return `Masks of version ${version} are corrected more than before: Dice ${formatDice(drift.latest)} in the latest ten corrections, ${formatDice(drift.before)} earlier.`;
-}
-
-/** `26 Nov, 20:00`. */
-function formatDay(moment: Date): string {
-  return moment.toLocaleString('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import express, { type Express } from 'express';
 import { z } from 'zod';
+import { code } from '../config/code.ts';
 import { AppError } from '../errors/app-error.ts';
 import { apiHeaders, refuseForeignChanges, requireOwnHost, viewerHeaders } from './guard.ts';
 import { answerProblems, mountRoutes, observe, type Surroundings } from './mount.ts';
@@ -17,10 +17,6 @@ export interface AppOptions extends Surroundings {
   /** Absent in tests of the API alone. */
   readonly viewer?: Omit<ViewerOptions, 'authenticate'>;
 }
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** Wires guards, route table, viewer and problems in this order; does not listen. */
 export function createApp(options: AppOptions): Express {
@@ -54,7 +50,7 @@ export function withDescription(routes: readonly Route[]): readonly Route[] {
       role: null,
       replies: { 200: z.record(z.string(), z.unknown()) },
       async handle() {
-        described ??= describeRoutes(all, version);
+        described ??= describeRoutes(all, code.version);
         return { status: 200, body: described };
       },
     }),

@@ -81,7 +81,16 @@ export const verdict = z
       step: z.int(),
     }),
     cases: z
-      .array(z.object({ subject: z.string(), set: comparedSet, inService: caseScores, candidate: caseScores }))
+      .array(
+        z.object({
+          subject: z.string(),
+          set: comparedSet,
+          inService: caseScores,
+          candidate: caseScores,
+          /** There is one at `GET /v1/rounds/{id}/pictures/{subject}`; never of a patient. */
+          picture: z.string().optional(),
+        }),
+      )
       .readonly(),
   })
   .meta({ id: 'Verdict' });
@@ -91,6 +100,8 @@ const refusal = z.object({ reason: z.string(), at: z.string() });
 export const round = z
   .object({
     id,
+    /** What started it: corrections enough, its hour after a wait, or a person. */
+    trigger: z.enum(['corrections', 'clock', 'person']),
     jobId: id,
     model: modelName,
     fromVersion: z.int(),

@@ -140,6 +140,18 @@ export const model = z
     dimension: z.enum(['2d', '3d']),
     parameters: z.object({ inference: z.int() }),
     parent: z.int().nullable(),
+    /** That trained it. */
+    engine: z.string(),
+    /** How a round made it; null of a version that was trained from a recipe. */
+    lineage: z
+      .object({
+        round: id,
+        corrections: z.int(),
+        planSha256: z.string(),
+        seed: z.int(),
+        code: z.object({ version: z.string(), commit: z.string().nullable() }),
+      })
+      .nullable(),
     notes: z.array(z.string()),
   })
   .meta({ id: 'Model' });

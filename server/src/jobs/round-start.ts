@@ -6,7 +6,7 @@ import { appendAudit } from '../store/audit.ts';
 import type { Database, Queryable } from '../store/database.ts';
 import { type Hold, readHold } from '../store/holds.ts';
 import { countPool, listModelsToTeach, type PoolCounts } from '../store/pool.ts';
-import { hasFailedLast, insertRound, listRoundStarts, readOpenRound } from '../store/rounds.ts';
+import { hasFailedLast, insertRound, listRoundStarts, type RoundRow, readOpenRound } from '../store/rounds.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { JobQueue } from './queue.ts';
 
@@ -14,20 +14,21 @@ import type { JobQueue } from './queue.ts';
 export interface RoundStart {
   readonly modelName: string;
   readonly fromVersion: number;
+  readonly trigger: RoundRow['trigger'];
   /** Subject of the token that asked for it; `server` when it started by itself. */
   readonly owner: string;
 }
 
 /** Queues a round in the caller's transaction. @returns its id, or undefined when one of this model is open. */
 export async function openRound(tx: Queryable, queue: JobQueue, start: RoundStart): Promise<string | undefined> {
-  const { modelName, fromVersion, owner } = start;
+  const { modelName, fromVersion, trigger, owner } = start;
   await lockModel(tx, modelName);
   if (await readOpenRound(tx, modelName)) return undefined;
   const roundId = randomUUID();
   const jobId = await queue.send('train', { roundId }, { owner, key: modelName, tx });
   if (jobId === undefined) return undefined;
-  await insertRound(tx, { id: roundId, jobId, modelName, fromVersion });
-  await appendAudit(tx, { actor: owner, action: 'round-started', object: { roundId, model: modelName } });
+  await insertRound(tx, { id: roundId, jobId, modelName, trigger, fromVersion });
+  await appendAudit(tx, { actor: owner, action: 'round-started', object: { roundId, model: modelName, trigger } });
   return roundId;
 }
 
@@ -110,6 +111,8 @@ export async function openDueRounds({
     // Corrections outlive a model that was taken away.
     if (!found) continue;
     const { card } = await registry.resolve(modelName);
-    await database.transaction((tx) => openRoundIfDue(tx, queue, { modelName, fromVersion: card.version }, policy));
+    await database.transaction((tx) =>
+      openRoundIfDue(tx, queue, { modelName, fromVersion: card.version, trigger: 'clock' }, policy),
+    );
   }
 }

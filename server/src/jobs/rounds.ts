@@ -1,12 +1,14 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createVersion } from '../candidate/write-version.ts';
+import { code } from '../config/code.ts';
 import { AppError, type ErrorRecord, toErrorRecord } from '../errors/app-error.ts';
 import { type GateVerdict, judge } from '../promotion/gate.ts';
 import { promote } from '../promotion/promote.ts';
 import { seesSlices } from '../registry/card.ts';
 import type { ListedVersion, Registry } from '../registry/registry.ts';
 import type { SigningKey } from '../registry/signature.ts';
+import { hashWork } from '../round/checkpoint.ts';
 import type { GateRule } from '../round/compare.ts';
 import { describeArms } from '../round/outcome.ts';
 import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
@@ -77,7 +79,7 @@ export function roundHandler(parts: RoundParts): JobHandler<JobPayload<'train'>>
     const { modelName } = round;
     const { card } = await registry.resolve(modelName);
     await database.transaction((tx) =>
-      openRoundIfDue(tx, queue, { modelName, fromVersion: card.version }, parts.policy),
+      openRoundIfDue(tx, queue, { modelName, fromVersion: card.version, trigger: 'corrections' }, parts.policy),
     );
   };
 }
@@ -231,6 +233,13 @@ async function createCandidate(
       version: toVersion,
       engine,
       parent: { version: inService.card.version, sha256: parentWeights.sha256 },
+      lineage: {
+        round: plan.roundId,
+        corrections: plan.corrections.length,
+        planSha256: hashWork(plan),
+        seed: plan.seed,
+        code,
+      },
       notes: [
         `Round ${plan.roundId} from version ${inService.card.version}: ${labelled} corrected, ${replay} replayed, ${unlabelled} unlabelled ${pieces}, ${plan.steps} steps.`,
         describeArms(outcome),

@@ -106,6 +106,17 @@ const fields = z.strictObject({
   }),
   weights: z.strictObject({ file: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/), tableHash: z.string() }),
   parent: z.strictObject({ version: z.int(), sha256: z.string() }).nullable(),
+  /** How a round made this version; absent where `uncol train` made it: then the recipe tells. */
+  lineage: z
+    .strictObject({
+      round: z.uuid(),
+      corrections: z.int(),
+      /** sha256 of the round's plan: series, corrections with the hashes of their masks, held-out patients, steps. */
+      planSha256: z.string(),
+      seed: z.int(),
+      code: z.strictObject({ version: z.string(), commit: z.string().nullable() }),
+    })
+    .optional(),
   /** Free text of how this version came to be, e.g. that the generalized teacher abstained. */
   notes: z.array(z.string()),
   engine: z.string(),

@@ -21,6 +21,8 @@ export interface ComparedCase {
   readonly set: 'base' | 'held-out';
   readonly inService: CaseScores;
   readonly candidate: CaseScores;
+  /** Blob of an SVG: the slice on which the candidate did worst, of the cases in which it lost most. */
+  readonly picture?: string;
 }
 
 /** What a candidate may lose at most; stands in the card before the round begins. */

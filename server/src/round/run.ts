@@ -14,6 +14,7 @@ import { Measure } from './measure.ts';
 import type { ArmOutcome, RoundOutcome } from './outcome.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
 import { meanOf } from './statistics.ts';
+import { pictureWorst } from './worst-cases.ts';
 
 /** How far a round is. */
 export interface RoundProgress {
@@ -73,7 +74,9 @@ export async function runRound(
       ...{ epsilon: card.gate.epsilon, folder: options.folder, signal: options.signal },
       ...report.candidates(armsOf(guidance)),
     });
-    const cases = await compareCases(measure, data, inService, weights);
+    const compared = await compareCases(measure, data, inService, weights);
+    const versions = { measure, inService, candidate: weights, blobs: sources.blobs };
+    const cases = await pictureWorst(compared, data.judges, versions);
     const fresh = data.corrected.filter(({ isNew }) => isNew).map(({ judged }) => judged);
     const newCorrections = fresh.some(hasForeground) ? await measure.dice(weights, ...fresh) : null;
     const outcome = {

@@ -9,6 +9,8 @@ export interface RoundRow<Plan = unknown, Verdict = unknown> {
   readonly id: string;
   readonly jobId: string;
   readonly modelName: string;
+  /** What started it. */
+  readonly trigger: 'corrections' | 'clock' | 'person';
   readonly fromVersion: number;
   readonly toVersion: number | null;
   readonly state: RoundState;
@@ -28,7 +30,7 @@ export interface RoundRow<Plan = unknown, Verdict = unknown> {
 }
 
 /** What may change; keys that are absent stay. */
-export type RoundPatch = Partial<Omit<RoundRow, 'id' | 'jobId' | 'modelName' | 'createdAt' | 'refusal'>>;
+export type RoundPatch = Partial<Omit<RoundRow, 'id' | 'jobId' | 'modelName' | 'trigger' | 'createdAt' | 'refusal'>>;
 
 const columnOf = {
   fromVersion: 'from_version',
@@ -47,7 +49,7 @@ const columnOf = {
 
 const jsonColumns: ReadonlySet<string> = new Set(['plan', 'verdict', 'error']);
 
-const columns = `id, job_id as "jobId", model_name as "modelName", created_at as "createdAt", refusal, ${Object.entries(
+const columns = `id, job_id as "jobId", model_name as "modelName", trigger, created_at as "createdAt", refusal, ${Object.entries(
   columnOf,
 )
   .map(([key, column]) => `${column} as "${key}"`)
@@ -55,14 +57,12 @@ const columns = `id, job_id as "jobId", model_name as "modelName", created_at as
 
 export async function insertRound(
   db: Queryable,
-  round: Pick<RoundRow, 'id' | 'jobId' | 'modelName' | 'fromVersion'>,
+  round: Pick<RoundRow, 'id' | 'jobId' | 'modelName' | 'trigger' | 'fromVersion'>,
 ): Promise<void> {
-  await db.query('insert into training_round (id, job_id, model_name, from_version) values ($1, $2, $3, $4)', [
-    round.id,
-    round.jobId,
-    round.modelName,
-    round.fromVersion,
-  ]);
+  await db.query(
+    'insert into training_round (id, job_id, model_name, trigger, from_version) values ($1, $2, $3, $4, $5)',
+    [round.id, round.jobId, round.modelName, round.trigger, round.fromVersion],
+  );
 }
 
 export async function readRound(db: Queryable, id: string): Promise<RoundRow | undefined> {

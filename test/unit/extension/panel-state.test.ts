@@ -3,15 +3,14 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Pool, Verdict } from '../../../extension/src/api/contract.ts';
 import { id } from '../../../extension/src/id.ts';
+import { describeDrift, describeRound } from '../../../extension/src/service/history-words.ts';
 import { activeSeries, createSeriesState, isRoundActive } from '../../../extension/src/service/state.ts';
 import { StateHolder } from '../../../extension/src/service/state-holder.ts';
 import {
   countOf,
-  describeDrift,
   describeLearning,
   describeMissing,
   describePool,
-  describeRound,
   describeStage,
   describeUncertainty,
   describeVerdict,
@@ -87,7 +86,15 @@ test('a segment that every fitting series shows is named when it was not found',
 });
 
 const round = {
-  ...{ id: '1', jobId: '2', model: 'm', fromVersion: 1, toVersion: null, state: 'done' as const },
+  ...{
+    id: '1',
+    trigger: 'person' as const,
+    jobId: '2',
+    model: 'm',
+    fromVersion: 1,
+    toVersion: null,
+    state: 'done' as const,
+  },
   ...{ labelledSlices: 0, replaySlices: 0, unlabelledSlices: 0, generalizedTeacher: '' },
   ...{ verdict: null, refusal: null, error: null, startedAt: null, finishedAt: null },
 };

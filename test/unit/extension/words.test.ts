@@ -15,7 +15,7 @@ test('only while the server tries does the receipt say that it keeps trying', ()
 
 const model = (name: string, title: string, labels: readonly string[]): Model => ({
   ...{ name, title, version: 1, sha256: '', inService: true, trainedFor: '', modality: ['MR'], notes: [] },
-  ...{ dimension: '2d' as const, parameters: { inference: 1 }, parent: null },
+  ...{ dimension: '2d' as const, parameters: { inference: 1 }, parent: null, engine: 'onnx-cpu', lineage: null },
   segments: labels.map((label, n) => ({ number: n + 1, label, colour: [0, 0, 0] })),
 });
 

@@ -136,7 +136,7 @@ function keep(parts: CorrectionParts, row: NewCorrection, caller: Caller, fromVe
     if (!(await insertCorrection(tx, { ...row, exportJobId: exportJobId ?? null }))) throw new RepeatedRequest();
     const object = { correctionId, kind, changedVoxels, model: modelName };
     await appendAudit(tx, { actor: caller.subject, action: 'correction-submitted', object });
-    await openRoundIfDue(tx, queue, { modelName, fromVersion }, policy);
+    await openRoundIfDue(tx, queue, { modelName, fromVersion, trigger: 'corrections' }, policy);
   });
 }
 

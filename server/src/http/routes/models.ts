@@ -71,6 +71,8 @@ export function presentModel({ card, inService }: ListedVersion): Model {
     dimension: seesSlices(card) ? '2d' : '3d',
     parameters: { inference: card.architecture.inferenceParameters },
     parent: card.parent?.version ?? null,
+    engine: card.engine,
+    lineage: card.lineage ?? null,
     notes: [...card.notes],
   };
 }

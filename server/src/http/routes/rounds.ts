@@ -6,6 +6,7 @@ import { openRound } from '../../jobs/round-start.ts';
 import { generalizedTeacherUnknown, type RoundVerdict } from '../../jobs/rounds.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { appendAudit } from '../../store/audit.ts';
+import type { BlobStore } from '../../store/blobs.ts';
 import type { Database } from '../../store/database.ts';
 import { countPool } from '../../store/pool.ts';
 import { insertRefusal, listRounds, type RoundRow, readRound } from '../../store/rounds.ts';
@@ -25,11 +26,14 @@ export interface RoundRouteParts {
   readonly database: Database;
   readonly queue: JobQueue;
   readonly registry: Registry;
+  readonly blobs: BlobStore;
 }
+
+const immutable = { 'cache-control': 'private, max-age=31536000, immutable' };
 
 /** Rounds with their verdicts, and what they made. */
 export function roundRoutes(parts: RoundRouteParts): Route[] {
-  const { database, registry } = parts;
+  const { database, registry, blobs } = parts;
   return [
     defineRoute({
       method: 'get',
@@ -37,11 +41,14 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
       summary: 'Rounds, newest first',
       tag: 'rounds',
       role: 'reader',
-      query: z.strictObject({ model: modelName.optional() }),
+      query: z.strictObject({
+        model: modelName.optional(),
+        limit: z.coerce.number().int().min(1).max(100).default(100),
+      }),
       replies: { 200: roundList },
       handle: async ({ query }) => ({
         status: 200,
-        body: { rounds: (await listRounds(database, query.model)).map(presentRound) },
+        body: { rounds: (await listRounds(database, query.model, query.limit)).map(presentRound) },
       }),
     }),
     defineRoute({
@@ -53,6 +60,23 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
       params: z.strictObject({ id }),
       replies: { 200: round },
       handle: async ({ params }) => ({ status: 200, body: presentRound(await find(params.id)) }),
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/v1/rounds/{id}/pictures/{subject}',
+      summary: 'The slice of a generated subject on which a candidate did worst, with outlines of both versions',
+      tag: 'rounds',
+      role: 'reader',
+      params: z.strictObject({ id, subject: z.string().regex(/^[a-z0-9-]{1,40}$/) }),
+      replies: {
+        200: { mediaType: 'image/svg+xml', description: 'Truth solid, in service dotted, candidate dashed.' },
+      },
+      async handle({ params }) {
+        const { cases } = (await readCandidate(params.id)).verdict;
+        const picture = cases.find(({ subject }) => subject === params.subject)?.picture;
+        if (!picture) throw new AppError('not-found', `Round ${params.id} has no picture of that subject.`);
+        return { status: 200, headers: immutable, bytes: await blobs.get(picture) };
+      },
     }),
     defineRoute({
       method: 'post',
@@ -68,7 +92,7 @@ export function roundRoutes(parts: RoundRouteParts): Route[] {
         const { labelledSeries } = await countPool(database, modelName);
         if (labelledSeries === 0)
           throw new AppError('round-no-corrections', `No correction of ${modelName} may train.`);
-        const start = { modelName, fromVersion: card.version, owner: caller.subject };
+        const start = { modelName, fromVersion: card.version, trigger: 'person', owner: caller.subject } as const;
         const roundId = await database.transaction((tx) => openRound(tx, parts.queue, start));
         if (!roundId)
           throw new AppError('round-running', `A round of ${modelName} is queued or running.`, { modelName });
@@ -133,6 +157,7 @@ export function presentRound(row: RoundRow): Round {
   return {
     id: row.id,
     jobId: row.jobId,
+    trigger: row.trigger,
     model: row.modelName,
     fromVersion: row.fromVersion,
     toVersion: row.toVersion,
