@@ -1,14 +1,25 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
-import type { SourceInstance, SourceSeries } from '../study/source-series.ts';
+import type { SourceSeries } from '../study/source-series.ts';
 import type { Geometry, Vec3 } from '../volume/geometry.ts';
 import { cieLab, codeItem, codes, lateralities } from './codes.ts';
 import { repairHeader } from './header.ts';
 import { packBinary, type SegFrame } from './pack.ts';
 import { decimalString, encodePart10 } from './part10.ts';
+import {
+  describeAlgorithm,
+  describeEquipment,
+  describeSeries,
+  dicomDateTime,
+  type ModelReference,
+  readerName,
+  referTo,
+  trackSegment,
+} from './provenance.ts';
 import { deriveUid } from './uid.ts';
 
-const segmentationStorage = '1.2.840.10008.5.1.4.1.1.66.4';
+/** SOP class of what is written here (PS3.4 B.5). */
+export const segmentationStorage = '1.2.840.10008.5.1.4.1.1.66.4';
 
 /** What a SEG needs to know of the series it lies on. */
 export type SegSource = Pick<
@@ -21,7 +32,7 @@ export interface SegRequest {
   readonly source: SegSource;
   /** On the grid of the source: slice k lies on `source.instances[k]`. */
   readonly labelmap: Labelmap;
-  readonly model: { readonly name: string; readonly version: number; readonly sha256: string };
+  readonly model: ModelReference;
   /** `AUTOMATIC`: untouched model output; `SEMIAUTOMATIC`: a reader edited or vouched for it. */
   readonly algorithmType: 'AUTOMATIC' | 'SEMIAUTOMATIC';
   readonly sopInstanceUid: string;
@@ -32,11 +43,9 @@ export interface SegRequest {
   readonly trackingUid: string;
 }
 
-/** The series description that a SEG of this model gets: at most 64 characters (LO), the warning always whole. */
-export function describeSeg(model: { readonly name: string; readonly version: number }, corrected: boolean): string {
-  const tail = corrected ? ' corrected: AI-generated, research use' : ': AI-generated, research use';
-  const version = ` v${model.version}`;
-  return model.name.slice(0, 64 - version.length - tail.length) + version + tail;
+/** The series description that a SEG of this model gets. */
+export function describeSeg(model: Pick<ModelReference, 'name' | 'version'>, corrected: boolean): string {
+  return describeSeries(model, ...(corrected ? ['corrected'] : []));
 }
 
 /**
@@ -63,11 +72,11 @@ export function writeSeg(request: SegRequest): { readonly bytes: Uint8Array; rea
   const bytes = encodePart10({
     ...attributes,
     ...identity(request),
-    ...equipment(request.model),
+    ...describeEquipment(request.model),
     ...image(request, columns, rows, frames.length),
     SegmentSequence: labelmap.segments.map((segment) => segmentItem(segment, request)),
     ReferencedSeriesSequence: [
-      { SeriesInstanceUID: source.seriesInstanceUid, ReferencedInstanceSequence: source.instances.map(referenceItem) },
+      { SeriesInstanceUID: source.seriesInstanceUid, ReferencedInstanceSequence: source.instances.map(referTo) },
     ],
     DimensionOrganizationSequence: [{ DimensionOrganizationUID: dimensionUid }],
     DimensionIndexSequence: dimensionIndex(dimensionUid),
@@ -112,16 +121,7 @@ function identity(request: SegRequest): Record<string, unknown> {
     InstanceCreationTime: time,
     ContentLabel: 'SEGMENTATION',
     ContentDescription: corrected ? 'Corrected by a reader: AI-generated, research use' : 'AI-generated, research use',
-    ContentCreatorName: [{ Alphabetic: corrected ? 'Reader^Correction' : 'UnCoL^Student' }],
-  };
-}
-
-function equipment(model: SegRequest['model']): Record<string, unknown> {
-  return {
-    Manufacturer: 'UnCoL for OHIF',
-    ManufacturerModelName: 'UnCoL server',
-    DeviceSerialNumber: model.sha256.slice(0, 16),
-    SoftwareVersions: `${model.name}@${model.version}`.slice(0, 64),
+    ContentCreatorName: [{ Alphabetic: corrected ? readerName : 'UnCoL^Student' }],
   };
 }
 
@@ -149,18 +149,19 @@ function image(request: SegRequest, columns: number, rows: number, frames: numbe
 
 function segmentItem(segment: Segment, request: SegRequest): Record<string, unknown> {
   const { model, trackingUid, algorithmType } = request;
-  const algorithm = `UnCoL ${model.name}`.slice(0, 64);
+  const algorithm = describeAlgorithm(model);
+  const tracking = trackSegment(segment, trackingUid);
   return {
     SegmentNumber: segment.number,
     SegmentLabel: segment.label.slice(0, 64),
     SegmentAlgorithmType: algorithmType,
-    SegmentAlgorithmName: algorithm,
+    SegmentAlgorithmName: algorithm.name,
     SegmentationAlgorithmIdentificationSequence: [
       {
         AlgorithmFamilyCodeSequence: [codeItem(codes.artificialIntelligence)],
-        AlgorithmName: algorithm,
-        AlgorithmVersion: String(model.version),
-        AlgorithmParameters: `weights sha256 ${model.sha256}`,
+        AlgorithmName: algorithm.name,
+        AlgorithmVersion: algorithm.version,
+        AlgorithmParameters: algorithm.parameters,
       },
     ],
     SegmentedPropertyCategoryCodeSequence: [codeItem(segment.category)],
@@ -173,14 +174,10 @@ function segmentItem(segment: Segment, request: SegRequest): Record<string, unkn
       },
     ],
     ...(segment.anatomicRegion ? { AnatomicRegionSequence: [codeItem(segment.anatomicRegion)] } : {}),
-    TrackingID: `${segment.label} 1`.slice(0, 64),
-    TrackingUID: segment.number === 1 ? trackingUid : deriveUid(trackingUid, segment.number),
+    TrackingID: tracking.id,
+    TrackingUID: tracking.uid,
     RecommendedDisplayCIELabValue: [...cieLab([segment.colour[0], segment.colour[1], segment.colour[2]])],
   };
-}
-
-function referenceItem(instance: SourceInstance): Record<string, unknown> {
-  return { ReferencedSOPClassUID: instance.sopClassUid, ReferencedSOPInstanceUID: instance.sopInstanceUid };
 }
 
 /** Frames are found by segment number, then by position in the patient (PS3.3 C.7.6.17). Pointers are attribute tags. */
@@ -218,7 +215,7 @@ function frameGroups(frame: SegFrame, geometry: Geometry, source: SegSource): Re
         DerivationCodeSequence: [codeItem(codes.segmentation)],
         SourceImageSequence: [
           {
-            ...referenceItem(instance),
+            ...referTo(instance),
             PurposeOfReferenceCodeSequence: [codeItem(codes.sourceImage)],
             SpatialLocationsPreserved: 'YES',
           },
@@ -236,9 +233,4 @@ function slicePosition({ origin, spacingMm, direction }: Geometry, k: number): V
   const step = k * spacingMm[2];
   const [, , normal] = direction;
   return [origin[0] + step * normal[0], origin[1] + step * normal[1], origin[2] + step * normal[2]];
-}
-
-function dicomDateTime(at: Date): { readonly date: string; readonly time: string } {
-  const iso = at.toISOString();
-  return { date: iso.slice(0, 10).replaceAll('-', ''), time: iso.slice(11, 19).replaceAll(':', '') };
 }
