@@ -1,18 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type SegRequest, writeSeg } from '../../server/src/seg/write.ts';
 import { randomSegRequest } from '../fixtures/seg-request.ts';
+import { complaints, readWithPydicom, skipWithout } from '../fixtures/validators.ts';
 
-/** Debian's python3-pydicom is seen by Debian's own interpreter only. */
-const python = '/usr/bin/python3';
-const validator = '/usr/bin/dciodvfy';
-const missing = [python, validator].filter((path) => !existsSync(path));
-const skip = missing.length > 0 && !process.env['CI'] ? `needs ${missing.join(', ')}` : false;
+const skip = skipWithout('python3', 'dciodvfy');
 
 interface Seen {
   readonly rows: number;
@@ -44,16 +39,7 @@ async function save(request: SegRequest): Promise<string> {
   return path;
 }
 
-/** What dciodvfy complains of; the first line names the object it recognised. */
-function complaints(path: string): readonly string[] {
-  const { stderr } = spawnSync(validator, [path], { encoding: 'utf8' });
-  return stderr.split('\n').filter((line) => /^(Error|Warning)/.test(line));
-}
-
-const see = (path: string): Seen =>
-  JSON.parse(
-    execFileSync(python, [join(import.meta.dirname, 'read-seg.py'), path], { encoding: 'utf8', maxBuffer: 1e9 }),
-  );
+const see = (path: string): Seen => readWithPydicom('read-seg.py', path);
 
 test('a SEG on any oblique grid is read voxel for voxel by pydicom and dciodvfy finds nothing', { skip }, async () => {
   for (const [seed, size] of [

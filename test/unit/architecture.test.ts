@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 
 /** Low to high, which is also the order in which to read the code. A folder imports only from itself and from lower ones. */
 const layers = [
-  ...['errors', 'config', 'telemetry', 'setup', 'engine', 'volume', 'labelmap', 'study', 'seg', 'sample', 'student'],
-  ...['uncol', 'store', 'registry', 'correction', 'candidate', 'round', 'promotion', 'worklist', 'jobs', 'http'],
-  ...['main', 'cli'],
+  ...['errors', 'config', 'telemetry', 'setup', 'engine', 'volume', 'labelmap', 'study', 'seg', 'sr'],
+  ...['sample', 'student', 'uncol', 'store', 'registry', 'correction', 'candidate', 'round'],
+  ...['promotion', 'worklist', 'jobs', 'http', 'main', 'cli'],
 ];
 
 /** Packages that only these files know; a trailing slash means a folder. */

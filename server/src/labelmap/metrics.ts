@@ -1,4 +1,4 @@
-import { sameGrid, type Vec3 } from '../volume/geometry.ts';
+import { indexToPatient, sameGrid, type Vec3 } from '../volume/geometry.ts';
 import { squaredDistances } from './distance.ts';
 import type { Labelmap } from './labelmap.ts';
 
@@ -43,6 +43,41 @@ export function dice(a: Labelmap, b: Labelmap, segmentNumber: number): number {
 /** Millilitres of a number of voxels; spacing `[i, j, k]` between voxel centres, not slice thickness. */
 export function voxelsToMl(voxels: number, spacingMm: Vec3): number {
   return (voxels * spacingMm[0] * spacingMm[1] * spacingMm[2]) / 1000;
+}
+
+/** How much of a labelmap one segment takes, and where. */
+export interface SegmentExtent {
+  readonly number: number;
+  readonly voxels: number;
+  readonly ml: number;
+  /** Mean of the voxel centres, LPS mm; null without a voxel. It need not lie inside the segment. */
+  readonly centre: Vec3 | null;
+}
+
+/** The extent of each segment of a labelmap, in the order of `segments`. */
+export function measureSegments({ data, geometry, segments }: Labelmap): readonly SegmentExtent[] {
+  const [columns, rows, slices] = geometry.size;
+  // Per label: voxels and the sums of their indices i, j, k. Labels are bytes.
+  const sums = new Float64Array(256 * 4);
+  let n = 0;
+  for (let k = 0; k < slices; k++) {
+    for (let j = 0; j < rows; j++) {
+      for (let i = 0; i < columns; i++, n++) {
+        const label = data[n]!;
+        if (label === 0) continue;
+        const at = label * 4;
+        sums[at]! += 1;
+        sums[at + 1]! += i;
+        sums[at + 2]! += j;
+        sums[at + 3]! += k;
+      }
+    }
+  }
+  return segments.map(({ number }) => {
+    const [voxels = 0, i = 0, j = 0, k = 0] = sums.subarray(number * 4);
+    const centre = voxels === 0 ? null : indexToPatient(geometry, [i / voxels, j / voxels, k / voxels]);
+    return { number, voxels, ml: voxelsToMl(voxels, geometry.spacingMm), centre };
+  });
 }
 
 /**

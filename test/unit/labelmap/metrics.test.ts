@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { squaredDistances } from '../../../server/src/labelmap/distance.ts';
 import type { Labelmap } from '../../../server/src/labelmap/labelmap.ts';
-import { dice, diceOf, hausdorff95Mm, voxelsToMl } from '../../../server/src/labelmap/metrics.ts';
-import type { Vec3 } from '../../../server/src/volume/geometry.ts';
+import { dice, diceOf, hausdorff95Mm, measureSegments, voxelsToMl } from '../../../server/src/labelmap/metrics.ts';
+import { indexToPatient, type Vec3 } from '../../../server/src/volume/geometry.ts';
+import { threeSegments } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid } from '../volume/grids.ts';
 
 function row(labels: readonly number[], spacingMm: Vec3 = [1, 1, 1]): Labelmap {
@@ -30,6 +31,17 @@ test('labelmaps on different grids are not compared', () => {
 
 test('a volume is voxels times the distance between slices, not their thickness', () => {
   assert.equal(voxelsToMl(1000, [0.5, 0.8, 2.5]), 1);
+});
+
+test('each segment has its voxels, volume and centre in the patient, one without a voxel has no centre', () => {
+  const labels = row([1, 1, 0, 2, 1], [2, 3, 5]);
+  const segments = [1, 2, 3].map((number) => ({ ...threeSegments[0]!, number }));
+  const at = (i: number) => indexToPatient(labels.geometry, [i, 0, 0]);
+  assert.deepEqual(measureSegments({ ...labels, segments }), [
+    { number: 1, voxels: 3, ml: 0.09, centre: at(5 / 3) },
+    { number: 2, voxels: 1, ml: 0.03, centre: at(3) },
+    { number: 3, voxels: 0, ml: 0, centre: null },
+  ]);
 });
 
 test('the Hausdorff distance is in mm along each axis', () => {
