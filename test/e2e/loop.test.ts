@@ -177,7 +177,9 @@ test('a round on flipped masks is refused and the version in service stays', opt
 
 /** Opens the newest SEG of the study the way a reader does: double click on its row, then agree to load it. */
 async function loadSeg(): Promise<void> {
-  await viewer.page.locator('[data-cy="study-browser-thumbnail-no-image"]').last().dblclick();
+  const rows = viewer.page.locator('[data-cy="study-browser-thumbnail-no-image"]');
+  // The SR with its volumes stands below it.
+  await rows.filter({ hasText: 'SEG' }).last().dblclick();
   await viewer.page.getByRole('button', { name: 'Yes', exact: true }).click();
   await viewer.page.waitForFunction('cornerstoneTools.segmentation.state.getSegmentations().length > 0');
 }

@@ -55,7 +55,8 @@ describe('kill -9 of the whole server', { skip }, () => {
     await world?.close();
   });
 
-  const segSeries = () => world.pacs.searchSeries({ studyInstanceUid: subject.studyInstanceUid, modality: 'SEG' });
+  const seriesOf = (modality: 'SEG' | 'SR') =>
+    world.pacs.searchSeries({ studyInstanceUid: subject.studyInstanceUid, modality });
 
   it('in the middle of the upload: nothing is kept, and the same submit is taken afterwards', async () => {
     const upload = request(`${server.url}/v1/corrections`, {
@@ -72,12 +73,13 @@ describe('kill -9 of the whole server', { skip }, () => {
     await sleep(200);
     await server.kill();
     await start();
-    assert.equal((await segSeries()).length, 0);
+    assert.deepEqual([await seriesOf('SEG'), await seriesOf('SR')], [[], []]);
     assert.deepEqual(await client.rounds(tinyName), []);
   });
 
-  it('around the store: after the restart each correction is there and its SEG exactly once', async () => {
-    // Killed when the SEG has not reached the PACS yet, then when the PACS has it and the server does not know.
+  it('around the store: after the restart each correction is there, its SEG and its SR exactly once', async () => {
+    // Killed when the SEG has not reached the PACS yet, then when the PACS has it and the server neither knows nor
+    // has sent the SR.
     for (const [instant, before] of [
       ['beforeStore', 0],
       ['afterStore', 1],
@@ -97,9 +99,15 @@ describe('kill -9 of the whole server', { skip }, () => {
       const again = await client.submit(mask, { inferenceId }, key);
       assert.equal(again.status, 201, JSON.stringify(again.body));
       const stored = await client.stored(again.body.id, 90_000);
-      const address = { studyInstanceUid: subject.studyInstanceUid, seriesInstanceUid: stored.seg.seriesInstanceUid };
-      assert.equal(await world.countInstances(address), 1, instant);
-      assert.equal((await segSeries()).length, before + 1, instant);
+      for (const [modality, object] of [
+        ['SEG', stored.seg],
+        ['SR', stored.sr],
+      ] as const) {
+        const { studyInstanceUid } = subject;
+        const { seriesInstanceUid } = object ?? assert.fail();
+        assert.equal(await world.countInstances({ studyInstanceUid, seriesInstanceUid }), 1, `${instant} ${modality}`);
+        assert.equal((await seriesOf(modality)).length, before + 1, `${instant} ${modality}`);
+      }
     }
   });
 

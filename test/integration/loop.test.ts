@@ -77,7 +77,7 @@ describe('the loop', { skip }, () => {
     assert.equal(after.length, before.length);
   });
 
-  it('stores a correction as one SEG with the UIDs of the receipt, voxel for voxel', async () => {
+  it('stores a correction as one SEG and one SR with the UIDs of the receipt, voxel for voxel', async () => {
     const half = (slices: readonly string[]) => slices.slice(10, 30);
     const { inference: made, drawn, receipt: kept } = await correct(first, (mask) => truthOn(mask, first), half);
     assert.equal(kept.state, 'stored');
@@ -88,6 +88,15 @@ describe('the loop', { skip }, () => {
     const [found, ...others] = await world.pacs.searchInstances(address);
     assert.equal(found?.sopInstanceUid, kept.seg.sopInstanceUid);
     assert.equal(others.length, 0);
+    const { studyInstanceUid } = first;
+    const reports = await world.pacs.searchInstances({
+      studyInstanceUid,
+      seriesInstanceUid: kept.sr?.seriesInstanceUid ?? '',
+    });
+    assert.deepEqual(
+      reports.map(({ sopInstanceUid }) => sopInstanceUid),
+      [kept.sr?.sopInstanceUid],
+    );
     const [seg] = await readSegs(world.pacs, address);
     assert.ok(seg);
     assert.ok(Buffer.from(labelsOf(seg, drawn.slices, drawn.rows * drawn.columns)).equals(drawn.labels));

@@ -25,8 +25,8 @@ export interface Acceptance {
 }
 
 /**
- * Checks a submission against its prediction and keeps its labels; returns the row to insert, in which the SEG has its
- * UIDs already. Nothing is in the database before the caller inserts it.
+ * Checks a submission against its prediction and keeps its labels; returns the row to insert, in which SEG and SR
+ * have their UIDs already. Nothing is in the database before the caller inserts it.
  *
  * @throws AppError `inference-not-ready`, and those of {@link checkSubmission}.
  */
@@ -48,6 +48,8 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
     segSeriesInstanceUid: createUid(),
     segSeriesDescription: describeSeg({ name: prediction.modelName, version: prediction.modelVersion }, corrected),
     segSha256: null,
+    srSopInstanceUid: createUid(),
+    srSeriesInstanceUid: createUid(),
     exportJobId: null,
     reader: acceptance.reader,
     idempotencyKey: acceptance.idempotencyKey,

@@ -2,15 +2,15 @@ import { gunzipSync } from 'node:zlib';
 import { AppError } from '../errors/app-error.ts';
 import { decodeEnvelope } from '../labelmap/envelope.ts';
 import type { Segment } from '../labelmap/labelmap.ts';
-import { writeSeg } from '../seg/write.ts';
+import type { SegRequest } from '../seg/write.ts';
 import type { CorrectionRow } from '../store/corrections.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 
 /** Series number of corrected masks: high, so that they stand below the images in a viewer's list. */
 const seriesNumber = 9001;
 
-/** A correction with what else its SEG is made of. */
-export interface SegMaking {
+/** A correction with what else its objects are made of. */
+export interface CorrectionMaking {
   readonly correction: CorrectionRow;
   readonly model: { readonly name: string; readonly version: number; readonly sha256: string };
   readonly segments: readonly Segment[];
@@ -19,22 +19,22 @@ export interface SegMaking {
 }
 
 /**
- * The SEG of a correction. It is a function of the correction and its source, so that a repeated export makes the same
- * object under the same UID.
+ * What the SEG of a correction is written from. It is a function of the correction and its source, so that a repeated
+ * export makes the same object under the same UID.
  *
- * @throws AppError `correction-geometry-mismatch`: the series changed in the PACS since; or what the writer throws.
+ * @throws AppError `correction-geometry-mismatch`: the series changed in the PACS since.
  */
-export function makeCorrectionSeg(
-  { correction, model, segments, envelope }: SegMaking,
+export function requestSeg(
+  { correction, model, segments, envelope }: CorrectionMaking,
   source: SourceSeries,
-): { readonly bytes: Uint8Array; readonly notes: readonly string[] } {
+): SegRequest {
   const { geometry } = source.volume;
   const data = orderLabels(
     envelope,
     source.instances.map((instance) => instance.sopInstanceUid),
     geometry.size[0] * geometry.size[1],
   );
-  return writeSeg({
+  return {
     source,
     labelmap: { data, geometry, segments },
     model,
@@ -44,7 +44,7 @@ export function makeCorrectionSeg(
     seriesNumber,
     createdAt: correction.createdAt,
     trackingUid: correction.trackingUid,
-  });
+  };
 }
 
 /**

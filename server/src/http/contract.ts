@@ -107,11 +107,13 @@ export const receipt = z
   .object({
     id,
     inferenceId: id,
-    /** `stored` once the PACS holds the SEG; `storing` while the server keeps trying; `failed` until it starts again. */
+    /** `stored` once the PACS holds SEG and SR; `storing` while the server keeps trying; `failed` until it starts again. */
     state: z.enum(['storing', 'stored', 'failed']),
     /** Why storing failed; else null. */
     error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
     seg: z.object({ sopInstanceUid: uid, seriesInstanceUid: uid, seriesDescription: z.string() }),
+    /** The report with the volumes; null for a correction made before there were reports. */
+    sr: z.object({ sopInstanceUid: uid, seriesInstanceUid: uid }).nullable(),
     approvedSlices: z.int(),
     changedVoxels: z.int(),
     dice: z.number().nullable(),

@@ -1,10 +1,20 @@
 import { createHash } from 'node:crypto';
-import { makeCorrectionSeg } from '../correction/store-seg.ts';
+import { requestSeg } from '../correction/store-seg.ts';
+import { addressSr, requestSr } from '../correction/store-sr.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Registry } from '../registry/registry.ts';
+import { type SegRequest, writeSeg } from '../seg/write.ts';
+import { writeSr } from '../sr/write.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { BlobStore } from '../store/blobs.ts';
-import { keepSeg, listStoringCorrections, markStored, readCorrection, setExportJob } from '../store/corrections.ts';
+import {
+  type CorrectionRow,
+  keepSeg,
+  listStoringCorrections,
+  markStored,
+  readCorrection,
+  setExportJob,
+} from '../store/corrections.ts';
 import type { Database } from '../store/database.ts';
 import type { Pacs } from '../study/pacs.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
@@ -21,41 +31,62 @@ export interface ExportParts {
 }
 
 /**
- * The handler of `export` jobs: makes the SEG of a correction and stores it in the PACS. The object's UID was fixed
- * with the correction, so an export that is tried again, after a crash too, finds it or stores the same object.
+ * The handler of `export` jobs: makes SEG and SR of a correction and stores them in the PACS. Their UIDs were fixed with
+ * the correction, so an export that is tried again, after a crash between the two as well, finds each of them or stores
+ * the same object.
  */
 export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export'>> {
-  const { database, registry, blobs, pacs, maxVoxels } = parts;
+  const { database, pacs } = parts;
   return async ({ payload, signal, report }) => {
     const correction = await readCorrection(database, payload.correctionId);
     if (!correction) throw new AppError('not-found', `There is no correction ${payload.correctionId}.`);
     if (correction.state === 'stored') return;
-    const { studyInstanceUid, seriesInstanceUid, segSeriesInstanceUid, segSopInstanceUid } = correction;
-    const address = { studyInstanceUid, seriesInstanceUid: segSeriesInstanceUid, sopInstanceUid: segSopInstanceUid };
+    const { studyInstanceUid, segSeriesInstanceUid, segSopInstanceUid } = correction;
+    const seg = { studyInstanceUid, seriesInstanceUid: segSeriesInstanceUid, sopInstanceUid: segSopInstanceUid };
+    const sr = addressSr(correction);
     report({ stage: 'retrieve', percent: 0 });
-    if (!(await pacs.has(address, signal))) {
-      const { card } = await registry.resolve(`${correction.modelName}@${correction.modelVersion}`);
-      const series = await readSeriesFromPacs(pacs, { studyInstanceUid, seriesInstanceUid }, { maxVoxels, signal });
-      const { bytes, notes } = makeCorrectionSeg(
-        {
-          correction,
-          model: { name: card.name, version: card.version, sha256: card.weights.sha256 },
-          segments: card.segments,
-          envelope: await blobs.get(correction.labelmapSha256),
-        },
-        series,
-      );
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      await keepSeg(database, correction.id, sha256, [...correction.notes, ...notes]);
-      report({ stage: 'store', percent: 60 });
-      await pacs.store(bytes, signal);
+    const lacksSeg = !(await pacs.has(seg, signal));
+    const lacksSr = sr !== undefined && !(await pacs.has(sr, signal));
+    if (lacksSeg || lacksSr) {
+      const { request, modality } = await requestMask(parts, correction, signal);
+      if (lacksSeg) {
+        const { bytes, notes } = writeSeg(request);
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        await keepSeg(database, correction.id, sha256, [...correction.notes, ...notes]);
+        report({ stage: 'store', percent: 60 });
+        await pacs.store(bytes, signal);
+      }
+      // After the SEG, which it points at. What was repaired in the source attributes the SEG has told already.
+      if (lacksSr) {
+        report({ stage: 'store', percent: 80 });
+        await pacs.store(writeSr(requestSr(correction, sr, request, modality)).bytes, signal);
+      }
     }
     await database.transaction(async (tx) => {
       if (!(await markStored(tx, correction.id))) return;
-      const object = { correctionId: correction.id, sopInstanceUid: segSopInstanceUid };
+      const object = {
+        correctionId: correction.id,
+        sopInstanceUid: segSopInstanceUid,
+        ...(sr && { srSopInstanceUid: sr.sopInstanceUid }),
+      };
       await appendAudit(tx, { actor: 'server', action: 'correction-stored', object });
     });
   };
+}
+
+/** The reader's mask on its series, as the PACS holds that now. */
+async function requestMask(
+  { registry, blobs, pacs, maxVoxels }: ExportParts,
+  correction: CorrectionRow,
+  signal: AbortSignal,
+): Promise<{ readonly request: SegRequest; readonly modality: string }> {
+  const { studyInstanceUid, seriesInstanceUid, modelName, modelVersion, labelmapSha256 } = correction;
+  const { card } = await registry.resolve(`${modelName}@${modelVersion}`);
+  const series = await readSeriesFromPacs(pacs, { studyInstanceUid, seriesInstanceUid }, { maxVoxels, signal });
+  const model = { name: card.name, version: card.version, sha256: card.weights.sha256 };
+  const envelope = await blobs.get(labelmapSha256);
+  const request = requestSeg({ correction, model, segments: card.segments, envelope }, series);
+  return { request, modality: series.modality };
 }
 
 /**

@@ -53,7 +53,7 @@ export const jobKinds = {
     concurrency: 1,
     retryOn: new Set(['child-lost', 'database-unavailable', 'pacs-unreachable', 'memory-short']),
   }),
-  /** Store the SEG of a correction in the PACS; key = correction: never two at once, and it does not give up soon. */
+  /** Store SEG and SR of a correction in the PACS; key = correction: never two at once, and it does not give up soon. */
   export: row({
     payload: z.strictObject({ correctionId: z.uuid() }),
     queue: {

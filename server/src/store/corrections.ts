@@ -1,7 +1,7 @@
 import type { Act } from './audit.ts';
 import type { Queryable } from './database.ts';
 
-/** One row of `correction`: a reader's final labelmap and the SEG it is stored as. */
+/** One row of `correction`: a reader's final labelmap and the objects it is stored as. */
 export interface CorrectionRow {
   readonly id: string;
   readonly predictionId: string;
@@ -11,6 +11,9 @@ export interface CorrectionRow {
   readonly segSeriesDescription: string;
   /** Of the SEG file once written; a repeated export makes the same bytes. */
   readonly segSha256: string | null;
+  /** Of the report with the volumes, fixed as the SEG's are; null for corrections made before there were reports. */
+  readonly srSopInstanceUid: string | null;
+  readonly srSeriesInstanceUid: string | null;
   readonly state: 'storing' | 'stored';
   readonly exportJobId: string | null;
   /** Subject of the reader's token. */
@@ -51,6 +54,8 @@ const fields = {
   segSeriesInstanceUid: 'seg_series_instance_uid',
   segSeriesDescription: 'seg_series_description',
   segSha256: 'seg_sha256',
+  srSopInstanceUid: 'sr_sop_instance_uid',
+  srSeriesInstanceUid: 'sr_series_instance_uid',
   exportJobId: 'export_job_id',
   reader: 'reader',
   idempotencyKey: 'idempotency_key',
@@ -117,7 +122,7 @@ export function listStoringCorrections(db: Queryable): Promise<readonly Correcti
   return db.query<CorrectionRow>(`select ${correctionColumns} from correction where state = 'storing' order by seq`);
 }
 
-/** Notes the job that now stores the SEG. */
+/** Notes the job that now stores the objects. */
 export async function setExportJob(db: Queryable, id: string, jobId: string): Promise<void> {
   await db.query('update correction set export_job_id = $2 where id = $1', [id, jobId]);
 }

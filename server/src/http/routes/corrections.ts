@@ -41,7 +41,7 @@ export interface CorrectionParts {
 /** How long a submit waits for the PACS before the receipt says `storing`. */
 const longestWaitMs = 15_000;
 
-/** A reader's submissions: kept at once, stored in the PACS as a SEG by the server alone. */
+/** A reader's submissions: kept at once, stored in the PACS as a SEG and an SR by the server alone. */
 export function correctionRoutes(parts: CorrectionParts): Route[] {
   const { database } = parts;
   return [
@@ -164,7 +164,7 @@ function readSubmission(body: Uint8Array): { readonly submission: Submission; re
   return { submission: { ...rest, labels }, inferenceId };
 }
 
-/** The row once its SEG is in the PACS, or as it is when that takes long or the client goes away. */
+/** The row once its objects are in the PACS, or as it is when that takes long or the client goes away. */
 async function waitUntilStored(
   { database, queue }: CorrectionParts,
   row: CorrectionRow,
@@ -209,6 +209,7 @@ export async function present(
       seriesInstanceUid: row.segSeriesInstanceUid,
       seriesDescription: row.segSeriesDescription,
     },
+    sr: srOf(row),
     approvedSlices: row.approvedSlices.length,
     changedVoxels: row.changedVoxels,
     dice: row.dice,
@@ -218,6 +219,11 @@ export async function present(
     roundId: row.usedInRound ?? open?.id ?? null,
     withdrawn: row.withdrawn && { reason: row.withdrawn.reason, at: row.withdrawn.at },
   };
+}
+
+function srOf({ srSopInstanceUid, srSeriesInstanceUid }: CorrectionRow): Receipt['sr'] {
+  if (srSopInstanceUid === null || srSeriesInstanceUid === null) return null;
+  return { sopInstanceUid: srSopInstanceUid, seriesInstanceUid: srSeriesInstanceUid };
 }
 
 /** Whether the server still tries: a job of the export that has ended and left the correction open has given up. */
