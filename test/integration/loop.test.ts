@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ModelList, Receipt } from '../../server/src/http/contract.ts';
 import { correctionHead, inference, receipt } from '../../server/src/http/contract.ts';
 import type { Pool, Round, Verdict } from '../../server/src/http/contract-learning.ts';
 import { candidate as candidateSchema, round as roundSchema } from '../../server/src/http/contract-learning.ts';
 import { readRound } from '../../server/src/store/rounds.ts';
+import { findInFiles, findInTables } from '../fixtures/find-canary.ts';
 import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
 import { canary, type LoopWorld, openWorld, type StoredSubject } from '../fixtures/loop-world.ts';
@@ -305,5 +307,20 @@ describe('the loop', { skip }, () => {
     const log = await world.readLog();
     assert.match(log, /Job ended/);
     assert.ok(!log.includes(canary));
+  });
+
+  it('keeps nothing of a patient: no file, no table, no metric holds a name or an id', async () => {
+    // The PACS has its own folder, and holds them, as it should.
+    const files = await findInFiles(world.home, canary, ['orthanc']);
+    assert.deepEqual(files.found, []);
+    assert.ok(files.files > 20, `${files.files} files: cards, masks, uncertainty, log`);
+    const tables = await findInTables(server.database, canary);
+    assert.deepEqual(tables.found, []);
+    assert.ok(tables.total > 30, `${tables.total} rows`);
+    const metrics = await (await fetch(`${client.url}/metrics`)).text();
+    assert.match(metrics, /uncol_/);
+    assert.ok(!metrics.includes(canary));
+    const inPacs = await findInFiles(join(world.home, 'orthanc'), canary, []);
+    assert.ok(inPacs.found.length > 0, 'where it is, it is found');
   });
 });
