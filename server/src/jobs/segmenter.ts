@@ -79,14 +79,11 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
         onProgress,
         ...(signal ? { signal } : {}),
       });
-      const { labelmap, uncertaintyMap, uncertainty, missingSegments } = segmented;
+      const { labelmap, uncertaintyMap, uncertainty, uncertaintyBySegment, missingSegments } = segmented;
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
       const segments = measure(labelmap, model.card);
-      return {
-        labelmap,
-        uncertaintyMap,
-        result: { segments, missingSegments, uncertainty, timingsMs, notes: series.notes },
-      };
+      const figures = { segments, missingSegments, uncertainty, uncertaintyBySegment };
+      return { labelmap, uncertaintyMap, result: { ...figures, timingsMs, notes: series.notes } };
     },
     async close() {
       await loaded?.predictor.dispose();

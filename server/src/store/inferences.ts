@@ -18,6 +18,8 @@ export interface PredictionResult {
   readonly missingSegments?: readonly number[];
   /** Mean normalised entropy near the mask, 0..1; 1 when an expected segment was not found. */
   readonly uncertainty: number;
+  /** The same near each segment, segment 1 first; null: not found and not expected. Absent in results of versions that did not look. */
+  readonly uncertaintyBySegment?: readonly (number | null)[];
   readonly timingsMs: Readonly<Record<string, number>>;
   readonly notes: readonly string[];
 }

@@ -1,6 +1,6 @@
 import type { SegmentRule } from '../labelmap/decide.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
-import { meanUncertainty, missingSegments } from '../labelmap/uncertainty.ts';
+import { meanUncertainty, missingSegments, uncertaintyBySegment } from '../labelmap/uncertainty.ts';
 import { resampleLabels } from '../volume/resample.ts';
 import type { Volume } from '../volume/volume.ts';
 import { decideVolume } from './decide-volume.ts';
@@ -29,6 +29,8 @@ export interface SegmentedVolume {
   readonly meanEntropy: number;
   /** Where the network doubts, on the grid of the volume: see {@link mapUncertainty}. */
   readonly uncertaintyMap: Uint8Array;
+  /** The same in and around each segment, in the order of the card: 1 for one in `missingSegments`, null for any other that was not found. */
+  readonly uncertaintyBySegment: readonly (number | null)[];
   /** Milliseconds of each stage: `resample`, `segment`, `decide`. */
   readonly timingsMs: Readonly<Record<string, number>>;
 }
@@ -75,6 +77,8 @@ export async function segmentVolume(
   const meanEntropy = meanUncertainty(answer.entropy, onGrid, prepared.grid, RIM_MM, answer.seen);
   const missing = missingSegments(data, card.segments);
   const uncertaintyMap = mapUncertainty(answer.entropy, prepared.grid, volume.geometry);
+  const numbers = card.segments.map(({ number }) => number);
+  const bySegment = uncertaintyBySegment(answer.entropy, onGrid, prepared.grid, RIM_MM, numbers);
   finish('decide');
   return {
     labelmap: { data, geometry: volume.geometry, segments: card.segments },
@@ -83,6 +87,7 @@ export async function segmentVolume(
     uncertainty: missing.length > 0 ? 1 : meanEntropy,
     meanEntropy,
     uncertaintyMap,
+    uncertaintyBySegment: bySegment.map((mean, at) => (missing.includes(numbers[at] ?? 0) ? 1 : mean)),
     timingsMs,
   };
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Random } from '../../../server/src/engine/random.ts';
 import {
   dilate,
   meanUncertainty,
   missingSegments,
   normalisedEntropy,
+  uncertaintyBySegment,
 } from '../../../server/src/labelmap/uncertainty.ts';
 import { axialDirection, centredGrid } from '../volume/grids.ts';
 
@@ -31,6 +33,28 @@ test('without any label it is the mean of what the network saw, never NaN', () =
   const none = new Uint8Array(7);
   assert.equal(meanUncertainty(uncertainty, none, geometry, 2, Uint8Array.of(1, 0, 0, 0, 0, 0, 1)), 0.75);
   assert.equal(meanUncertainty(uncertainty, none, geometry, 2, new Uint8Array(7)), 0);
+});
+
+test('each segment is averaged in and around itself, by its own box', () => {
+  const grid = centredGrid([9, 8, 7], [2, 1, 3], axialDirection);
+  const random = new Random(5);
+  const entropy = Float32Array.from({ length: 9 * 8 * 7 }, () => random.next());
+  const labels = new Uint8Array(entropy.length);
+  // One in a corner, one inside, one of two parts.
+  labels[0] = 1;
+  labels[4 + 9 * (4 + 8 * 3)] = 2;
+  for (const place of [8, 9 * 8 * 7 - 1]) labels[place] = 4;
+  const seen = uncertaintyBySegment(entropy, labels, grid, 4, [1, 2, 3, 4]);
+  assert.equal(seen[2], null);
+  for (const [at, number] of [
+    [0, 1],
+    [1, 2],
+    [3, 4],
+  ] as const) {
+    const alone = labels.map((label) => (label === number ? 1 : 0));
+    // The sums run over the same numbers in the same order.
+    assert.equal(seen[at], meanUncertainty(entropy, alone, grid, 4));
+  }
 });
 
 test('only segments that the card expects are missed', () => {

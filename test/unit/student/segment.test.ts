@@ -153,6 +153,29 @@ test('when the network finds nothing the mask is empty: uncertain as its entropy
   assert.equal(found.uncertainty, found.meanEntropy);
 });
 
+test('the uncertainty of each segment: its own where it is found, 1 where it should have been, else null', async () => {
+  const { volume } = ballVolume(centredGrid([40, 40, 20], [2, 2, 2], axialDirection), [0, 0, 0], 25);
+  const [organOnly] = card.segments;
+  assert.ok(organOnly);
+  const other = { ...organOnly, number: 2 };
+  const noneOfOther: Predict = async (images, n) => {
+    const { probabilities, entropy } = await idealPredict(images, n);
+    const pixels = images.length / n;
+    const three = new Float32Array(3 * images.length);
+    for (let m = 0; m < n; m++) three.set(probabilities.subarray(2 * m * pixels, 2 * (m + 1) * pixels), 3 * m * pixels);
+    return { probabilities: three, entropy };
+  };
+  for (const [isExpected, value] of [
+    [false, null],
+    [true, 1],
+  ] as const) {
+    const two = { ...card, segments: [organOnly, { ...other, isExpected }] };
+    const { uncertaintyBySegment, meanEntropy } = await segmentVolume(volume, two, noneOfOther, batch);
+    // The only segment that is found is the mask as a whole.
+    assert.deepEqual(uncertaintyBySegment, [meanEntropy, value]);
+  }
+});
+
 test('an answer that is not a number is a fault of the network, not an empty mask', async () => {
   const { volume } = ballVolume(centredGrid([40, 40, 20], [2, 2, 2], axialDirection), [0, 0, 0], 15);
   const breaks: Predict = async (images, n) => {
