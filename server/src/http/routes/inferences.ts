@@ -1,19 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
+import { openInference } from '../../jobs/infer-start.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
 import type { ListedVersion, Registry } from '../../registry/registry.ts';
-import { createUid } from '../../seg/uid.ts';
-import { appendAudit } from '../../store/audit.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import type { Database } from '../../store/database.ts';
-import {
-  insertPrediction,
-  type PredictionRow,
-  readPrediction,
-  readPredictionByKey,
-  trackCase,
-} from '../../store/inferences.ts';
+import { type PredictionRow, readPrediction, readPredictionByKey } from '../../store/inferences.ts';
 import { readJob } from '../../store/job-progress.ts';
 import type { Pacs } from '../../study/pacs.ts';
 import type { Caller } from '../auth.ts';
@@ -125,32 +118,17 @@ async function start(
   const before = await answeredBefore(database, caller, key, requestSha256);
   if (before) return before;
   const model = body.model ? await registry.resolve(body.model) : await firstFitting(registry, pacs, body, signal);
-  const { name, version, weights } = model.card;
-  const inferenceId = randomUUID();
-  const { studyInstanceUid, seriesInstanceUid } = body;
   const accepted = await database
     .transaction(async (tx) => {
-      const payload = { inferenceId, studyInstanceUid, seriesInstanceUid, model: { name, version } };
-      const jobId = await queue.send('infer', payload, { owner: caller.subject, tx });
-      if (jobId === undefined) throw new AppError('too-busy', 'The queue took no further job.');
-      const trackingUid = await trackCase(tx, { studyInstanceUid, seriesInstanceUid, modelName: name }, createUid());
-      const isNew = await insertPrediction(tx, {
-        id: inferenceId,
-        jobId,
-        studyInstanceUid,
-        seriesInstanceUid,
-        modelName: name,
-        modelVersion: version,
-        modelSha256: weights.sha256,
-        trackingUid,
+      const opened = await openInference(tx, queue, {
+        series: { studyInstanceUid: body.studyInstanceUid, seriesInstanceUid: body.seriesInstanceUid },
+        card: model.card,
         requestedBy: caller.subject,
         requestSha256,
         idempotencyKey: key ?? null,
       });
-      if (!isNew) throw new RepeatedRequest();
-      const object = { inferenceId, jobId, model: name, version };
-      await appendAudit(tx, { actor: caller.subject, action: 'inference-started', object });
-      return { id: inferenceId, jobId };
+      if (!opened) throw new RepeatedRequest();
+      return opened;
     })
     .catch((error: unknown) => {
       if (error instanceof RepeatedRequest) return undefined;
