@@ -101,7 +101,7 @@ export async function compose(ground: Ground): Promise<Express> {
     samples: async () => ground.areSamplesLoaded(),
   };
   return createApp({
-    routes: apiRoutes({ ...parts, ...settings, probes, worklists: createWorklists() }),
+    routes: apiRoutes({ ...parts, ...settings, probes, worklists: createWorklists(parts) }),
     authenticate: settings.oidcIssuer
       ? createAuthentication(settings.oidcIssuer, settings.oidcAudience)
       : async () => localCaller,

@@ -32,7 +32,7 @@ export const worklistItem = z
     state: caseState,
     /** Of the mask of the version in service, 0 sure .. 1 unsure; null when there is none. */
     uncertainty: z.number().nullable(),
-    /** The version of the newest mask; null when there is none. */
+    /** That made the mask, the one in service before others; null when there is none. */
     version: z.int().nullable(),
     /** Who has it open now, so that two readers do not take the same case. */
     openBy: z.enum(['you', 'another']).nullable(),

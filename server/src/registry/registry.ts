@@ -96,7 +96,7 @@ export async function readWeights(model: ModelVersion): Promise<Buffer> {
 }
 
 /** Whether a model was made for series of this modality. */
-export function fits(card: Card, series: { readonly modality: string }): boolean {
+export function fits(card: Pick<Card, 'filter'>, series: { readonly modality: string }): boolean {
   return card.filter.modality.some((modality) => modality === series.modality);
 }
 
@@ -104,7 +104,10 @@ export function fits(card: Card, series: { readonly modality: string }): boolean
  * Whether a model may learn from a series that nobody corrected. What is labelled with another body part must not teach;
  * whether a mislabelled series is segmented is the reader's to say.
  */
-export function mayTeach(card: Card, series: { readonly modality: string; readonly bodyPart: string }): boolean {
+export function mayTeach(
+  card: Pick<Card, 'filter'>,
+  series: { readonly modality: string; readonly bodyPart: string },
+): boolean {
   const { bodyPart } = card.filter;
   return fits(card, series) && (bodyPart.length === 0 || series.bodyPart === '' || bodyPart.includes(series.bodyPart));
 }

@@ -2,6 +2,7 @@ import type { Queryable } from './database.ts';
 
 /** Acts that are written down. */
 export type AuditAction =
+  | 'case-opened'
   | 'inference-started'
   | 'job-cancelled'
   | 'correction-submitted'

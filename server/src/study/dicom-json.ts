@@ -22,6 +22,8 @@ export interface SeriesRecord {
   readonly instances: number | undefined;
   /** Free text of the site: for a user's eyes, not for a log. */
   readonly description: string;
+  /** StudyDate, YYYYMMDD; empty when the PACS does not tell it with the series. */
+  readonly studyDate: string;
 }
 
 /** An instance as a search answers it. */
@@ -57,6 +59,7 @@ export function parseSeries(json: unknown, study?: string): SeriesRecord[] {
       bodyPart: (texts(series, '00180015')[0] ?? '').toUpperCase(),
       instances: Number.isInteger(count) ? count : undefined,
       description: texts(series, '0008103E')[0] ?? '',
+      studyDate: texts(series, '00080020')[0] ?? '',
     };
   });
 }

@@ -2,6 +2,9 @@ import type { Worklists } from '../../worklist/worklists.ts';
 import { nextCase, startNextCase, worklist, worklistQuery } from '../contract-worklist.ts';
 import { defineRoute, type Route } from '../route.ts';
 
+/** Descriptions and dates of studies are in the answers. */
+const headers = { 'cache-control': 'no-store' } as const;
+
 /** What there is to read, and in which order: the studies that fit a model. */
 export function worklistRoutes({ worklists }: { readonly worklists: Worklists }): Route[] {
   return [
@@ -27,7 +30,7 @@ export function worklistRoutes({ worklists }: { readonly worklists: Worklists })
           bodyParts: [...bodyParts],
           items: [...items],
         };
-        return { status: 200, body };
+        return { status: 200, headers, body };
       },
     }),
     defineRoute({
@@ -40,7 +43,7 @@ export function worklistRoutes({ worklists }: { readonly worklists: Worklists })
       replies: { 200: nextCase },
       async handle({ body, caller }) {
         const item = await worklists.openNext({ ...body, reader: caller.subject });
-        return { status: 200, body: { item: item ?? null, order: body.order } };
+        return { status: 200, headers, body: { item: item ?? null, order: body.order } };
       },
     }),
   ];
