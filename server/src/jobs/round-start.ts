@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { toErrorRecord } from '../errors/app-error.ts';
 import type { Registry } from '../registry/registry.ts';
 import { decideRound, type RoundDecision, type RoundPolicy } from '../round/policy.ts';
 import { appendAudit } from '../store/audit.ts';
@@ -8,6 +7,7 @@ import { type Hold, readHold } from '../store/holds.ts';
 import { countPool, listModelsToTeach, type PoolCounts } from '../store/pool.ts';
 import { hasFailedLast, insertRound, listRoundStarts, type RoundRow, readOpenRound } from '../store/rounds.ts';
 import type { Log } from '../telemetry/log.ts';
+import { startClock } from './clock.ts';
 import type { JobQueue } from './queue.ts';
 
 /** The version in service of a model, from which a round starts. Resolve it before the transaction begins. */
@@ -81,22 +81,8 @@ export function startRoundClock(parts: {
   readonly policy: RoundPolicy;
   readonly log: Log;
 }): () => Promise<void> {
-  let running = Promise.resolve();
-  const tick = async () => {
-    try {
-      await openDueRounds(parts);
-    } catch (error) {
-      // The next tick tries again; a database that is away is told by others, louder.
-      parts.log.debug('Rounds that are due could not be looked for', { code: toErrorRecord(error).code });
-    }
-  };
-  const timer = setInterval(() => {
-    running = running.then(tick);
-  }, clockMs);
-  return async () => {
-    clearInterval(timer);
-    await running;
-  };
+  const { log } = parts;
+  return startClock(clockMs, () => openDueRounds(parts), { log, what: 'Rounds that are due could not be looked for' });
 }
 
 /** Starts a round of every model for which the policy says so now. */
