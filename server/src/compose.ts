@@ -16,6 +16,7 @@ import { createJobQueue } from './jobs/queue.ts';
 import { endAbandonedRounds, failRound, removeEndedRounds } from './jobs/round-ends.ts';
 import { startRoundClock } from './jobs/round-start.ts';
 import { roundHandler } from './jobs/rounds.ts';
+import { startSurveyClock } from './jobs/survey.ts';
 import type { TrainResult, TrainSetUp, TrainTask } from './jobs/train-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
 import { openSigningKey } from './registry/signature.ts';
@@ -94,6 +95,8 @@ export async function compose(ground: Ground): Promise<Express> {
   });
   await queue.work('train', handleRound, ({ roundId }, error) => failRound(database, roundId, error));
   stops.push(startRoundClock({ database, queue, registry, policy, log }));
+  const worklists = createWorklists(parts);
+  stops.push(startSurveyClock({ database, queue, registry, worklists, ahead: settings.worklistAhead, log }));
 
   const probes = {
     pacs: () => pacs.echo().then(() => true),
@@ -101,7 +104,7 @@ export async function compose(ground: Ground): Promise<Express> {
     samples: async () => ground.areSamplesLoaded(),
   };
   return createApp({
-    routes: apiRoutes({ ...parts, ...settings, probes, worklists: createWorklists(parts) }),
+    routes: apiRoutes({ ...parts, ...settings, probes, worklists }),
     authenticate: settings.oidcIssuer
       ? createAuthentication(settings.oidcIssuer, settings.oidcAudience)
       : async () => localCaller,

@@ -17,6 +17,9 @@ export const settingsSchema = z.strictObject({
   pacsRetries: int(0, 10).default(3).describe('Renewed tries of one retrieval after a reset or an idle cut.'),
   databaseUrl: z.string().optional().describe('PostgreSQL to use instead of the embedded one (secret).'),
   idleSeconds: int(1, 86400).default(120).describe('The inference process ends after this long without work.'),
+  worklistAhead: int(0, 1000)
+    .default(10)
+    .describe('Open cases of a worklist in use that are segmented before anybody opens them; 0: none.'),
   correctionsPerRound: int(1, 1000).default(2).describe('A fine-tuning round starts after this many corrections.'),
   roundGapMinutes: int(0, 1440).default(0).describe('Minutes from the start of one round to that of the next.'),
   roundsPerDay: int(1, 1000).default(24).describe('Rounds of one model in any 24 hours.'),

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { AppError } from '../errors/app-error.ts';
 import type { Card } from '../registry/card.ts';
 import { createUid } from '../seg/uid.ts';
@@ -12,6 +12,13 @@ import type { JobQueue } from './queue.ts';
 export interface InferenceStart extends Pick<NewPrediction, 'requestedBy' | 'requestSha256' | 'idempotencyKey'> {
   readonly series: SeriesAddress;
   readonly card: Card;
+}
+
+/** Tells one request from another; `model` as it was asked for, null: the first that fits. */
+export function hashRequest({ studyInstanceUid, seriesInstanceUid }: SeriesAddress, model: string | null): string {
+  return createHash('sha256')
+    .update(JSON.stringify([studyInstanceUid, seriesInstanceUid, model]))
+    .digest('hex');
 }
 
 /**

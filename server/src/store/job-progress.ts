@@ -54,6 +54,14 @@ export function listOpenJobs(db: Queryable, kind: JobKind): Promise<readonly Job
   );
 }
 
+/** Whether any job waits or runs. */
+export async function hasOpenJob(db: Queryable): Promise<boolean> {
+  const [row] = await db.query<{ found: boolean }>(
+    `select exists (select 1 from job_progress where state in ('queued', 'running')) as found`,
+  );
+  return row?.found ?? false;
+}
+
 /**
  * Changes a job that has not ended and announces it; statement and NOTIFY are one.
  * @returns false when the job has ended (or never was): an end is final, whoever comes first sets it.

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
-import { openInference } from '../../jobs/infer-start.ts';
+import { hashRequest, openInference } from '../../jobs/infer-start.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
+import { endSurvey } from '../../jobs/survey.ts';
 import type { ListedVersion, Registry } from '../../registry/registry.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import type { Database } from '../../store/database.ts';
@@ -49,6 +49,7 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
       replies: { 202: acceptedJob },
       async handle({ body, caller, idempotencyKey, signal }) {
         const accepted = await start(parts, body, caller, idempotencyKey, signal);
+        await endSurvey(parts);
         return { status: 202, headers: { location: `/v1/inferences/${accepted.id}` }, body: accepted };
       },
     }),
@@ -113,8 +114,7 @@ async function start(
   signal: AbortSignal,
 ): Promise<{ id: string; jobId: string }> {
   const { database, queue, registry, pacs } = parts;
-  const request = [body.studyInstanceUid, body.seriesInstanceUid, body.model ?? null];
-  const requestSha256 = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+  const requestSha256 = hashRequest(body, body.model ?? null);
   const before = await answeredBefore(database, caller, key, requestSha256);
   if (before) return before;
   const model = body.model ? await registry.resolve(body.model) : await firstFitting(registry, pacs, body, signal);
