@@ -7,6 +7,7 @@ import { round } from './round.ts';
 import { server } from './server.ts';
 import { stageTwo } from './stage-two.ts';
 import { viewer } from './viewer.ts';
+import { worklist } from './worklist.ts';
 
 /** All that `npm run bench` can measure, in its order. */
 export const benches: readonly Bench[] = [
@@ -18,4 +19,5 @@ export const benches: readonly Bench[] = [
   firstRounds,
   ablation,
   robustness,
+  worklist,
 ];
