@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { runWorklist } from '../../server/src/cli/worklist.ts';
 import { nextCase, type Worklist, type WorklistItem, worklist } from '../../server/src/http/contract-worklist.ts';
 import { createRegistry, type Registry } from '../../server/src/registry/registry.ts';
 import { preferCorrection, withdrawCorrection } from '../../server/src/store/corrections.ts';
@@ -268,6 +269,32 @@ describe('worklist', { timeout: 120_000 }, () => {
       `select actor, object from audit where action = 'case-opened' order by seq desc limit 1`,
     );
     assert.deepEqual(row, { actor: 'local', object: { model, version: 1, order: 'uncertainty', rank: 1 } });
+  });
+
+  it('is there at the command line, through a running server where the PACS is its own', async () => {
+    const environment = { ...process.env };
+    after(() => {
+      process.env = environment;
+    });
+    process.env['UNCOL_HOME'] = server.home;
+    process.env['DATABASE_URL'] = server.database.url;
+    process.env['UNCOL_PORT'] = new URL(server.url).port;
+    // The registry of a command has the models that come along, and no test-mr.
+    const outcome = await runWorklist({ model: 'brain-mr', order: 'worklist' });
+    assert.deepEqual(outcome.lines, [
+      '20240102  new        -      1.2  MR HEAD',
+      '20240101  new        -      1.1  MR HEAD',
+    ]);
+    assert.equal((outcome.json as Worklist).items[0]?.seriesInstanceUid, '1.2.1');
+    const none = await runWorklist({ model: 'brain-mr', order: 'uncertainty', state: 'corrected' });
+    assert.deepEqual(none.lines, ['No case of brain-mr is there that is corrected.']);
+    const all = await runWorklist({ order: 'uncertainty' });
+    assert.ok(all.lines.includes('lesion-mr  2 new, 0 segmented, 0 corrected, 0 accepted, 0 excluded'));
+    process.env['UNCOL_PORT'] = '9';
+    await assert.rejects(runWorklist({ model: 'brain-mr', order: 'worklist' }), {
+      code: 'pacs-unreachable',
+      message: /uncol serve/,
+    });
   });
 
   it('keeps descriptions out of log, audit and database', async () => {

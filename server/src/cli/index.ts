@@ -1,9 +1,13 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { runCommand } from './output.ts';
+import type { WorklistArguments } from './worklist.ts';
 
 // Only what parses the command line is imported here: each command loads its own parts when it runs.
 
 const jsonOption = ['--json', 'one JSON value on stdout, everything else on stderr'] as const;
+
+/** States of cases (worklist/case.ts). */
+const states = ['new', 'segmented', 'corrected', 'accepted', 'excluded'];
 
 /** The command line. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 export function createProgram(): Command {
@@ -74,6 +78,22 @@ export function createProgram(): Command {
     .addHelpText('after', example('uncol quality lesion-mr'))
     .action((model: string, { json }: { json?: boolean }) =>
       runCommand(json, async () => (await import('./quality.ts')).runQuality(model)),
+    );
+
+  program
+    .command('worklist')
+    .description('studies that fit a model and what has become of each; without a model, how many of each stand where')
+    .option('--model <name>', 'name of the model')
+    .addOption(
+      new Option('--order <order>', 'what the model is least sure of, drawn, or newest first')
+        .choices(['uncertainty', 'random', 'worklist'])
+        .default('uncertainty'),
+    )
+    .addOption(new Option('--state <state>', 'only cases in this state').choices(states))
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol worklist --model lesion-mr --state segmented'))
+    .action(({ json, ...options }: WorklistArguments & { json?: boolean }) =>
+      runCommand(json, async () => (await import('./worklist.ts')).runWorklist(options)),
     );
 
   program

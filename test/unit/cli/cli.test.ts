@@ -14,7 +14,7 @@ describe('command line', () => {
     assert.deepEqual(
       createProgram().commands.map((command) => command.name()),
       [
-        ...['serve', 'segment', 'train', 'ablate', 'rounds', 'quality', 'models', 'sign', 'forget'],
+        ...['serve', 'segment', 'train', 'ablate', 'rounds', 'quality', 'worklist', 'models', 'sign', 'forget'],
         ...['promote', 'rollback', 'pause', 'resume', 'pin', 'unpin', 'doctor'],
       ],
     );
