@@ -13,7 +13,8 @@ export class WorklistReader {
   readonly #host: Host;
   readonly #client: UncolClient;
   readonly #holder: StateHolder;
-  #layout: ViewerLayout | null = null;
+  /** The study that is being opened, and the layout to be restored once it is there. */
+  #opening: { readonly studyInstanceUid: string; readonly layout: ViewerLayout } | null = null;
   /** Counts questions, so that a late answer to an earlier one is not shown. */
   #asked = 0;
 
@@ -71,15 +72,17 @@ export class WorklistReader {
   /** Opens a case in place of the study on display; its series is segmented with the same model. */
   open({ studyInstanceUid, seriesInstanceUid }: { studyInstanceUid: string; seriesInstanceUid: string }): void {
     this.#patch({ model: this.#model() });
-    this.#layout = readLayout(this.#host);
+    this.#opening = { studyInstanceUid, layout: readLayout(this.#host) };
     openStudy(this.#host, studyInstanceUid, seriesInstanceUid);
   }
 
   /** The viewports of a study are there: arranges them as those before, once. */
   noteViewports(): void {
-    const layout = this.#layout;
-    this.#layout = null;
-    if (layout !== null) restoreLayout(this.#host, layout);
+    const opening = this.#opening;
+    // The study before may tell of its viewports until it is gone.
+    if (opening?.studyInstanceUid !== activeSeries(this.#holder.get())?.series.studyInstanceUid) return;
+    this.#opening = null;
+    if (opening) restoreLayout(this.#host, opening.layout);
   }
 
   /** The model of the series on display; where that has none (yet), the one that the reader came with. */

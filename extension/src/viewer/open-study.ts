@@ -1,11 +1,7 @@
 import type { Host } from './host.ts';
 
-/** How the images were arranged. */
-export interface ViewerLayout {
-  readonly protocolId: string | undefined;
-  readonly rows: number;
-  readonly columns: number;
-}
+/** How the images were arranged: stacks in rows and columns, or by a hanging protocol. */
+export type ViewerLayout = { readonly rows: number; readonly columns: number } | { readonly protocolId: string };
 
 /** The parts of the address that name what is open; all others stay. */
 const studyKeys: ReadonlySet<string> = new Set([
@@ -29,17 +25,20 @@ export function openStudy({ commands }: Host, studyInstanceUid: string, seriesIn
 
 /** Of the study on display; to be restored once the next one is. */
 export function readLayout({ services }: Host): ViewerLayout {
-  const { numRows, numCols } = services.viewportGridService.getState().layout;
-  const { protocolId } = services.hangingProtocolService.getState();
-  return { protocolId, rows: numRows, columns: numCols };
+  const { layout, viewports } = services.viewportGridService.getState();
+  // Plain stacks are arranged by hand; all else, such as three planes, comes from a hanging protocol.
+  const isByHand = [...viewports.values()].every(({ viewportOptions }) => viewportOptions?.viewportType === 'stack');
+  if (isByHand) return { rows: layout.numRows, columns: layout.numCols };
+  return { protocolId: services.hangingProtocolService.getState().protocolId ?? 'default' };
 }
 
 /** Arranges the images as they were in the study before. */
-export function restoreLayout(host: Host, { protocolId, rows, columns }: ViewerLayout): void {
-  const now = readLayout(host);
-  if (protocolId !== undefined && protocolId !== now.protocolId) {
-    host.commands.run('setHangingProtocol', { protocolId });
-  } else if (rows !== now.rows || columns !== now.columns) {
-    host.commands.run('setViewportGridLayout', { numRows: rows, numCols: columns });
+export function restoreLayout(host: Host, layout: ViewerLayout): void {
+  if ('protocolId' in layout) {
+    host.commands.run('setHangingProtocol', { protocolId: layout.protocolId });
+    return;
   }
+  const { numRows, numCols } = host.services.viewportGridService.getState().layout;
+  if (layout.rows === numRows && layout.columns === numCols) return;
+  host.commands.run('setViewportGridLayout', { numRows: layout.rows, numCols: layout.columns });
 }
