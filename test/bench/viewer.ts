@@ -46,7 +46,8 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   await prepareHome();
   const colin = await findSample('colin27');
   const server = await startServer(preparedHome);
-  const { browser, viewer } = await ViewerPage.launch(chromium.path, server.url);
+  const browser = await ViewerPage.launch(chromium.path);
+  const viewer = await ViewerPage.open(browser, server.url);
   try {
     await viewer.page.addInitScript(countColoured);
     const middle = await findMiddleSlice(server.url, colin);

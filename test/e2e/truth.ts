@@ -11,6 +11,13 @@ export interface TrueStudy {
   readonly truth: MaskBySlice;
 }
 
+/** Where the PACS is asked, and as whom. */
+export interface Site {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly authorization?: string;
+}
+
 interface DicomJson {
   readonly [tag: string]: { readonly Value?: readonly unknown[] };
 }
@@ -19,10 +26,10 @@ interface DicomJson {
  * The truth of a sample study, put on the slices by their position in the patient: the order of the PACS, of the
  * server and of the viewer play no part.
  */
-export async function readTruth(url: string, sampleRoot: string, name: string): Promise<TrueStudy> {
+export async function readTruth(site: Site, sampleRoot: string, name: string): Promise<TrueStudy> {
   const { truth, geometry, studyInstanceUid } = sampleTruth(await loadColin27(sampleRoot), name);
   const [columns, rows, slices] = geometry.size;
-  const instances = await readInstances(url, studyInstanceUid);
+  const instances = await readInstances(site, studyInstanceUid);
   const normal = geometry.direction[2];
   const bySlice = new Map<string, Uint8Array>();
   for (const instance of instances) {
@@ -40,9 +47,13 @@ export async function readTruth(url: string, sampleRoot: string, name: string): 
   return { studyInstanceUid, seriesInstanceUid: first ? text(first, '0020000E') : '', truth: bySlice };
 }
 
-/** Objects of a study's SEG series, newest last: what a reader's submit has left in the PACS. */
-export async function findSegs(url: string, studyInstanceUid: string): Promise<readonly { sopInstanceUid: string }[]> {
-  const found = await getJson(`${url}/dicom-web/studies/${studyInstanceUid}/instances?Modality=SEG`);
+/** Objects of one modality in a study, newest last: what a reader's submit has left in the PACS. */
+export async function findObjects(
+  site: Site,
+  studyInstanceUid: string,
+  modality: 'SEG' | 'SR',
+): Promise<readonly { sopInstanceUid: string }[]> {
+  const found = await getJson(site, `/studies/${studyInstanceUid}/instances?Modality=${modality}`);
   return found.map((instance) => ({ sopInstanceUid: text(instance, '00080018') }));
 }
 
@@ -63,15 +74,16 @@ export function diceOf(mask: MaskBySlice, truth: MaskBySlice): number {
   return sum === 0 ? 1 : (2 * both) / sum;
 }
 
-async function readInstances(url: string, studyInstanceUid: string): Promise<readonly DicomJson[]> {
-  const all = await getJson(`${url}/dicom-web/studies/${studyInstanceUid}/metadata`);
+async function readInstances(site: Site, studyInstanceUid: string): Promise<readonly DicomJson[]> {
+  const all = await getJson(site, `/studies/${studyInstanceUid}/metadata`);
   return all.filter((instance) => text(instance, '00080060') === 'MR');
 }
 
-async function getJson(address: string): Promise<readonly DicomJson[]> {
-  const response = await fetch(address, { headers: { accept: 'application/dicom+json' } });
+async function getJson({ url, authorization }: Site, path: string): Promise<readonly DicomJson[]> {
+  const headers = { accept: 'application/dicom+json', ...(authorization === undefined ? {} : { authorization }) };
+  const response = await fetch(`${url}/dicom-web${path}`, { headers });
   if (response.status === 204) return [];
-  if (!response.ok) throw new Error(`${address} answered ${response.status}`);
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
   return (await response.json()) as readonly DicomJson[];
 }
 

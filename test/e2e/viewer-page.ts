@@ -54,16 +54,23 @@ export class ViewerPage {
     page.setDefaultTimeout(90_000);
   }
 
-  static async launch(executablePath: string, url: string): Promise<{ browser: Browser; viewer: ViewerPage }> {
-    const browser = await chromium.launch({ executablePath, args: flags });
-    const page = await browser.newPage({ viewport: { width: 1500, height: 950 } });
+  static launch(executablePath: string): Promise<Browser> {
+    return chromium.launch({ executablePath, args: flags });
+  }
+
+  /** A reader's own browser context. @param authorization of the reader, sent with every request. */
+  static async open(browser: Browser, url: string, authorization?: string): Promise<ViewerPage> {
+    const page = await browser.newPage({
+      viewport: { width: 1500, height: 950 },
+      ...(authorization === undefined ? {} : { extraHTTPHeaders: { authorization } }),
+    });
     // The transpiler of these tests names nested functions through a helper that the page lacks.
     await page.addInitScript('globalThis.__name = (value) => value;');
     await page.addInitScript(
       "globalThis.renderedImages = 0; addEventListener('CORNERSTONE_IMAGE_RENDERED', () => renderedImages++, true);",
     );
     await mkdir(artifacts, { recursive: true });
-    return { browser, viewer: new ViewerPage(page, url) };
+    return new ViewerPage(page, url);
   }
 
   async openStudyList(): Promise<void> {
@@ -75,6 +82,21 @@ export class ViewerPage {
     await this.page.goto(`${this.#url}/uncol?StudyInstanceUIDs=${studyInstanceUid}`);
     await this.page.waitForFunction('renderedImages > 0');
     await this.panel.waitFor();
+  }
+
+  /** The study in the address. */
+  get studyInstanceUid(): string {
+    return new URL(this.page.url()).searchParams.get('StudyInstanceUIDs') ?? '';
+  }
+
+  /** Opens the next case and waits until it is there. */
+  async openNextCase(): Promise<void> {
+    const before = this.studyInstanceUid;
+    await this.page.evaluate('renderedImages = 0');
+    await this.press(/^Next case/);
+    await this.page.waitForURL((url) => url.searchParams.get('StudyInstanceUIDs') !== before);
+    await this.page.waitForFunction('renderedImages > 0');
+    await this.panel.getByText(/^version \d+ in service$/).waitFor();
   }
 
   /** Chooses a model by its name in the registry. */

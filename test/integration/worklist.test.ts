@@ -92,7 +92,12 @@ describe('worklist', { timeout: 120_000 }, () => {
     await database.query(`insert into subject (key, held_out) values ('trains', false) on conflict do nothing`);
     const segments = [{ number: 1, label: 'Brain', voxels: 9, ml: 1, colour: [0, 0, 0] }];
     const result = { segments, uncertainty: 0.5, timingsMs: {}, notes: [], ...rest };
-    await finishPrediction(database, id, { labelmapSha256: digest, uncertaintySha256: digest, result, subjectKey: 'trains' });
+    await finishPrediction(database, id, {
+      labelmapSha256: digest,
+      uncertaintySha256: digest,
+      result,
+      subjectKey: 'trains',
+    });
     await updateJob(database, jobId, { state: 'done' });
   };
   const answer = async (study: string, rest: { reader?: string; kind?: 'edited' | 'accepted' } = {}) =>

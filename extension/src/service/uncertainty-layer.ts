@@ -38,6 +38,7 @@ export class UncertaintyLayer {
       this.#remove(seriesUid);
       return;
     }
+    this.#setLayer(seriesUid, { phase: 'loading' });
     await this.#with(seriesUid, async (shown) => {
       const { series, mask } = this.#holder.get().series[seriesUid] ?? {};
       if (!series || !mask) return;
@@ -50,13 +51,10 @@ export class UncertaintyLayer {
 
   /** Turns to the slice of which the model is least sure. */
   async goToLeastSure(seriesUid: string): Promise<void> {
-    const before = this.#maskOf(seriesUid)?.layer;
-    if (before === undefined || before.phase === 'loading') return;
     await this.#with(seriesUid, async ({ map }) => {
       const slice = findLeastSure(await map);
       const series = this.#holder.get().series[seriesUid]?.series;
       if (slice !== null && series !== undefined) await turnTo(this.#host, series, slice);
-      this.#setLayer(seriesUid, before.phase === 'failed' ? { phase: 'off' } : before);
     });
   }
 
@@ -87,7 +85,6 @@ export class UncertaintyLayer {
         ? known
         : { inferenceId, map: this.#client.getUncertainty(inferenceId).then(decodeEnvelope), segmentationId: null };
     this.#shown.set(seriesUid, shown);
-    this.#setLayer(seriesUid, { phase: 'loading' });
     try {
       await work(shown);
     } catch (error) {
