@@ -95,8 +95,11 @@ export async function compose(ground: Ground): Promise<Express> {
   });
   await queue.work('train', handleRound, ({ roundId }, error) => failRound(database, roundId, error));
   stops.push(startRoundClock({ database, queue, registry, policy, log }));
-  const worklists = createWorklists(parts);
+  const ended = new AbortController();
+  const worklists = createWorklists({ ...parts, signal: ended.signal });
   stops.push(startSurveyClock({ database, queue, registry, worklists, ahead: settings.worklistAhead, log }));
+  // Ended first: the clock waits for its work, which may wait for a PACS that is silent.
+  stops.push(async () => ended.abort());
 
   const probes = {
     pacs: () => pacs.echo().then(() => true),

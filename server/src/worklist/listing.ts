@@ -17,8 +17,14 @@ const freshMs = 30_000;
 /** An older list is not given any more: nobody has asked for a while, and much may have changed. */
 const usableMs = 5 * 60_000;
 
-/** Keeps the answers in memory only: they hold free text of the site. One search of a modality runs at a time. */
-export function createListing(pacs: Pick<Pacs, 'searchSeries'>, now: () => number = Date.now): ListSeries {
+/**
+ * Keeps the answers in memory only: they hold free text of the site. One search of a modality runs at a time.
+ * @param options.signal gives up searches that run.
+ */
+export function createListing(
+  pacs: Pick<Pacs, 'searchSeries'>,
+  { now = Date.now, signal }: { readonly now?: () => number; readonly signal?: AbortSignal | undefined } = {},
+): ListSeries {
   const kept = new Map<string, { readonly series: readonly SeriesRecord[]; readonly at: number }>();
   const running = new Map<string, Promise<unknown>>();
 
@@ -26,7 +32,7 @@ export function createListing(pacs: Pick<Pacs, 'searchSeries'>, now: () => numbe
     const search =
       running.get(modality) ??
       pacs
-        .searchSeries({ modality, atMost: mostSeries })
+        .searchSeries({ modality, atMost: mostSeries }, signal)
         .then((series) => kept.set(modality, { series, at: now() }))
         .finally(() => running.delete(modality));
     running.set(modality, search);

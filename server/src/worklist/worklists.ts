@@ -52,12 +52,15 @@ export function createWorklists({
   database,
   registry,
   pacs,
+  signal,
 }: {
   readonly database: Database;
   readonly registry: Registry;
   readonly pacs: Pick<Pacs, 'searchSeries'>;
+  /** Gives up what is being asked of the PACS. */
+  readonly signal?: AbortSignal;
 }): Worklists {
-  const listSeries = createListing(pacs);
+  const listSeries = createListing(pacs, { signal });
   const askedAt = new Map<string, number>();
 
   const look = async (model: string) => {

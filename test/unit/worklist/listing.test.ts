@@ -20,7 +20,7 @@ function recordOf(uid: string): SeriesRecord {
 describe('listing of the PACS', () => {
   it('asks once for all who ask at the same time, keeps the answer, and renews it behind their backs', async () => {
     let [asked, clock] = [0, 0];
-    const list = createListing({ searchSeries: async () => [recordOf(`1.${++asked}`)] }, () => clock);
+    const list = createListing({ searchSeries: async () => [recordOf(`1.${++asked}`)] }, { now: () => clock });
     const [first, second] = await Promise.all([list(['MR']), list(['MR'])]);
     assert.deepEqual([first, asked], [second, 1]);
     clock = 30_000;
@@ -39,7 +39,7 @@ describe('listing of the PACS', () => {
     let [isAway, clock] = [false, 0];
     const fault = new AppError('pacs-unreachable', 'away');
     const searchSeries = async () => (isAway ? Promise.reject(fault) : [recordOf('1.1')]);
-    const list = createListing({ searchSeries }, () => clock);
+    const list = createListing({ searchSeries }, { now: () => clock });
     await list(['MR', 'CT']);
     isAway = true;
     clock = 60_000;

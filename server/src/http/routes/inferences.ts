@@ -48,8 +48,9 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
       idempotencyKey: 'optional',
       replies: { 202: acceptedJob },
       async handle({ body, caller, idempotencyKey, signal }) {
-        const accepted = await start(parts, body, caller, idempotencyKey, signal);
-        await endSurvey(parts);
+        // At the same time: the answer is waited for.
+        const starting = start(parts, body, caller, idempotencyKey, signal);
+        const [accepted] = await Promise.all([starting, endSurvey(parts)]);
         return { status: 202, headers: { location: `/v1/inferences/${accepted.id}` }, body: accepted };
       },
     }),
