@@ -69,6 +69,20 @@ test('the same options give the same bytes, another seed gives others', { skip }
   }
 });
 
+test('domain V is the same head with its tissues inverted', { skip }, async () => {
+  const colin = await loadColin27(root);
+  const options = { seed: 20001, variation: 'sample', plane: 'axial', spacingMm: [4, 4, 4] } as const;
+  const { truth: brain } = generateSubject(colin, { ...options, task: 'brain' });
+  const plain = generateSubject(colin, { ...options, task: 'lesion' });
+  const inverted = generateSubject(colin, { ...options, task: 'lesion', domain: 'V' });
+  assert.deepEqual(inverted.truth, plain.truth);
+  const inBrain = [...brain.keys()].filter((n) => brain[n] === 1 && plain.truth[n] === 0);
+  const mean = (of: (n: number) => number) => inBrain.reduce((sum, n) => sum + of(n), 0) / inBrain.length;
+  const [a, b] = [plain.volume.data, inverted.volume.data];
+  const [meanA, meanB] = [mean((n) => a[n]!), mean((n) => b[n]!)];
+  assert.ok(mean((n) => (a[n]! - meanA) * (b[n]! - meanB)) < 0, 'what was bright is dark');
+});
+
 test('a subject is the one that models were trained and measured on, bit by bit', { skip }, async () => {
   const colin = await loadColin27(root);
   const of = (task: SampleTask, variation: 'sample' | 'wide', seed: number) => {

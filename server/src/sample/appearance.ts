@@ -46,7 +46,7 @@ const airCode = tissueCodes - 256;
 /**
  * Draws the contrast of an MR subject: brightness by tissue, tone curve, gamma.
  *
- * @param isT1Only Keep to T1 weighting (lesion subjects of the sample set).
+ * @param only Weighting of every subject of the sample set; undefined: drawn.
  * @param gammaFactor Multiplies the exponent (2 in domain G).
  */
 export function drawAppearance(
@@ -54,11 +54,11 @@ export function drawAppearance(
   seed: number,
   name: VariationName,
   variation: Variation,
-  isT1Only: boolean,
+  only: 't1' | 'inverted' | undefined,
   gammaFactor: number,
 ): Appearance {
   const random = Random.for(seed, 'appearance');
-  const kind = drawKind(random, name, isT1Only);
+  const kind = drawKind(random, name, only);
   const tissues = drawTissues(random, kind, variation.tissueSd);
   const tone = drawTone(random, variation, gammaFactor);
   const isStripped = name === 'wide' && random.next() < 0.05;
@@ -78,9 +78,9 @@ export function drawAppearance(
   return { codes: colin.tissue, levels, air, isStripped, brightTissue: tone(Math.max(tissues.white, tissues.grey)) };
 }
 
-function drawKind(random: Random, name: VariationName, isT1Only: boolean): Kind {
+function drawKind(random: Random, name: VariationName, only: Kind | undefined): Kind {
   const u = random.next();
-  if (name === 'sample') return isT1Only || u < 0.6 ? 't1' : u < 0.8 ? 'pd' : 't2';
+  if (name === 'sample') return only ?? (u < 0.6 ? 't1' : u < 0.8 ? 'pd' : 't2');
   if (u < 0.42) return 't1';
   if (u < 0.56) return 't2';
   if (u < 0.66) return 'pd';

@@ -13,8 +13,11 @@ export interface SubjectOptions {
   readonly variation: VariationName;
   /** Numbers of the variation that are to differ, to look at one influence alone. */
   readonly change?: Partial<Variation>;
-  /** `G`: a mild shift as from another scanner, with gamma 2, twice the bias field and more noise. */
-  readonly domain?: 'G';
+  /**
+   * `G`: a mild shift as from another scanner, with gamma 2, twice the bias field and more noise. `V`: a strong one, the
+   * tissues of every MR of the sample set inverted.
+   */
+  readonly domain?: 'G' | 'V';
 }
 
 /** A head before it is scanned: a continuous image of positions (LPS, mm from its head centre). */
@@ -35,7 +38,12 @@ export function drawSubject(colin: Colin27, options: SubjectOptions): Subject {
   const appearance =
     modalityOf(task) === 'CT'
       ? drawCtAppearance(colin, seed, options.variation)
-      : drawAppearance(colin, seed, options.variation, variation, task === 'lesion', factor);
+      : drawAppearance(colin, seed, options.variation, variation, weightingOf(options), factor);
   const lesion = task === 'lesion' ? drawLesion(seed, colin, appearance.brightTissue) : undefined;
   return { colin, task, warp, appearance, lesion };
+}
+
+function weightingOf({ task, domain }: SubjectOptions): 't1' | 'inverted' | undefined {
+  if (domain === 'V') return 'inverted';
+  return task === 'lesion' ? 't1' : undefined;
 }
