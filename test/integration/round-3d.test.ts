@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import { initialise } from '../../server/src/engine/vectors.ts';
+import type { OnEvaluated } from '../../server/src/round/candidates.ts';
 import { feedOf } from '../../server/src/round/feed.ts';
 import { gatherRound } from '../../server/src/round/gather.ts';
 import { parseRecipe } from '../../server/src/round/recipe.ts';
@@ -78,14 +79,25 @@ test('a round of a 3D model is judged on whole volumes, and resumes to the same 
     const { plan, sources } = await planVolumeRound();
     const { architecture, input } = sources.card;
     const table = engine.table(studentOf(architecture).inferenceProgram(1, sampleSpace(input)));
+    const seen: (readonly [step: number, weights: Float32Array])[] = [];
     const run = (name: string, stop?: number) => {
       const aborter = new AbortController();
       const onProgress = ({ figures }: RoundProgress) => figures['step'] === stop && stop && aborter.abort();
-      const options = { folder: join(folder, name), onProgress, signal: aborter.signal };
+      const onEvaluated: OnEvaluated = ({ step }, _, evaluated) => name === 'whole' && seen.push([step, evaluated]);
+      const options = { folder: join(folder, name), onProgress, signal: aborter.signal, onEvaluated };
       return runRound(plan, sources, engine, initialise(table, 3), options);
     };
     const { outcome, weights, tableHash } = await run('whole');
     assert.deepEqual([weights.length, tableHash], [table.size, table.hash]);
+    assert.deepEqual(
+      seen.map(([step]) => step),
+      [0, ...[2, 2, 4, 4], ...[2, 2, 4, 4]],
+      'the start; student and specialized teacher of both evaluations of both arms',
+    );
+    assert.ok(
+      seen.some(([, evaluated]) => evaluated === weights),
+      'the candidate is one of those evaluated',
+    );
     assert.deepEqual(
       outcome.cases.map(({ subject }) => subject),
       ['base-30050', 'base-30051'],

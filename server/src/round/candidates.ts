@@ -67,7 +67,12 @@ export interface Candidacy {
   readonly signal: AbortSignal;
   readonly onStep: (arm: RoundArm, done: CollaborationProgress) => void;
   readonly onEvaluation: (arm: RoundArm, step: number) => void;
+  /** Sees what is evaluated, the start first, and must not change it: for questions that the choice does not ask. */
+  readonly onEvaluated?: OnEvaluated | undefined;
 }
+
+/** @param weights as they would be served. */
+export type OnEvaluated = (choice: Choice, of: Evaluation, weights: Float32Array) => void;
 
 /** The arms that a round has. */
 export function armsOf(guidance: Guidance | null): readonly RoundArm[] {
@@ -150,6 +155,7 @@ async function runCourse(
       extra = changeLast(extra, ({ best }) =>
         best && scoreOf(best.of) >= scoreOf(of) ? {} : { best: { source, step, of } },
       );
+      candidacy.onEvaluated?.({ arm, source, step }, of, rounded);
       if (!isBetter(of, extra, candidacy.epsilon)) continue;
       extra = { ...extra, best: of, chosen: { arm, source, step } };
       weights = rounded;
@@ -181,9 +187,10 @@ function changeLast(extra: Extra, change: (course: Course) => Partial<Course>): 
   };
 }
 
-async function startOf({ measure, inService, data }: Candidacy): Promise<Extra> {
+async function startOf({ measure, inService, data, onEvaluated }: Candidacy): Promise<Extra> {
   const start = await evaluate(measure, inService, data);
   const chosen: Choice = { arm: null, source: 'in-service', step: 0 };
+  onEvaluated?.(chosen, start, inService);
   return { start, best: start, chosen, courses: [] };
 }
 

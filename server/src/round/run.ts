@@ -3,7 +3,7 @@ import { studentOf } from '../student/architecture.ts';
 import { collaborationSettingsSchema } from '../uncol/settings.ts';
 import type { CollaborationProgress } from '../uncol/stage-two.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
-import { armsOf, type Course, type Extra, figuresOf, trainCandidates } from './candidates.ts';
+import { armsOf, type Course, type Extra, figuresOf, type OnEvaluated, trainCandidates } from './candidates.ts';
 import type { RoundArm } from './choice.ts';
 import type { ComparedCase } from './compare.ts';
 import { hasForeground } from './draw.ts';
@@ -33,6 +33,7 @@ export interface RunOptions {
   readonly folder: string;
   readonly onProgress: (progress: RoundProgress) => void;
   readonly signal: AbortSignal;
+  readonly onEvaluated?: OnEvaluated;
 }
 
 /**
@@ -72,6 +73,7 @@ export async function runRound(
     const { extra, weights } = await trainCandidates({
       ...{ plan, data, engine, inService, measure, student, feed, settings, guidance },
       ...{ epsilon: card.gate.epsilon, folder: options.folder, signal: options.signal },
+      onEvaluated: options.onEvaluated,
       ...report.candidates(armsOf(guidance)),
     });
     const compared = await compareCases(measure, data, inService, weights);
