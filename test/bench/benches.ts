@@ -4,6 +4,7 @@ import { firstRounds } from './first-rounds.ts';
 import type { Bench } from './record.ts';
 import { robustness } from './robustness.ts';
 import { round } from './round.ts';
+import { rounds } from './rounds.ts';
 import { server } from './server.ts';
 import { stageTwo } from './stage-two.ts';
 import { viewer } from './viewer.ts';
@@ -17,6 +18,7 @@ export const benches: readonly Bench[] = [
   viewer,
   round,
   firstRounds,
+  rounds,
   ablation,
   robustness,
   worklist,

@@ -10,18 +10,18 @@ import type { PlaneInput } from '../../server/src/student/prepare.ts';
 import type { SourceSeries } from '../../server/src/study/source-series.ts';
 import type { LabelledSlice } from '../../server/src/uncol/feed.ts';
 
-/** A generated subject of another scanner (domain G) as a series, with its truth. */
+/** A generated subject as a series, with its truth; of another scanner unless said. */
 export interface ShiftedSubject {
   readonly series: SourceSeries;
   /** 1 in the lesion, on the grid of the series. */
   readonly truth: Uint8Array;
 }
 
-/** A lesion subject of domain G, 2 mm axial. */
-export function makeShifted(colin: Colin27, seed: number): ShiftedSubject {
+/** A lesion subject, 2 mm axial. @param domain `base`: of those that the first version was made of. */
+export function makeShifted(colin: Colin27, seed: number, domain: 'base' | 'G' | 'V' = 'G'): ShiftedSubject {
   const spacingMm = [2, 2, 2] as const;
-  const options = { seed, task: 'lesion', variation: 'sample', domain: 'G', plane: 'axial', spacingMm } as const;
-  const { volume, truth } = generateSubject(colin, options);
+  const options = { seed, task: 'lesion', variation: 'sample', plane: 'axial', spacingMm } as const;
+  const { volume, truth } = generateSubject(colin, domain === 'base' ? options : { ...options, domain });
   const root = `2.25.${seed}`;
   const instances = Array.from({ length: volume.geometry.size[2] }, (_, k) => ({
     sopClassUid: '1.2.840.10008.5.1.4.1.1.4',
@@ -77,32 +77,54 @@ export function planFirstRound(
   corrected: ShiftedSubject,
   approved: ReadonlySet<number>,
   uncorrected: readonly ShiftedSubject[],
-): { readonly plan: RoundPlan } & Pick<RoundSources, 'readSeries' | 'blobs'> {
-  const envelope = envelopeOf(corrected, approved);
-  const labelmapSha256 = createHash('sha256').update(envelope).digest('hex');
-  const uuid = (kind: number) => `00000000-0000-4000-8000-${String(kind * 1e6 + seed).padStart(12, '0')}`;
+): PlannedInMemory {
+  const corrections = [{ subject: corrected, labels: corrected.truth, approved, isNew: true }];
+  return planInMemory({ seed, steps, unlabelledSlices: 60 }, corrections, uncorrected);
+}
+
+/** What a reader is made to say of a subject. */
+export interface SaidOf {
+  readonly subject: ShiftedSubject;
+  /** 1 where the reader sees the lesion, on the grid of the series; only approved slices of it are told. */
+  readonly labels: Uint8Array;
+  readonly approved: ReadonlySet<number>;
+  readonly isNew: boolean;
+}
+
+type PlannedInMemory = { readonly plan: RoundPlan } & Pick<RoundSources, 'readSeries' | 'blobs'>;
+
+/** The same of any corrections. */
+export function planInMemory(
+  of: Pick<RoundPlan, 'seed' | 'steps' | 'unlabelledSlices'>,
+  corrections: readonly SaidOf[],
+  uncorrected: readonly ShiftedSubject[],
+): PlannedInMemory {
+  const uuid = (kind: number) => `00000000-0000-4000-8000-${String(kind * 1e6 + of.seed).padStart(12, '0')}`;
   const refOf = ({ series: { studyInstanceUid, seriesInstanceUid } }: ShiftedSubject) => ({
     studyInstanceUid,
     seriesInstanceUid,
   });
+  const blobs = new Map<string, Uint8Array>();
   const plan = roundPlanSchema.parse({
+    ...of,
     roundId: uuid(1),
     model: { name: 'lesion-mr', fromVersion: 1, toVersion: 2 },
-    seed,
-    steps,
-    corrections: [
-      {
-        ...refOf(corrected),
-        correctionId: uuid(2),
+    corrections: corrections.map((said, at) => {
+      const envelope = envelopeOf(said);
+      const labelmapSha256 = createHash('sha256').update(envelope).digest('hex');
+      blobs.set(labelmapSha256, envelope);
+      return {
+        ...refOf(said.subject),
+        correctionId: uuid(2 + at),
         labelmapSha256,
-        approvedSlices: [...approved].map((k) => corrected.series.instances[k]?.sopInstanceUid),
-        isNew: true,
-      },
-    ],
+        approvedSlices: [...said.approved].map((k) => said.subject.series.instances[k]?.sopInstanceUid),
+        isNew: said.isNew,
+      };
+    }),
     unlabelled: uncorrected.map(refOf),
-    unlabelledSlices: 60,
   });
-  const all = new Map([corrected, ...uncorrected].map(({ series }) => [series.seriesInstanceUid, series]));
+  const subjects = [...corrections.map(({ subject }) => subject), ...uncorrected];
+  const all = new Map(subjects.map(({ series }) => [series.seriesInstanceUid, series]));
   return {
     plan,
     async readSeries({ seriesInstanceUid }) {
@@ -111,18 +133,20 @@ export function planFirstRound(
       return series;
     },
     blobs: {
-      put: async () => labelmapSha256,
-      get: async () => Buffer.from(envelope),
+      put: async () => {
+        throw new RangeError('a round writes no blob');
+      },
+      get: async (sha256) => Buffer.from(blobs.get(sha256) ?? []),
     },
   };
 }
 
-/** The truth on the approved slices; elsewhere nothing, so that a round which read it there would learn wrong. */
-function envelopeOf({ series, truth }: ShiftedSubject, approved: ReadonlySet<number>): Uint8Array {
+/** What was said of the approved slices; elsewhere nothing, so that a round which read it there would learn wrong. */
+function envelopeOf({ subject: { series }, labels: said, approved }: SaidOf): Uint8Array {
   const [columns, rows] = series.volume.geometry.size;
   const pixels = columns * rows;
-  const labels = new Uint8Array(truth.length);
-  for (const k of approved) labels.set(truth.subarray(k * pixels, (k + 1) * pixels), k * pixels);
+  const labels = new Uint8Array(said.length);
+  for (const k of approved) labels.set(said.subarray(k * pixels, (k + 1) * pixels), k * pixels);
   const slices = series.instances.map((instance) => instance.sopInstanceUid);
   return gzipSync(encodeEnvelope({ columns, rows, slices }, labels));
 }

@@ -1,5 +1,6 @@
 import type { Engine } from '../../server/src/engine/ops.ts';
 import type { Card } from '../../server/src/registry/card.ts';
+import { meanOf } from '../../server/src/round/statistics.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
 import { sampleSpace } from '../../server/src/student/input.ts';
 import type { Predict } from '../../server/src/student/predict.ts';
@@ -22,6 +23,27 @@ export async function servedDice(
   weights: Float32Array,
   subjects: readonly Judged[],
 ): Promise<number> {
+  const masks = await servedMasks(
+    engine,
+    card,
+    weights,
+    subjects.map(({ volume }) => volume),
+  );
+  return meanOf(
+    subjects.map(({ volume, truth, slices }, at) => {
+      const pixels = volume.geometry.size[0] * volume.geometry.size[1];
+      return overlap(masks[at] ?? new Uint8Array(), truth, (voxel) => slices.has(Math.floor(voxel / pixels)));
+    }),
+  );
+}
+
+/** Those masks, `[slice, row, column]` segment numbers. */
+export async function servedMasks(
+  engine: Engine,
+  card: Card,
+  weights: Float32Array,
+  volumes: readonly Volume[],
+): Promise<readonly Uint8Array[]> {
   const program = studentOf(card.architecture).inferenceProgram(batch, sampleSpace(card.input));
   const predictor = await engine.predictor(program);
   const predict: Predict = async (images) => {
@@ -30,13 +52,9 @@ export async function servedDice(
     return { probabilities, entropy };
   };
   try {
-    let sum = 0;
-    for (const { volume, truth, slices } of subjects) {
-      const { labelmap } = await segmentVolume(volume, card, predict, { batch });
-      const pixels = volume.geometry.size[0] * volume.geometry.size[1];
-      sum += overlap(labelmap.data, truth, (voxel) => slices.has(Math.floor(voxel / pixels)));
-    }
-    return sum / subjects.length;
+    const masks: Uint8Array[] = [];
+    for (const volume of volumes) masks.push((await segmentVolume(volume, card, predict, { batch })).labelmap.data);
+    return masks;
   } finally {
     await predictor.dispose();
   }

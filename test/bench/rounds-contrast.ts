@@ -1,0 +1,71 @@
+import type { Row } from './record.ts';
+import { approve, cast, decisionOf, describeBase, describeChoice, type Job, round4 } from './rounds-job.ts';
+import { judgeCandidate, playRound, whyOf } from './rounds-play.ts';
+import { sizes } from './rounds-world.ts';
+
+const shifts = ['G', 'V'] as const;
+
+interface Contrast {
+  readonly seed: number;
+  readonly domain: 'G' | 'V';
+  readonly slices: number;
+  readonly isTaught?: boolean;
+  readonly hasReplay?: boolean;
+}
+
+/** @param isTaught with the generalized teacher. */
+export function contrastJobs(seed: number, isTaught: boolean): readonly Job[] {
+  return shifts.flatMap((domain) => [1, 3, 5, 10].map((slices) => contrastJob({ seed, domain, slices, isTaught })));
+}
+
+/** The same without replay, to see what replay protects. */
+export function forgettingJobs(seed: number): readonly Job[] {
+  return shifts.map((domain) => contrastJob({ seed, domain, slices: 5, hasReplay: false }));
+}
+
+/** A subject of another contrast, corrected on some slices; the same of every arm. */
+function contrastJob({ seed, domain, slices, isTaught = false, hasReplay = true }: Contrast): Job {
+  const experiment = hasReplay ? 'new-contrast' : 'old-domain';
+  const helper = isTaught ? '+teacher' : '';
+  return {
+    experiment,
+    seed,
+    name: `${experiment}${helper}/${domain}/${slices}/${seed}`,
+    needsTeacher: isTaught,
+    async play(world, teacher) {
+      const first = 22_000 + 20 * seed + (domain === 'V' ? 10 : 0);
+      const { corrected, others } = cast(world, first, domain);
+      const approved = approve(corrected, slices);
+      const corrections = [{ subject: corrected, labels: corrected.truth, approved, isNew: true }];
+      const helped = teacher && isTaught ? { teacher } : {};
+      const round = { seed: 10 * first + slices, corrections, uncorrected: others, hasReplay, ...helped };
+      const played = await playRound(world, round);
+      const key = { experiment, seed, subject: first, domain, slices, replay: hasReplay };
+      const measured = async (weights: Float32Array, suffix: 'Before' | 'After') => ({
+        [suffix.toLowerCase()]: round4(await world.otherDice(weights, corrected, approved)),
+        [`unseen${suffix}`]: round4(await world.heldOutDice(weights, domain, sizes.unseen.count)),
+        [`old${suffix}`]: round4(await world.heldOutDice(weights, 'base', sizes.oldAfterRounds)),
+      });
+      const before = await measured(world.parts.weights, 'Before');
+      const rows: Row[] = [];
+      for (const [arm, candidate] of played.arms) {
+        // A teacher plays no part in the supervised arm: it would only be there twice.
+        if (isTaught && arm === 'supervised') continue;
+        const verdict = await judgeCandidate(world, candidate, played.outcome);
+        rows.push({
+          ...{ ...key, arm: `${arm}${arm === 'uncol' ? helper : ''}`, ...before },
+          ...(await measured(candidate.weights, 'After')),
+          verdict: verdict.passed ? 'promoted' : 'refused',
+          word: verdict.word,
+          why: whyOf(verdict, candidate.choice),
+          ...describeBase(verdict),
+          chosen: describeChoice(candidate.choice),
+        });
+      }
+      const exam = played.outcome.exam?.admitted.map((is) => (is ? 'admitted' : 'not admitted')).join(' ');
+      const taught = isTaught ? { teacher: exam ?? 'not asked' } : {};
+      const after = await measured(played.candidate.weights, 'After');
+      return [...rows, { ...key, arm: `round${helper}`, ...before, ...after, ...decisionOf(played), ...taught }];
+    },
+  };
+}

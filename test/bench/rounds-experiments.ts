@@ -1,0 +1,18 @@
+import { contrastJobs, forgettingJobs } from './rounds-contrast.ts';
+import type { Job } from './rounds-job.ts';
+import { nothingGainedJobs, poisonJobs } from './rounds-safety.ts';
+import { streamJobs } from './rounds-stream.ts';
+
+const seeds = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
+
+/** All jobs: experiment by experiment, those of the first seeds first; what needs a teacher last. */
+export function allJobs(): readonly Job[] {
+  return [
+    ...seeds(4).flatMap(poisonJobs),
+    ...seeds(20).flatMap(nothingGainedJobs),
+    ...seeds(5).flatMap((seed) => contrastJobs(seed, false)),
+    ...seeds(5).flatMap(forgettingJobs),
+    ...seeds(5).flatMap(streamJobs),
+    ...seeds(5).flatMap((seed) => contrastJobs(seed, true)),
+  ];
+}

@@ -1,0 +1,59 @@
+import type { GeneralizedTeacher } from '../../server/src/uncol/teachers/generalized.ts';
+import { chooseApproved, type ShiftedSubject } from './first-rounds-subjects.ts';
+import type { Row } from './record.ts';
+import { type Candidate, type Played, whyOf } from './rounds-play.ts';
+import { type Domain, sizes, type World } from './rounds-world.ts';
+
+/** In the order in which they are run. */
+export const experiments = ['poison', 'a-a', 'new-contrast', 'old-domain', 'stream'] as const;
+export type Experiment = (typeof experiments)[number];
+
+/** One round, or one comparison, whose rows are kept together. */
+export interface Job {
+  readonly experiment: Experiment;
+  readonly seed: number;
+  /** Unlike any other. */
+  readonly name: string;
+  readonly needsTeacher?: boolean;
+  /** @param teacher where one is needed. */
+  play(world: World, teacher?: GeneralizedTeacher): Promise<readonly Row[]>;
+}
+
+/** Seeds of a run's subjects: the corrected one, and others of its kind that nobody corrects. */
+export function cast(world: World, first: number, domain: Domain) {
+  const others = Array.from({ length: sizes.unlabelledSubjects }, (_, n) => world.subject(first + 1 + n, domain));
+  return { corrected: world.subject(first, domain), others };
+}
+
+/** So many approved slices, three of five through the lesion. */
+export function approve(subject: ShiftedSubject, slices: number): ReadonlySet<number> {
+  const lesion = Math.ceil(0.6 * slices);
+  return chooseApproved(subject, { lesion, rest: slices - lesion });
+}
+
+/** As records hold Dice. */
+export function round4(value: number): number {
+  return Number(value.toFixed(4));
+}
+
+/** What was decided, and on what. */
+export function decisionOf({ verdict, candidate: { choice }, seconds }: Played): Row {
+  return {
+    verdict: verdict.passed ? 'promoted' : 'refused',
+    word: verdict.word,
+    why: whyOf(verdict, choice),
+    ...describeBase(verdict),
+    chosen: describeChoice(choice),
+    seconds: Math.round(seconds),
+  };
+}
+
+/** Mean Dice of both versions on the base set. */
+export function describeBase(verdict: { readonly inServiceDice: number; readonly candidateDice: number }): Row {
+  return { baseBefore: round4(verdict.inServiceDice), baseAfter: round4(verdict.candidateDice) };
+}
+
+/** Which weights. */
+export function describeChoice({ arm, source, step }: Candidate['choice']): string {
+  return arm === null ? source : `${arm} ${source} ${step}`;
+}

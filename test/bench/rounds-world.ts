@@ -1,0 +1,199 @@
+import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
+import type { Engine } from '../../server/src/engine/ops.ts';
+import { availableThreads } from '../../server/src/engine/threads.ts';
+import { fromHalf } from '../../server/src/engine/vectors.ts';
+import { cardSchema, type SliceCard, seesSlices } from '../../server/src/registry/card.ts';
+import { hashWork } from '../../server/src/round/checkpoint.ts';
+import type { CaseScores, ComparedCase } from '../../server/src/round/compare.ts';
+import { feedOf } from '../../server/src/round/feed.ts';
+import { type LabelledVolume, labelVolume } from '../../server/src/round/labelled-volume.ts';
+import { Measure } from '../../server/src/round/measure.ts';
+import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
+import { prepareSubject } from '../../server/src/round/subjects.ts';
+import { train } from '../../server/src/round/train.ts';
+import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
+import { studentOf } from '../../server/src/student/architecture.ts';
+import { findSampleRoot } from '../fixtures/sample-root.ts';
+import { makeShifted, type ShiftedSubject } from './first-rounds-subjects.ts';
+
+/** Kinds of subject: those the first version was made of, a mild shift and a strong one. */
+export type Domain = 'base' | 'G' | 'V';
+
+/** Sizes of everything measured; rows of others say nothing beside these. */
+export const sizes = {
+  sizePx: 96,
+  base: { steps: 1200, batch: 8, subjects: { from: 700, to: 723 } },
+  roundSteps: 100,
+  unlabelledSlices: 24,
+  unlabelledSubjects: 2,
+  /** Subjects that never train, choose or judge. */
+  old: { from: 21_000, count: 24 },
+  /** Of the first of these, where every row counts them. */
+  oldAfterRounds: 10,
+  unseen: { from: 21_100, count: 5 },
+} as const;
+
+/** Threads of one process; rounds of several processes beside each other do with one. */
+export const benchThreads = Number(process.env['UNCOL_BENCH_THREADS'] ?? availableThreads().count);
+
+interface WorldParts {
+  /** Rows, versions and rounds lie here. */
+  readonly folder: string;
+  readonly colin: Colin27;
+  readonly engine: Engine;
+  readonly recipe: Recipe;
+  readonly card: SliceCard;
+  /** The version in service at first. */
+  readonly weights: Float32Array;
+  readonly measure: Measure;
+}
+
+/** All that rounds are played in: the first version, and whom it is measured on. */
+export class World {
+  readonly parts: WorldParts;
+  readonly #heldOut = new Map<Domain, readonly LabelledVolume[]>();
+  readonly #judges: readonly { readonly subject: string; readonly judged: LabelledVolume }[];
+  readonly #seen = new WeakMap<Float32Array, readonly CaseScores[]>();
+  readonly #dice = new WeakMap<Float32Array, Map<string, number>>();
+
+  private constructor(parts: WorldParts) {
+    this.parts = parts;
+    const { card, colin } = parts;
+    const feed = feedOf(card);
+    this.#judges = card.baseSet.seeds.map((seed) => ({
+      subject: `base-${seed}`,
+      judged: feed.judgedWhole(prepareSubject(colin, card.baseSet.task, 'sample', seed, card.input)),
+    }));
+  }
+
+  /**
+   * Opens the folder of the bench; the first version is trained where it is not there yet, and kept.
+   *
+   * @param tell hears of its progress.
+   */
+  static async open(tell: (line: string) => void): Promise<World> {
+    const folder = join(process.env['UNCOL_HOME'] ?? join(tmpdir(), 'uncol-bench-home'), 'rounds-bench');
+    const { root, skip } = await findSampleRoot();
+    if (skip) throw new Error(skip);
+    const colin = await loadColin27(root);
+    const engine = createOnnxEngine({ threads: benchThreads });
+    const recipe = await baseRecipe(engine);
+    const version = join(folder, `base-${hashWork(recipe).slice(0, 12)}`);
+    const isThere = await access(version).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) {
+      const draft = `${version}.draft`;
+      await mkdir(draft, { recursive: true });
+      await train(recipe, {
+        folder: draft,
+        colin,
+        engine,
+        onEvent: (event) => event.kind === 'validation' && tell(`first version: ${JSON.stringify(event)}`),
+      });
+      await rm(join(draft, 'checkpoint.bin'), { force: true });
+      await rename(draft, version);
+    }
+    const card = cardSchema.parse(JSON.parse(await readFile(join(version, 'card.json'), 'utf8')));
+    if (!seesSlices(card)) throw new RangeError('a model of slices is wanted');
+    const weights = fromHalf(await readFile(join(version, card.weights.file)));
+    return new World({ folder, colin, engine, recipe, card, weights, measure: await Measure.create(engine, card) });
+  }
+
+  /** Names a state of affairs: rows kept under another name are not of this one. */
+  get setup(): string {
+    const { weights, gate } = this.parts.card;
+    return hashWork({ sizes, weights: weights.sha256, gate }).slice(0, 12);
+  }
+
+  subject(seed: number, domain: Domain): ShiftedSubject {
+    return makeShifted(this.parts.colin, seed, domain);
+  }
+
+  /** Mean Dice, as served, of the first subjects that nothing else is made of. */
+  async heldOutDice(weights: Float32Array, domain: Domain, count: number): Promise<number> {
+    const key = `${domain}/${count}`;
+    const known = this.#dice.get(weights) ?? new Map<string, number>();
+    this.#dice.set(weights, known);
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const volumes = this.#heldOutOf(domain).slice(0, count);
+    let sum = 0;
+    for (const volume of volumes) sum += await this.parts.measure.servedDice(weights, volume);
+    known.set(key, sum / volumes.length);
+    return sum / volumes.length;
+  }
+
+  /** Dice, as served, on the slices of a subject that are not approved. */
+  otherDice(weights: Float32Array, subject: ShiftedSubject, approved: ReadonlySet<number>): Promise<number> {
+    const { geometry } = subject.series.volume;
+    const others = new Set([...Array(geometry.size[2]).keys()].filter((k) => !approved.has(k)));
+    const labels = { data: subject.truth, geometry, segments: [] };
+    const volume = labelVolume(subject.series.volume, labels, this.parts.card.input, others);
+    return this.parts.measure.servedDice(weights, volume);
+  }
+
+  /** Both versions on the subjects of the gate, as a round compares them. */
+  async compare(inService: Float32Array, candidate: Float32Array): Promise<readonly ComparedCase[]> {
+    const [before, after] = [await this.#scores(inService), await this.#scores(candidate)];
+    return this.#judges.flatMap(({ subject }, at) => {
+      const [inService, candidate] = [before[at], after[at]];
+      return inService && candidate ? [{ subject, set: 'base' as const, inService, candidate }] : [];
+    });
+  }
+
+  async #scores(weights: Float32Array): Promise<readonly CaseScores[]> {
+    const found = this.#seen.get(weights);
+    if (found) return found;
+    const scores: CaseScores[] = [];
+    for (const { judged } of this.#judges) scores.push(await this.parts.measure.scores(weights, judged));
+    this.#seen.set(weights, scores);
+    return scores;
+  }
+
+  #heldOutOf(domain: Domain): readonly LabelledVolume[] {
+    const found = this.#heldOut.get(domain);
+    if (found) return found;
+    const { from, count } = domain === 'base' ? sizes.old : sizes.unseen;
+    const feed = feedOf(this.parts.card);
+    const made = Array.from({ length: count }, (_, n) => {
+      const { series, truth } = this.subject(from + n + (domain === 'V' ? 50 : 0), domain);
+      const labels = { data: truth, geometry: series.volume.geometry, segments: [] };
+      return feed.judgedWhole(labelVolume(series.volume, labels, this.parts.card.input));
+    });
+    this.#heldOut.set(domain, made);
+    return made;
+  }
+}
+
+/** The recipe of lesion-mr with the lite student, small slices and subjects of its own. */
+async function baseRecipe(engine: Engine): Promise<Recipe> {
+  const file = new URL('../../models/lesion-mr/1/recipe.json', import.meta.url);
+  const published = parseRecipe(await readFile(file, 'utf8'));
+  const student = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
+  const { sizePx, base } = sizes;
+  const inferenceParameters = engine.table(student.inferenceProgram(1, [sizePx, sizePx])).size;
+  return parseRecipe(
+    JSON.stringify({
+      ...published,
+      labelled: { ...published.labelled, seeds: base.subjects, slicesPerSubject: 40 },
+      test: { seeds: { from: 20_100, to: 20_100 } },
+      stage1: {
+        ...published.stage1,
+        steps: base.steps,
+        batch: base.batch,
+        learningRate: 2e-3,
+        validateEvery: base.steps / 6,
+      },
+      card: {
+        ...published.card,
+        input: { ...published.card.input, sizePx: [sizePx, sizePx] },
+        architecture: { ...published.card.architecture, variant: 'lite', inferenceParameters },
+      },
+    }),
+  );
+}
