@@ -71,12 +71,13 @@ export async function playRound(world: World, round: RoundOf): Promise<Played> {
 export async function judgeCandidate(
   world: World,
   { choice, weights, of }: Candidate,
-  { newCorrections }: Pick<RoundOutcome, 'newCorrections'>,
+  { newCorrections, isErasure }: Pick<RoundOutcome, 'newCorrections' | 'isErasure'>,
   inService = world.parts.weights,
 ): Promise<GateVerdict> {
   const evidence = {
     cases: await world.compare(inService, weights),
     newCorrections: newCorrections === null ? null : of.corrected,
+    isErasure,
     isInService: choice.source === 'in-service',
   };
   const { card } = world.parts;
@@ -84,10 +85,12 @@ export async function judgeCandidate(
 }
 
 /** Which rule decided. */
-export function whyOf({ passed, word }: GateVerdict, { source }: Choice): string {
+export function whyOf({ passed, word, reason }: GateVerdict, { source }: Choice): string {
   if (passed) return 'no rule broken';
   if (source === 'in-service') return 'nothing better than the start';
-  return word === 'worse' ? 'worse on the base set' : word === null ? 'no numbers' : 'contradicts the corrections';
+  if (word === 'worse') return 'worse on the base set';
+  if (word === null) return 'no numbers';
+  return reason.includes('contradict') ? 'contradicts the corrections' : 'only takes away';
 }
 
 function labelsOf(card: SliceCard): readonly string[] {

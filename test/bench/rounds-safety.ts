@@ -104,7 +104,7 @@ function perturbedJob(seed: number): Job {
       const shaken = fromHalf(toHalf(weights.map((weight) => weight * (1 + random.normal(perturbation)))));
       const cases = await world.compare(weights, shaken);
       const labels = card.segments.map(({ label }) => label);
-      const verdict = judge({ cases, newCorrections: null, isInService: false }, card.gate, labels);
+      const verdict = judge({ cases, newCorrections: null, isErasure: false, isInService: false }, card.gate, labels);
       return [
         {
           ...{ experiment: 'a-a', arm: 'perturbed', seed, subject: null },

@@ -169,6 +169,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
           cases,
           corrected: { before: 0.8, after: 0.9 },
           newCorrections: 0.8,
+          isErasure: false,
           slices: { labelled: 1, replay: 1, unlabelled: 0 },
           arms: [],
           passedOver: {},

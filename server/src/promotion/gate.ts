@@ -25,6 +25,8 @@ export interface GateEvidence {
   readonly cases: readonly ComparedCase[];
   /** Dice of the candidate on the slices of the corrections that are new in this round; null when none holds anything. */
   readonly newCorrections: number | null;
+  /** The new corrections hold nothing, and the version in service shows something there. */
+  readonly isErasure: boolean;
   /** Whether the candidate is the version in service itself: step 0 was best. */
   readonly isInService: boolean;
 }
@@ -44,13 +46,14 @@ const setWords: Readonly<Record<ComparedCase['set'], string>> = {
  * Whether a candidate may serve. It is held against the version in service on the card's base set always, and on held-out
  * patients when there are ten or more; on each it must break none of the rules (round/compare.ts). And it must agree with
  * the corrections it has just learnt from: masks that nothing else bears out (mirrored, inverted, of another patient)
- * cannot be learnt beside replay, and a person must look at them. A candidate that is the version in service itself has
+ * cannot be learnt beside replay, and a person must look at them. New corrections that only take away can be learnt all
+ * too well, and no number tells false alarms from findings that were lost: there, too, a person must look. A candidate that is the version in service itself has
  * nothing to offer. Anything that is not a number refuses.
  *
  * @param segments their labels, segment 1 first.
  */
 export function judge(
-  { cases, newCorrections, isInService }: GateEvidence,
+  { cases, newCorrections, isErasure, isInService }: GateEvidence,
   rule: GateRule,
   segments: readonly string[],
 ): GateVerdict {
@@ -83,6 +86,13 @@ export function judge(
       false,
       word,
       `The new corrections contradict everything else it learnt from: Dice ${newCorrections.toFixed(3)} with them, ${candidateDice.toFixed(3)} with the subjects that never train. Please look at these corrections.`,
+    );
+  }
+  if (isErasure) {
+    return verdict(
+      false,
+      word,
+      'The new corrections hold nothing, where the version in service shows something: whether false alarms were taken away or findings were lost cannot be told from the subjects that never train. Please look at these corrections.',
     );
   }
   const agreement = newCorrections === null ? '' : ` Dice ${newCorrections.toFixed(3)} with the new corrections.`;

@@ -79,12 +79,10 @@ export async function runRound(
     const compared = await compareCases(measure, data, inService, weights);
     const versions = { measure, inService, candidate: weights, blobs: sources.blobs };
     const cases = await pictureWorst(compared, data.judges, versions);
-    const fresh = data.corrected.filter(({ isNew }) => isNew).map(({ judged }) => judged);
-    const newCorrections = fresh.some(hasForeground) ? await measure.dice(weights, ...fresh) : null;
     const outcome = {
       ...outcomeOf(data, extra),
       cases,
-      newCorrections,
+      ...(await askNew(measure, data, inService, weights)),
       exam: guidance?.calibration ?? null,
       generalizedTeacher: describeGuidance(guidance, card.segments),
     };
@@ -118,6 +116,23 @@ async function compareCases(
     cases.push({ ...of, inService: before, candidate: after });
   }
   return cases;
+}
+
+/** What the gate is told of the corrections that are new. */
+async function askNew(
+  measure: Measure,
+  { corrected }: RoundData,
+  inService: Float32Array,
+  candidate: Float32Array,
+): Promise<Pick<RoundOutcome, 'newCorrections' | 'isErasure'>> {
+  const fresh = corrected.filter(({ isNew }) => isNew).map(({ judged }) => judged);
+  if (fresh.some(hasForeground)) {
+    return { newCorrections: await measure.dice(candidate, ...fresh), isErasure: false };
+  }
+  let isErasure = false;
+  // Where nothing is wanted, a mask that holds anything has a Dice of 0.
+  for (const judged of fresh) isErasure ||= (await measure.servedDice(inService, judged)) < 1;
+  return { newCorrections: null, isErasure };
 }
 
 function outcomeOf(data: RoundData, { start, best, chosen, courses }: Extra) {

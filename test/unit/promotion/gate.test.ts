@@ -11,7 +11,7 @@ const cases = (inService: number, candidate: number, count = 10, set: ComparedCa
     ...{ inService: scores(inService), candidate: scores(candidate) },
   }));
 const judge = (of: readonly ComparedCase[], more: Partial<GateEvidence> = {}) =>
-  judgeBy({ cases: of, isInService: false, newCorrections: 0.8, ...more }, rule, ['lesion']);
+  judgeBy({ cases: of, isInService: false, newCorrections: 0.8, isErasure: false, ...more }, rule, ['lesion']);
 
 test('a candidate that breaks no rule passes, and is called what it is', () => {
   const equal = judge(cases(0.8, 0.7951));
@@ -68,4 +68,10 @@ test('a candidate that cannot agree with the corrections it learnt from is refus
 
 test('corrections without any foreground contradict nothing', () => {
   assert.equal(judge(cases(0.8, 0.9), { newCorrections: null }).passed, true);
+});
+
+test('a round that only takes away what the version in service shows is held up, however good it is elsewhere', () => {
+  const verdict = judge(cases(0.8, 0.9), { newCorrections: null, isErasure: true });
+  assert.deepEqual([verdict.passed, verdict.word], [false, 'better']);
+  assert.match(verdict.reason, /hold nothing, where the version in service shows something/);
 });
