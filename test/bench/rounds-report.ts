@@ -1,5 +1,6 @@
 import { interval95, meanOf, sdOf } from '../../server/src/round/statistics.ts';
 import { numbersOf, type Row, table } from './record.ts';
+import { rateAtMost } from './statistics.ts';
 
 /** What a promoted version may lose on the domain that it was made of. */
 const allowedLoss = 0.01;
@@ -32,7 +33,7 @@ function describePoison(rows: readonly Row[]): string {
   const claim = promoted.length === 0 ? 'holds' : `**does not hold**: ${promoted.map(nameOf).join('; ')}`;
   return `${table(['masks', 'rounds', 'promoted', 'why', 'last steps that the gate alone would pass'], body)}
 
-Claim: no round that learnt from wrong masks is promoted. In ${rows.length} rounds it ${claim}.`;
+Claim: no round that learnt from wrong masks is promoted. In ${rows.length} rounds it ${claim}. ${boundOf(promoted.length, rows.length)}`;
 }
 
 function describeNothingGained(rows: readonly Row[]): string {
@@ -58,7 +59,7 @@ function describeNothingGained(rows: readonly Row[]): string {
   const claim = share <= 5 ? 'holds' : '**does not hold**';
   return `${table(['candidate', 'rounds', 'promoted', 'called better', 'of them wrongly', 'gain on unseen subjects, mean (sd)', 'last steps that the gate alone would call better'], body)}
 
-Claim: a candidate that gains nothing is called better in at most 5 % of rounds. Called better here: ${better} of ${rows.length} (${share.toFixed(0)} %), so it ${claim}. Wrongly: the gain on the subjects that neither choice nor gate has seen is not above 0.`;
+Claim: a candidate that gains nothing is called better in at most 5 % of rounds. Called better here: ${better} of ${rows.length} (${share.toFixed(0)} %), so it ${claim}. Wrongly: the gain on the subjects that neither choice nor gate has seen is not above 0. ${boundOf(better, rows.length)}`;
 }
 
 function describeContrast(rows: readonly Row[]): string {
@@ -152,6 +153,8 @@ function describeStream(rows: readonly Row[]): string {
 From the first version to the last in service: unseen subjects of the new kind ${unseen.text}; old domain ${old.text}.`;
 }
 
+const boundOf = (events: number, trials: number) =>
+  `So few of so many are in keeping with any true rate up to ${(100 * rateAtMost(events, trials)).toFixed(0)} % (95 %).`;
 const isOfSameRound = (a: Row, b: Row) => ['seed', 'domain', 'slices'].every((key) => a[key] === b[key]);
 const isPromoted = (row: Row) => row['verdict'] === 'promoted';
 const isCalledBetter = (row: Row) => row['word'] === 'better';

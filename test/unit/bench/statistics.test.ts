@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { interval95, medianOf } from '../../../server/src/round/statistics.ts';
 import { spreadTable } from '../../bench/spread.ts';
-import { auroc, quantile } from '../../bench/statistics.ts';
+import { auroc, quantile, rateAtMost } from '../../bench/statistics.ts';
 
 test('the median of an even number of values lies between the two in the middle', () => {
   assert.equal(medianOf([4, 1, 3, 2]), 2.5);
@@ -42,4 +42,11 @@ test('a table of medians leaves out what was not measured', () => {
       .at(-1),
     '| time | 618 | 1.23 | 1234 | 2 |',
   );
+});
+
+test('the greatest rate that so few events allow is that of the exact binomial bound', () => {
+  // Of no event: 1 - 0.05^(1/20).
+  assert.ok(Math.abs(rateAtMost(0, 20) - (1 - 0.05 ** (1 / 20))) < 1e-9);
+  assert.ok(Math.abs(rateAtMost(1, 20) - 0.2161) < 1e-4);
+  assert.equal(rateAtMost(5, 5), 1);
 });
