@@ -1,7 +1,6 @@
 import type { Row } from './record.ts';
 import { approve, cast, decisionOf, describeBase, describeChoice, type Job, round4 } from './rounds-job.ts';
 import { judgeCandidate, playRound, whyOf } from './rounds-play.ts';
-import { sizes } from './rounds-world.ts';
 
 const shifts = ['G', 'V'] as const;
 
@@ -43,8 +42,8 @@ function contrastJob({ seed, domain, slices, isTaught = false, hasReplay = true 
       const key = { experiment, seed, subject: first, domain, slices, replay: hasReplay };
       const measured = async (weights: Float32Array, suffix: 'Before' | 'After') => ({
         [suffix.toLowerCase()]: round4(await world.otherDice(weights, corrected, approved)),
-        [`unseen${suffix}`]: round4(await world.heldOutDice(weights, domain, sizes.unseen.count)),
-        [`old${suffix}`]: round4(await world.heldOutDice(weights, 'base', sizes.oldAfterRounds)),
+        [`unseen${suffix}`]: round4(await world.heldOutDice(weights, domain)),
+        [`old${suffix}`]: round4(await world.heldOutDice(weights, 'base')),
       });
       const before = await measured(world.parts.weights, 'Before');
       const rows: Row[] = [];

@@ -131,7 +131,7 @@ function describeOld(rows: readonly Row[], all: readonly Row[]): string {
   const claim = over === 0 ? 'holds' : `**does not hold** for ${over}`;
   return `${table(['replay', 'shift', 'arm', 'after', 'change (95 %)', 'promoted'], body)}
 
-Claim: what is promoted loses at most ${allowedLoss} on the old domain. Of ${judged.length} candidates, with and without replay, the gate passed ${promoted.length}; their change is ${promoted.length > 1 ? interval(losses.map((loss) => -loss)).text : 'not to be told'}, the largest loss ${Math.max(0, ...losses).toFixed(3)}: it ${claim}. Refused ones changed by ${spread(judged.filter((row) => !isPromoted(row)).map((row) => gainOf(row, 'old')))}.`;
+Claim: what is promoted loses at most ${allowedLoss} on the old domain. Of ${judged.length} candidates, with and without replay, the gate passed ${promoted.length}; their change is ${promoted.length > 1 ? interval(bySeed(promoted, (row) => gainOf(row, 'old'))).text : 'not to be told'}, the largest loss ${Math.max(0, ...losses).toFixed(3)}: it ${claim}. Refused ones changed by ${spread(judged.filter((row) => !isPromoted(row)).map((row) => gainOf(row, 'old')))}.`;
 }
 
 function describeStream(rows: readonly Row[]): string {

@@ -6,7 +6,7 @@ import type { Row } from './record.ts';
 import { approve, cast, decisionOf, describeBase, type Job, round4 } from './rounds-job.ts';
 import { judgeCandidate, type Played, playRound, whyOf } from './rounds-play.ts';
 import { type Poison, poisonMasks, poisons } from './rounds-poison.ts';
-import { sizes, type World } from './rounds-world.ts';
+import type { World } from './rounds-world.ts';
 import { servedMasks } from './served-dice.ts';
 
 /** Five kinds of wrong masks, each on one subject of a seed: none may be promoted. */
@@ -120,7 +120,6 @@ function perturbedJob(seed: number): Job {
 
 /** Dice of the version in service and of a candidate on all subjects that the gate does not see. */
 async function trueGain(world: World, weights: Float32Array): Promise<Row> {
-  const { count } = sizes.old;
-  const before = await world.heldOutDice(world.parts.weights, 'base', count);
-  return { before: round4(before), after: round4(await world.heldOutDice(weights, 'base', count)) };
+  const before = await world.heldOutDice(world.parts.weights, 'base');
+  return { before: round4(before), after: round4(await world.heldOutDice(weights, 'base')) };
 }

@@ -35,8 +35,8 @@ function streamJob(seed: number, round: number): Job {
       const serving = played.verdict.passed ? played.candidate.weights : inService;
       const dice = (weights: Float32Array) => world.otherDice(weights, newest.subject, newest.approved);
       const heldOut = async (weights: Float32Array, suffix: string) => ({
-        [`unseen${suffix}`]: round4(await world.heldOutDice(weights, domain, sizes.unseen.count)),
-        [`old${suffix}`]: round4(await world.heldOutDice(weights, 'base', sizes.oldAfterRounds)),
+        [`unseen${suffix}`]: round4(await world.heldOutDice(weights, domain)),
+        [`old${suffix}`]: round4(await world.heldOutDice(weights, 'base')),
       });
       const row = {
         ...{ experiment: 'stream', arm: 'round', seed, round, subject: first + round - 1, domain },

@@ -31,9 +31,7 @@ export const sizes = {
   unlabelledSubjects: 2,
   /** Subjects that never train, choose or judge. */
   old: { from: 21_000, count: 24 },
-  /** Of the first of these, where every row counts them. */
-  oldAfterRounds: 10,
-  unseen: { from: 21_100, count: 5 },
+  unseen: { from: 21_100, count: 8 },
 } as const;
 
 /** Threads of one process; rounds of several processes beside each other do with one. */
@@ -57,7 +55,7 @@ export class World {
   readonly #heldOut = new Map<Domain, readonly LabelledVolume[]>();
   readonly #judges: readonly { readonly subject: string; readonly judged: LabelledVolume }[];
   readonly #seen = new WeakMap<Float32Array, readonly CaseScores[]>();
-  readonly #dice = new WeakMap<Float32Array, Map<string, number>>();
+  readonly #dice = new WeakMap<Float32Array, Map<Domain, number>>();
 
   private constructor(parts: WorldParts) {
     this.parts = parts;
@@ -114,17 +112,16 @@ export class World {
     return makeShifted(this.parts.colin, seed, domain);
   }
 
-  /** Mean Dice, as served, of the first subjects that nothing else is made of. */
-  async heldOutDice(weights: Float32Array, domain: Domain, count: number): Promise<number> {
-    const key = `${domain}/${count}`;
-    const known = this.#dice.get(weights) ?? new Map<string, number>();
+  /** Mean Dice, as served, of the subjects of a kind that nothing else is made of. */
+  async heldOutDice(weights: Float32Array, domain: Domain): Promise<number> {
+    const known = this.#dice.get(weights) ?? new Map<Domain, number>();
     this.#dice.set(weights, known);
-    const found = known.get(key);
+    const found = known.get(domain);
     if (found !== undefined) return found;
-    const volumes = this.#heldOutOf(domain).slice(0, count);
+    const volumes = this.#heldOutOf(domain);
     let sum = 0;
     for (const volume of volumes) sum += await this.parts.measure.servedDice(weights, volume);
-    known.set(key, sum / volumes.length);
+    known.set(domain, sum / volumes.length);
     return sum / volumes.length;
   }
 

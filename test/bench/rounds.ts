@@ -89,9 +89,9 @@ export const rounds: Bench = {
     'Kinds of subject: base, as in training; G, a mild shift (gamma 2, twice the bias field, more noise); V, a strong one (tissues inverted). ' +
     'Arms: `supervised` and `uncol`, what each way of learning would have offered to the gate alone; `round`, what the round did offer of both. ' +
     '`before` and `after`: Dice, as served (largest component), of the corrected subject on the slices that were not approved; `unseen`: of ' +
-    `${sizes.unseen.count} other subjects of its kind; \`old\`: of ${sizes.oldAfterRounds} base subjects; none of these trains, chooses or judges. ` +
+    `${sizes.unseen.count} other subjects of its kind; \`old\`: of ${sizes.old.count} base subjects; none of these trains, chooses or judges. ` +
     'Wrong masks: 32 mm off, mirrored, empty, a disc anywhere else, foreground and background exchanged; seeds 1 and 3 on base subjects, 2 and 4 on G. ' +
-    `Nothing to gain: corrections that repeat the masks of the version in service, without replay; and its weights shaken by 1 %, put to the gate directly; gain on ${sizes.old.count} unseen base subjects. ` +
+    `Nothing to gain: corrections that repeat the masks of the version in service, without replay; and its weights shaken by 1 %, put to the gate directly; gain on the ${sizes.old.count} base subjects. ` +
     'Rows are kept below UNCOL_HOME and added to from call to call, so times may come from other loads. UNCOL_BENCH_EXPERIMENTS, UNCOL_BENCH_SEEDS and UNCOL_BENCH_THREADS ' +
     'narrow what is run, UNCOL_BENCH_TEACHER=none leaves the teacher out; the record holds all rows that are there.',
   run,
