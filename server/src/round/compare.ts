@@ -1,5 +1,4 @@
-import { Random } from '../engine/random.ts';
-import { meanOf, medianOf } from './statistics.ts';
+import { interval95, meanOf, medianOf } from './statistics.ts';
 
 /** How one version did on one subject or patient, against the truth. */
 export interface CaseScores {
@@ -40,7 +39,7 @@ export interface Comparison {
   readonly subjects: number;
   readonly inServiceDice: number;
   readonly candidateDice: number;
-  /** Candidate - in service: mean Dice, with the 95 % interval of a bootstrap over the subjects. */
+  /** Candidate - in service: mean Dice, with its 95 % interval over the subjects, by Student's t. NaN of fewer than two. */
   readonly gain: { readonly mean: number; readonly low: number; readonly high: number };
   /** `better`: the interval lies above 0. `worse`: a rule is broken. */
   readonly word: 'better' | 'not worse' | 'worse';
@@ -62,7 +61,7 @@ export function compareVersions(
   const gains = cases.map(({ inService, candidate }) => candidate.dice - inService.dice);
   const inServiceDice = meanOf(cases.map(({ inService }) => inService.dice));
   const candidateDice = meanOf(cases.map(({ candidate }) => candidate.dice));
-  const gain = { mean: meanOf(gains), ...bootstrap95(gains) };
+  const gain = { mean: meanOf(gains), ...intervalOf(gains) };
   const faults = [
     ...meanFault(inServiceDice, candidateDice, rule),
     ...segments.flatMap((label, n) => segmentFault(cases, label, n, rule)),
@@ -109,17 +108,12 @@ function distanceFault(cases: readonly ComparedCase[], { hausdorffMm }: GateRule
   return change > hausdorffMm ? [`outlines lie ${change.toFixed(1)} mm further off (95th percentile)`] : [];
 }
 
-const resamples = 2000;
-
-/** Percentiles 2.5 and 97.5 of the mean over resampled subjects; the same for the same values. NaN of nothing. */
-function bootstrap95(values: readonly number[]): { readonly low: number; readonly high: number } {
-  if (values.length === 0) return { low: Number.NaN, high: Number.NaN };
-  const random = Random.for(1, 'bootstrap');
-  const means = Array.from({ length: resamples }, () => meanOf(values.map(() => random.pick(values)))).sort(
-    (a, b) => a - b,
-  );
-  const at = (share: number) => means[Math.round(share * (resamples - 1))] ?? Number.NaN;
-  return { low: at(0.025), high: at(0.975) };
+/**
+ * Student's t, because a gate has ten or twelve subjects: percentiles of a bootstrap over so few are a seventh narrower,
+ * and called 4 to 6 % of candidates without any gain better, 0.6 to 2 % by this (simulated, gains normal or with jumps).
+ */
+function intervalOf(gains: readonly number[]): { readonly low: number; readonly high: number } {
+  return gains.length < 2 ? { low: Number.NaN, high: Number.NaN } : interval95(gains);
 }
 
 function figure(value: number): string {

@@ -58,13 +58,28 @@ test('better means that the interval over the subjects lies above 0', () => {
   assert.equal(compare(lucky).word, 'not worse', 'one subject proves nothing');
 });
 
-test('a candidate that is no better is called so in at most 5 % of comparisons', () => {
-  const random = Random.for(5, 'no gain');
-  const trials = 400;
-  const better = Array.from({ length: trials }, () =>
-    compare(
-      cases(scores(0.8), scores(0.8)).map((row) => ({ ...row, candidate: scores(0.8 + 0.03 * random.normal()) })),
-    ),
-  ).filter(({ gain }) => gain.low > 0).length;
-  assert.ok(better <= 0.05 * trials, `${better} of ${trials}`);
+const gainless: Readonly<Record<string, (random: Random) => number>> = {
+  normal: (random) => random.normal(0.03),
+  // A largest component that is another one moves a subject's Dice by a lot, up or down.
+  'almost none, with jumps': (random) => (random.next() < 0.1 ? random.normal(0.3) : random.normal(0.005)),
+};
+
+for (const [name, draw] of Object.entries(gainless)) {
+  for (const subjects of [10, 12]) {
+    test(`a candidate that is no better is called better in at most 5 % of comparisons: ${name}, ${subjects} subjects`, () => {
+      const random = Random.for(5, name, subjects);
+      const trials = 1000;
+      const better = Array.from({ length: trials }, () =>
+        compare(
+          cases(scores(0.8), scores(0.8), subjects).map((row) => ({ ...row, candidate: scores(0.8 + draw(random)) })),
+        ),
+      ).filter(({ gain }) => gain.low > 0).length;
+      assert.ok(better <= 0.05 * trials, `${better} of ${trials}`);
+    });
+  }
+}
+
+test('fewer than two subjects have no interval, and are not called better', () => {
+  const { gain, word } = compare(cases(scores(0.8), scores(0.9), 1));
+  assert.deepEqual([gain.low, gain.high, word], [Number.NaN, Number.NaN, 'not worse']);
 });
