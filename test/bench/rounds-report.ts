@@ -59,7 +59,7 @@ function describeNothingGained(rows: readonly Row[]): string {
   const claim = share <= 5 ? 'holds' : '**does not hold**';
   return `${table(['candidate', 'rounds', 'promoted', 'called better', 'of them wrongly', 'gain on unseen subjects, mean (sd)', 'last steps that the gate alone would call better'], body)}
 
-Claim: a candidate that gains nothing is called better in at most 5 % of rounds. Called better here: ${better} of ${rows.length} (${share.toFixed(0)} %), so it ${claim}. Wrongly: the gain on the subjects that neither choice nor gate has seen is not above 0. ${boundOf(better, rows.length)}`;
+Claim: a candidate that gains nothing is called better in at most 5 % of rounds. Called better here: ${better} of ${rows.length} (${share.toFixed(0)} %), so it ${claim}. Wrongly: the gain on the subjects that neither choice nor gate has seen is not above 0. *Not worse* passes the gate, so to be promoted is no fault here. ${boundOf(better, rows.length)}`;
 }
 
 function describeContrast(rows: readonly Row[]): string {

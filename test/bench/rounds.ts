@@ -28,9 +28,11 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   const kept = await readKept(file, world.setup);
   const jobs = allJobs();
   const open = jobs.filter((job) => isAskedFor(job) && !kept.has(job.name));
+  const ends = performance.now() + 60_000 * Number(process.env['UNCOL_BENCH_MINUTES'] ?? Number.POSITIVE_INFINITY);
   let teacher: PromptableTeacher | undefined;
   try {
     for (const [at, job] of open.entries()) {
+      if (performance.now() >= ends) break;
       if (job.needsTeacher) teacher ??= await openMinisam(folder);
       const rows = await job.play(world, teacher).catch((error: unknown) => failed(job, error));
       kept.set(job.name, rows);
@@ -93,7 +95,7 @@ export const rounds: Bench = {
     'Wrong masks: 32 mm off, mirrored, empty, a disc anywhere else, foreground and background exchanged; seeds 1 and 3 on base subjects, 2 and 4 on G. ' +
     `Nothing to gain: corrections that repeat the masks of the version in service, without replay; and its weights shaken by 1 %, put to the gate directly; gain on the ${sizes.old.count} base subjects. ` +
     'Rows are kept below UNCOL_HOME and added to from call to call, so times may come from other loads. UNCOL_BENCH_EXPERIMENTS, UNCOL_BENCH_SEEDS and UNCOL_BENCH_THREADS ' +
-    'narrow what is run, UNCOL_BENCH_TEACHER=none leaves the teacher out; the record holds all rows that are there.',
+    'narrow what is run, UNCOL_BENCH_TEACHER=none leaves the teacher out, after UNCOL_BENCH_MINUTES no round is begun; the record holds all rows that are there.',
   run,
   report,
 };
