@@ -12,7 +12,7 @@ export interface Band {
 /** For two classes, 0.3 is a probability of 0.05 for the other one, 0.7 one of 0.19. */
 export const bands: readonly [Band, Band] = [
   { from: 30, label: 'Look here', colour: [166, 229, 255] },
-  { from: 70, label: 'Look here first', colour: [222, 45, 150] },
+  { from: 70, label: 'Look here first', colour: [0, 120, 255] },
 ];
 
 /** The slice with most doubt in it, summed over the voxels of both bands; null where the model was sure of all. */
