@@ -144,6 +144,17 @@ test('three readers at once never open the same case, and each opens it in place
   await ben.panel.getByText('List, order and filters').click();
   await ben.panel.getByText('open by another reader').nth(1).waitFor();
   await ben.keepPicture('07-worklist');
+  await ben.panel.getByText('Leave this series out of learning').click();
+  await ben.panel
+    .getByLabel(/^Reason/)
+    .first()
+    .fill('motion artefacts');
+  await ben.press('Leave it out');
+  await ben.panel.getByText('No round learns from this series: motion artefacts').waitFor();
+  await ben.panel.getByLabel('State').selectOption('excluded');
+  await ben.panel.getByRole('button', { name: /excluded/ }).waitFor();
+  await ben.press('Let it be learnt from again');
+  await ben.panel.getByText('No study of the PACS passes these filters.').waitFor();
 });
 
 test('corrections of two readers start a round whose better version serves the third one', options, async () => {

@@ -2,6 +2,7 @@ import type { Decision } from '../service/decisions.ts';
 import type {
   AcceptedJob,
   Candidate,
+  ExclusionList,
   Inference,
   Job,
   Model,
@@ -12,6 +13,7 @@ import type {
   Receipt,
   Round,
   RoundList,
+  StartExclusion,
   StartInference,
   StartNextCase,
   Worklist,
@@ -165,6 +167,22 @@ export class UncolClient {
       case 'resume':
         await release('/pauses');
     }
+  }
+
+  /** Series that rounds of a model leave alone. */
+  async listExclusions(model: string): Promise<ExclusionList['exclusions']> {
+    const answer = await this.#json<ExclusionList>(`/exclusions?${new URLSearchParams({ model })}`);
+    return answer.exclusions;
+  }
+
+  /** Lets rounds of a model leave a series alone. */
+  async exclude(body: StartExclusion): Promise<void> {
+    await this.#send('/exclusions', postOf(body));
+  }
+
+  /** Lets rounds of a model learn from a series again. */
+  async include(model: string, seriesInstanceUid: string): Promise<void> {
+    await this.#send(`/exclusions?${new URLSearchParams({ model, seriesInstanceUid })}`, { method: 'DELETE' });
   }
 
   getJob(id: string): Promise<Job> {

@@ -13,10 +13,12 @@ export type {
 } from '../../../server/src/http/contract.ts';
 export type {
   Candidate,
+  ExclusionList,
   Pool,
   Quality,
   Round,
   RoundList,
+  StartExclusion,
   Verdict,
 } from '../../../server/src/http/contract-learning.ts';
 export type {

@@ -1,5 +1,6 @@
 import type { Job, Pool, Round } from '../api/contract.ts';
 import { openDecisions } from '../service/decisions.ts';
+import type { Exclusion } from '../service/exclusion.ts';
 import { isShare, nameFigure } from '../service/history-words.ts';
 import { isRoundActive, type LearningState } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
@@ -13,11 +14,19 @@ import {
   formatTimeLeft,
 } from '../service/words.ts';
 import { DecisionControl } from './DecisionControl.tsx';
+import { ExclusionControl } from './ExclusionControl.tsx';
 import { HistoryPart } from './HistoryPart.tsx';
 import { Figures, ProblemBox, Progress, Section } from './parts.tsx';
 
+interface Props {
+  readonly service: UncolService;
+  readonly learning: LearningState;
+  /** Of the series on display. */
+  readonly exclusion: Exclusion;
+}
+
 /** What the model learns from corrections: the count-down, the running round, the last verdict. */
-export function LearningSection({ service, learning }: { service: UncolService; learning: LearningState }) {
+export function LearningSection({ service, learning, exclusion }: Props) {
   const { pool, round, job, problem } = learning;
   if (pool === null && problem === null) return null;
   return (
@@ -31,6 +40,7 @@ export function LearningSection({ service, learning }: { service: UncolService; 
           Version {pool.inService} is kept whatever comes: {pool.pin.reason}
         </p>
       )}
+      <ExclusionControl service={service} exclusion={exclusion} />
       <HistoryPart service={service} history={learning.history} />
       {pool !== null && (
         <DecisionControl

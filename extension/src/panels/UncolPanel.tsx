@@ -38,7 +38,9 @@ export function UncolPanel({ service }: { readonly service: UncolService }) {
               currentSlice={state.currentSlice}
             />
           )}
-          {series.modelName !== null && <LearningSection service={service} learning={learning} />}
+          {series.modelName !== null && (
+            <LearningSection service={service} learning={learning} exclusion={series.exclusion} />
+          )}
         </>
       )}
     </div>

@@ -13,6 +13,7 @@ import type {
 } from '../api/contract.ts';
 import type { UserProblem } from '../api/problem.ts';
 import type { Difference } from '../correction/difference.ts';
+import type { Exclusion } from './exclusion.ts';
 import type { Run } from './run.ts';
 
 /** The image series a viewport shows. */
@@ -68,6 +69,8 @@ export interface SeriesState {
   readonly run: Run;
   readonly mask: MaskState | null;
   readonly submission: Submission;
+  /** Under the chosen model. */
+  readonly exclusion: Exclusion;
 }
 
 /** What became of a model so far. */
@@ -143,6 +146,7 @@ export function createSeriesState(series: SeriesRef): SeriesState {
     run: { phase: 'idle' },
     mask: null,
     submission: { phase: 'none' },
+    exclusion: { phase: 'none' },
   };
 }
 

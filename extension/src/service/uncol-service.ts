@@ -8,6 +8,7 @@ import { guardLeaving } from '../viewer/leave-guard.ts';
 import { listenToSlices } from '../viewer/slices.ts';
 import { Corrector } from './corrector.ts';
 import type { Decision } from './decisions.ts';
+import { Excluder } from './exclusion.ts';
 import { Learner } from './learner.ts';
 import { Segmenter } from './segmenter.ts';
 import { SliceTicker } from './slice-ticker.ts';
@@ -25,6 +26,7 @@ export class UncolService {
   readonly holder = new StateHolder();
   readonly worklist: WorklistReader;
   readonly slices: SliceTicker;
+  readonly exclusions: Excluder;
   readonly #host: Host;
   readonly #client: UncolClient;
   readonly #corrector: Corrector;
@@ -43,6 +45,10 @@ export class UncolService {
     this.#segmenter = new Segmenter(host, this.#client, this.holder, this.#corrector);
     this.#layer = new UncertaintyLayer(host, this.#client, this.holder);
     this.slices = new SliceTicker(host, this.holder);
+    this.exclusions = new Excluder(this.#client, this.holder, () => {
+      this.#learner.look();
+      void this.worklist.refresh();
+    });
     this.worklist = new WorklistReader(host, this.#client, this.holder);
     this.#learner = new Learner(this.#client, this.holder, (round) => this.#endRound(round));
   }
@@ -117,6 +123,7 @@ export class UncolService {
     if (state === null) return;
     this.holder.patchSeries(state.series.seriesInstanceUid, { modelName: name });
     this.#learner.watch(name);
+    void this.exclusions.look();
   }
 
   /** Shows where the model was unsure, or takes that away. */
@@ -236,6 +243,7 @@ export class UncolService {
       void this.#loadModels(series.seriesInstanceUid);
     } else if (uid !== state.activeSeriesUid) {
       this.holder.set({ ...state, activeSeriesUid: uid });
+      void this.exclusions.look();
     }
     this.slices.follow();
     const current = activeSeries(this.holder.get());
@@ -255,6 +263,7 @@ export class UncolService {
       if (this.holder.get().activeSeriesUid === seriesUid) {
         this.#learner.watch(modelName);
         void this.worklist.refresh();
+        void this.exclusions.look();
       }
     } catch (error) {
       this.holder.patchSeries(seriesUid, { models: { status: 'failed', problem: toUserProblem(error) } });

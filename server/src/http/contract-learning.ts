@@ -205,6 +205,8 @@ export const exclusion = z
 /** Answer of `GET /v1/exclusions`, newest first. */
 export const exclusionList = z.object({ exclusions: z.array(exclusion) }).meta({ id: 'ExclusionList' });
 
+export type ExclusionList = z.infer<typeof exclusionList>;
+export type StartExclusion = z.infer<typeof startExclusion>;
 export type Pool = z.infer<typeof pool>;
 export type Quality = z.infer<typeof quality>;
 export type Candidate = z.infer<typeof candidate>;
