@@ -1,6 +1,7 @@
 import { ablation } from './ablation.ts';
 import { engineStep } from './engine-step.ts';
 import { firstRounds } from './first-rounds.ts';
+import { kills } from './kills.ts';
 import type { Bench } from './record.ts';
 import { robustness } from './robustness.ts';
 import { round } from './round.ts';
@@ -22,4 +23,5 @@ export const benches: readonly Bench[] = [
   ablation,
   robustness,
   worklist,
+  kills,
 ];

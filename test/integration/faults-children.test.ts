@@ -2,20 +2,10 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
-import { fromHalf } from '../../server/src/engine/vectors.ts';
 import type { Job, ModelList } from '../../server/src/http/contract.ts';
 import type { Round } from '../../server/src/http/contract-learning.ts';
 import type { RoundVerdict } from '../../server/src/jobs/rounds.ts';
-import { seesSlices } from '../../server/src/registry/card.ts';
-import { readVersion } from '../../server/src/registry/registry.ts';
-import { roundPlanSchema } from '../../server/src/round/plan.ts';
-import { parseRecipe } from '../../server/src/round/recipe.ts';
-import { runRound } from '../../server/src/round/run.ts';
-import { openBlobStore } from '../../server/src/store/blobs.ts';
 import { readRound } from '../../server/src/store/rounds.ts';
-import { readSeriesFromPacs } from '../../server/src/study/series.ts';
-import { abstainingTeacher } from '../../server/src/uncol/teachers/generalized.ts';
 import { LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
 import { type LoopWorld, openWorld, type StoredSubject } from '../fixtures/loop-world.ts';
@@ -23,6 +13,7 @@ import { truthOn } from '../fixtures/masks.ts';
 import { childrenOf } from '../fixtures/processes.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 import { makeTinyModel, tinyName } from '../fixtures/tiny-model.ts';
+import { outcomeOf, runUndisturbed } from '../fixtures/undisturbed-round.ts';
 
 const { skip } = await findSampleRoot();
 const otherName = 'other-mr';
@@ -118,30 +109,11 @@ describe('killed and cancelled children', { skip }, () => {
     assert.equal(round.state, 'done', JSON.stringify(round.error));
     assert.equal((await client.end(jobId)).state, 'done');
 
-    const plan = roundPlanSchema.parse((await readRound(server.database, roundId))?.plan);
-    const model = await readVersion(join(world.seeds, tinyName, '1'), 'seed');
-    assert.ok(model && seesSlices(model.card));
-    const again = join(world.home, 'undisturbed');
-    const { outcome } = await runRound(
-      plan,
-      {
-        readSeries: (series) => readSeriesFromPacs(world.pacs, series, { maxVoxels: 1e8 }),
-        blobs: await openBlobStore(join(world.home, 'blobs')),
-        colin: world.colin,
-        card: model.card,
-        recipe: parseRecipe(await readFile(join(model.folder, 'recipe.json'), 'utf8')),
-        teacher: abstainingTeacher(''),
-      },
-      createOnnxEngine({ threads: 1 }),
-      fromHalf(await readFile(join(model.folder, model.card.weights.file))),
-      { folder: again, onProgress: () => {}, signal: new AbortController().signal },
-    );
-    const { verdict } = (await readRound(server.database, roundId)) ?? assert.fail();
+    const { plan, verdict } = (await readRound(server.database, roundId)) ?? assert.fail();
+    const { outcome } = await runUndisturbed(world, plan);
     const { chosen, cases, corrected, newCorrections, exam, arms, passedOver } = outcome;
-    // Sums over every step and measures of the best weights: one other bit on the way would show in them.
-    const { evidence, ...shown } = verdict as RoundVerdict;
-    const seen = { chosen: shown.chosen, cases: shown.cases, ...evidence };
-    assert.deepEqual(seen, { chosen, cases, corrected, newCorrections, exam, arms, passedOver });
+    const undisturbed = { chosen, cases, evidence: { corrected, newCorrections, exam, arms, passedOver } };
+    assert.deepEqual(outcomeOf(verdict as RoundVerdict), outcomeOf(undisturbed));
     assert.equal(await checkpoint(), undefined, 'a round that has ended keeps nothing');
   });
 });
