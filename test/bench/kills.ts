@@ -78,13 +78,14 @@ class Victim {
   }
 }
 
-/** Tries until it succeeds: what a reader does who sees that the server is away. */
+/** Tries for ten minutes until it succeeds: what a reader does who sees that the server is away. */
 async function insist<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
+  const until = Date.now() + 600_000;
+  for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (tries === 120) throw error;
+      if (Date.now() > until) throw error;
       await sleep(500);
     }
   }
