@@ -13,7 +13,7 @@ const keys = [
 ];
 
 /**
- * The host's segmentation mode with our panel in front, our button and our key. Only wrapped, so that every tool of
+ * The host's segmentation mode with our panel in front, our button and our keys. Only wrapped, so that every tool of
  * the host's mode is there as the reader knows it.
  */
 const mode = {

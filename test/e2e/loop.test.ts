@@ -101,8 +101,8 @@ test(
 
     assert.equal(await anna.tryToReload(), 'beforeunload');
     await anna.page.locator('[data-cy="return-to-work-list"]').click();
-    const question = anna.page.getByRole('dialog', { name: 'Your edits are not submitted' });
-    await question.getByText('Edits on 1 slice will be lost.').waitFor();
+    const question = anna.page.getByRole('dialog', { name: 'Your work is not submitted' });
+    await question.getByText('Edits or ticks on 1 slice will be lost.').waitFor();
     await anna.keepPicture('04-leaving');
     await question.getByRole('button', { name: 'Stay' }).click();
     await difference.waitFor();

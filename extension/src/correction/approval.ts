@@ -22,6 +22,11 @@ export function vouchedSlices({ allSlices, editedSlices, tickedSlices }: ReaderW
   return allSlices.filter((slice) => vouched.has(slice));
 }
 
+/** What would be handed in now: a correction, or the mask as it is. */
+export function approve(work: ReaderWork): Approval {
+  return approveCorrection(work) ?? { kind: 'accepted', approvedSlices: [...acceptedSlices(work)] };
+}
+
 /** The approval of a submitted correction. Null when nothing was changed: such a mask is accepted, not corrected. */
 export function approveCorrection(work: ReaderWork): Approval | null {
   if (work.editedSlices.length === 0) return null;
@@ -31,6 +36,9 @@ export function approveCorrection(work: ReaderWork): Approval | null {
 /** The approval of an unchanged mask: the ticked slices, all where none is ticked. Null when something was changed. */
 export function approveUnchanged(work: ReaderWork): Approval | null {
   if (work.editedSlices.length > 0) return null;
-  const approved = work.tickedSlices.length > 0 ? vouchedSlices(work) : work.allSlices;
-  return { kind: 'accepted', approvedSlices: [...approved] };
+  return { kind: 'accepted', approvedSlices: [...acceptedSlices(work)] };
+}
+
+function acceptedSlices(work: ReaderWork): readonly string[] {
+  return work.tickedSlices.length > 0 ? vouchedSlices(work) : work.allSlices;
 }

@@ -30,7 +30,7 @@ export function CorrectionSection({ service, mask, submission, currentSlice }: P
         <p className="uncol-muted">No changes to the model’s mask so far.</p>
       )}
       <SliceStrip service={service} mask={mask} currentSlice={currentSlice} isDisabled={isSending} />
-      {mask.isUnsubmitted && <SubmitControl service={service} mask={mask} isSending={isSending} />}
+      {isChanged && mask.isUnsubmitted && <SubmitControl service={service} mask={mask} isSending={isSending} />}
       {!isChanged && <AcceptControl service={service} mask={mask} submission={submission} />}
       {submission.phase === 'failed' && (
         <ProblemBox problem={submission.problem}>
@@ -93,7 +93,7 @@ function SubmitControl({ service, mask, isSending }: { service: UncolService; ma
 function AcceptControl({ service, mask, submission }: Omit<Props, 'currentSlice'>) {
   const hintId = useId();
   const isAccepted = submission.phase === 'received' && submission.kind === 'accepted';
-  if (isAccepted && submission.receipt.withdrawn === null) return null;
+  if (isAccepted && submission.receipt.withdrawn === null && !mask.isUnsubmitted) return null;
   const ticked = mask.tickedSlices.length;
   const isSome = ticked > 0 && ticked < mask.slices.length;
   const label = isSome ? `Accept the ${countOf(ticked, 'ticked slice')}` : 'Accept as it is';

@@ -28,7 +28,7 @@ export function WorklistSection({ service, worklist, studyInstanceUid }: Props) 
         {worklist.isOpening ? 'Looking for the next case …' : 'Next case'} <kbd>Shift+N</kbd>
       </button>
       {worklist.notice !== null && <p role="status">{worklist.notice}</p>}
-      {list?.status === 'failed' && <ProblemBox problem={list.problem} />}
+      {worklist.problem !== null && <ProblemBox problem={worklist.problem} />}
       <details
         data-testid="worklist"
         open={isShown}
@@ -39,6 +39,7 @@ export function WorklistSection({ service, worklist, studyInstanceUid }: Props) 
         <summary>List, order and filters</summary>
         <div className="uncol-stack">
           <Choices service={service} worklist={worklist} />
+          {list?.status === 'failed' && <ProblemBox problem={list.problem} />}
           {list?.status === 'ready' && (
             <Cases service={service} list={list.value} studyInstanceUid={studyInstanceUid} />
           )}

@@ -2,7 +2,7 @@ import type { UncolClient } from '../api/client.ts';
 import type { Inference, LabelmapHead, Receipt } from '../api/contract.ts';
 import { type Envelope, encodeEnvelope, sliceOf } from '../api/envelope.ts';
 import { toUserProblem } from '../api/problem.ts';
-import { type Approval, approveCorrection, approveUnchanged } from '../correction/approval.ts';
+import { type Approval, approve, approveCorrection, approveUnchanged } from '../correction/approval.ts';
 import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../correction/difference.ts';
 import { type KeyedEnvelope, keyEnvelope } from '../correction/submission-key.ts';
 import type { Host } from '../viewer/host.ts';
@@ -20,8 +20,8 @@ interface Work {
   readonly drawn: DrawnMask;
   /** The model's own mask. */
   readonly baseline: readonly MaskSlice[];
-  /** What was last handed in. */
-  submitted: readonly MaskSlice[] | null;
+  /** What was last handed in, and for which slices the reader vouched. */
+  submitted: { readonly mask: readonly MaskSlice[]; readonly slices: readonly string[] } | null;
   lastTry: KeyedEnvelope | null;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -124,7 +124,7 @@ export class Corrector {
     this.#holder.patchSeries(seriesUid, { submission: { phase: 'sending' } });
     try {
       const receipt = await this.#client.submitCorrection(work.lastTry.envelope, work.lastTry.key);
-      work.submitted = snapshot;
+      work.submitted = { mask: snapshot, slices: approval.approvedSlices };
       this.#holder.patchSeries(seriesUid, { submission: { phase: 'received', receipt, kind } });
       this.#compare(work);
       if (receipt.state === 'storing') this.#watchReceipt(work, receipt, kind);
@@ -178,10 +178,15 @@ export class Corrector {
     const live = readMask(this.#host, work.drawn.segmentationId, work.head.slices);
     if (!mask || mask.segmentationId !== work.drawn.segmentationId || live === null) return;
     const difference = compareMasks(work.baseline, live, work.drawn.voxelMl);
-    const isSubmitted = work.submitted !== null && isSameMask(work.submitted, live);
-    this.#holder.patchSeries(work.seriesUid, {
-      mask: { ...mask, difference, isUnsubmitted: difference.changedVoxels > 0 && !isSubmitted },
-    });
+    const { tickedSlices } = mask;
+    const reader = { allSlices: work.head.slices, editedSlices: difference.editedSlices, tickedSlices };
+    const { approvedSlices } = approve(reader);
+    const isSubmitted =
+      work.submitted !== null &&
+      isSameMask(work.submitted.mask, live) &&
+      work.submitted.slices.join() === approvedSlices.join();
+    const hasWork = difference.changedVoxels > 0 || tickedSlices.length > 0;
+    this.#holder.patchSeries(work.seriesUid, { mask: { ...mask, difference, isUnsubmitted: hasWork && !isSubmitted } });
   }
 
   #find(seriesUid: string): Work | undefined {

@@ -7,7 +7,7 @@ import type { Host } from '../viewer/host.ts';
 import { drawMask } from '../viewer/mask.ts';
 import type { Corrector } from './corrector.ts';
 import { isBusy, type RunEvent, reduceRun } from './run.ts';
-import type { SeriesState } from './state.ts';
+import { countWork, type SeriesState } from './state.ts';
 import type { StateHolder } from './state-holder.ts';
 
 interface Trip {
@@ -102,7 +102,7 @@ export class Segmenter {
     this.#corrector.compareNow(seriesUid);
     const mask = this.#holder.get().series[seriesUid]?.mask;
     if (!mask?.isUnsubmitted) return true;
-    return askToDiscard(mask.difference.editedSlices.length, 'Segment again');
+    return askToDiscard(countWork(mask), 'Segment again');
   }
 
   async #cancelJob(jobId: string): Promise<void> {

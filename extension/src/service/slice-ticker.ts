@@ -8,10 +8,13 @@ import type { StateHolder } from './state-holder.ts';
 export class SliceTicker {
   readonly #host: Host;
   readonly #holder: StateHolder;
+  readonly #onTicks: (seriesUid: string) => void;
 
-  constructor(host: Host, holder: StateHolder) {
+  /** @param onTicks Called when the ticks of a series have changed. */
+  constructor(host: Host, holder: StateHolder, onTicks: (seriesUid: string) => void) {
     this.#host = host;
     this.#holder = holder;
+    this.#onTicks = onTicks;
   }
 
   /** Notes which slice is on display. */
@@ -59,7 +62,9 @@ export class SliceTicker {
 
   #set(tickedSlices: readonly string[]): void {
     const state = activeSeries(this.#holder.get());
-    if (!state?.mask) return;
+    // What is on its way to the server stays as it was sent.
+    if (!state?.mask || state.submission.phase === 'sending') return;
     this.#holder.patchSeries(state.series.seriesInstanceUid, { mask: { ...state.mask, tickedSlices } });
+    this.#onTicks(state.series.seriesInstanceUid);
   }
 }

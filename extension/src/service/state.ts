@@ -39,7 +39,7 @@ export interface MaskState {
   readonly slices: readonly string[];
   /** Against the model's own mask. */
   readonly difference: Difference;
-  /** Differs from the model's mask and from what was last handed in. */
+  /** Holds edits or ticks that were not handed in like this. */
   readonly isUnsubmitted: boolean;
   /** Slices that the reader ticked as right, in no order. */
   readonly tickedSlices: readonly string[];
@@ -111,6 +111,8 @@ export interface WorklistState {
   readonly list: Loadable<Worklist> | null;
   /** The next case is being looked for. */
   readonly isOpening: boolean;
+  /** Why it could not be opened. */
+  readonly problem: UserProblem | null;
   readonly notice: string | null;
 }
 
@@ -126,7 +128,7 @@ export interface UncolState {
 
 const emptyWorklist: WorklistState = {
   ...{ model: null, order: 'uncertainty', state: null, modality: null, bodyPart: null },
-  ...{ isShown: false, list: null, isOpening: false, notice: null },
+  ...{ isShown: false, list: null, isOpening: false, problem: null, notice: null },
 };
 
 export const emptyState: UncolState = {
@@ -166,7 +168,13 @@ export function pickModel(offered: readonly Model[], chosen: string | null): str
   return (offered.find((model) => model.name === chosen) ?? offered[0])?.name ?? null;
 }
 
-/** Series with edits that nobody has handed in. */
+/** Slices that the reader edited or ticked. */
+export function countWork(mask: MaskState | null): number {
+  if (mask === null) return 0;
+  return new Set([...mask.difference.editedSlices, ...mask.tickedSlices]).size;
+}
+
+/** Series with edits or ticks that nobody has handed in. */
 export function unsubmittedSeries(state: UncolState): readonly SeriesState[] {
   return Object.values(state.series).filter(({ mask }) => mask?.isUnsubmitted === true);
 }

@@ -42,7 +42,13 @@ export class UncertaintyLayer {
     await this.#with(seriesUid, async (shown) => {
       const { series, mask } = this.#holder.get().series[seriesUid] ?? {};
       if (!series || !mask) return;
-      shown.segmentationId = await drawUncertainty(this.#host, series, mask.inference, await shown.map);
+      const segmentationId = await drawUncertainty(this.#host, series, mask.inference, await shown.map);
+      if (this.#shown.get(seriesUid) !== shown) {
+        // The mask was replaced while its map was on the way.
+        this.#host.services.segmentationService.remove(segmentationId);
+        return;
+      }
+      shown.segmentationId = segmentationId;
       // The host makes the newest segmentation the one that is painted on.
       activate(this.#host, series, mask.segmentationId);
       this.#setLayer(seriesUid, { phase: 'on' });
@@ -55,6 +61,13 @@ export class UncertaintyLayer {
       const slice = findLeastSure(await map);
       const series = this.#holder.get().series[seriesUid]?.series;
       if (slice !== null && series !== undefined) await turnTo(this.#host, series, slice);
+      if (slice === null) {
+        this.#host.services.uiNotificationService.show({
+          title: 'Sure everywhere',
+          message: 'The model is sure of every slice. That does not mean that it is right.',
+          type: 'info',
+        });
+      }
     });
   }
 
@@ -88,7 +101,7 @@ export class UncertaintyLayer {
     try {
       await work(shown);
     } catch (error) {
-      this.#shown.delete(seriesUid);
+      this.#forget(seriesUid);
       this.#setLayer(seriesUid, { phase: 'failed', problem: toUserProblem(error) });
     }
   }

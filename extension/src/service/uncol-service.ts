@@ -4,7 +4,7 @@ import { toUserProblem, type UserProblem } from '../api/problem.ts';
 import { panelId } from '../id.ts';
 import { findActiveSeries } from '../viewer/active-series.ts';
 import type { Host } from '../viewer/host.ts';
-import { guardLeaving } from '../viewer/leave-guard.ts';
+import { guardLeaving, type LeaveGuard } from '../viewer/leave-guard.ts';
 import { listenToSlices } from '../viewer/slices.ts';
 import { Corrector } from './corrector.ts';
 import type { Decision } from './decisions.ts';
@@ -12,7 +12,7 @@ import { Excluder } from './exclusion.ts';
 import { Learner } from './learner.ts';
 import { Segmenter } from './segmenter.ts';
 import { SliceTicker } from './slice-ticker.ts';
-import { activeSeries, createSeriesState, emptyState, pickModel, unsubmittedSeries } from './state.ts';
+import { activeSeries, countWork, createSeriesState, emptyState, pickModel, unsubmittedSeries } from './state.ts';
 import { StateHolder } from './state-holder.ts';
 import { UncertaintyLayer } from './uncertainty-layer.ts';
 import { describeVerdict } from './words.ts';
@@ -34,6 +34,7 @@ export class UncolService {
   readonly #learner: Learner;
   readonly #layer: UncertaintyLayer;
   #stops: (() => void)[] = [];
+  #guard: LeaveGuard | null = null;
 
   constructor(host: Host, root: string) {
     this.#host = host;
@@ -44,12 +45,12 @@ export class UncolService {
     this.#corrector = new Corrector(host, this.#client, this.holder);
     this.#segmenter = new Segmenter(host, this.#client, this.holder, this.#corrector);
     this.#layer = new UncertaintyLayer(host, this.#client, this.holder);
-    this.slices = new SliceTicker(host, this.holder);
+    this.slices = new SliceTicker(host, this.holder, (seriesUid) => this.#corrector.compareNow(seriesUid));
     this.exclusions = new Excluder(this.#client, this.holder, () => {
       this.#learner.look();
       void this.worklist.refresh();
     });
-    this.worklist = new WorklistReader(host, this.#client, this.holder);
+    this.worklist = new WorklistReader(host, this.#client, this.holder, () => this.#guard);
     this.#learner = new Learner(this.#client, this.holder, (round) => this.#endRound(round));
   }
 
@@ -70,19 +71,16 @@ export class UncolService {
       this.#layer.noteRemoval(segmentationId);
     });
     this.#stops.push(listenToSlices(() => this.slices.follow()));
-    this.#stops.push(
-      guardLeaving({
-        countUnsubmitted: () => {
-          for (const { series } of Object.values(this.holder.get().series)) {
-            this.#corrector.compareNow(series.seriesInstanceUid);
-          }
-          return unsubmittedSeries(this.holder.get()).reduce(
-            (count, { mask }) => count + (mask?.difference.editedSlices.length ?? 0),
-            0,
-          );
-        },
-      }),
-    );
+    const guard = guardLeaving({
+      countUnsubmitted: () => {
+        for (const { series } of Object.values(this.holder.get().series)) {
+          this.#corrector.compareNow(series.seriesInstanceUid);
+        }
+        return unsubmittedSeries(this.holder.get()).reduce((count, { mask }) => count + countWork(mask), 0);
+      },
+    });
+    this.#guard = guard;
+    this.#stops.push(guard.stop);
     this.#followViewport();
   }
 

@@ -3,33 +3,33 @@ import { countOf } from '../service/words.ts';
 let open: Promise<boolean> | null = null;
 
 /**
- * Asks in a modal dialog whether unsubmitted edits may be lost. Lives outside the panel, which may not be mounted.
+ * Asks in a modal dialog whether unsubmitted edits and ticks may be lost. Lives outside the panel, which may not be mounted.
  *
- * @param editedSlices How many slices of edits would be lost.
+ * @param slices How many slices of work would be lost.
  * @param action Label of the button that goes on, e.g. `Leave the study`.
  * @returns True when the reader agrees; closing the dialog or Escape keeps the edits.
  */
-export function askToDiscard(editedSlices: number, action: string): Promise<boolean> {
-  open ??= showDialog(editedSlices, action).finally(() => {
+export function askToDiscard(slices: number, action: string): Promise<boolean> {
+  open ??= showDialog(slices, action).finally(() => {
     open = null;
   });
   return open;
 }
 
-function showDialog(editedSlices: number, action: string): Promise<boolean> {
+function showDialog(slices: number, action: string): Promise<boolean> {
   const dialog = document.createElement('dialog');
   dialog.className = 'uncol-dialog';
   dialog.setAttribute('aria-labelledby', 'uncol-discard-title');
   dialog.setAttribute('aria-describedby', 'uncol-discard-text');
-  const title = element('h2', 'Your edits are not submitted');
+  const title = element('h2', 'Your work is not submitted');
   title.id = 'uncol-discard-title';
   const text = element(
     'p',
-    `Edits on ${countOf(editedSlices, 'slice')} will be lost. To keep them, stay and press Submit correction.`,
+    `Edits or ticks on ${countOf(slices, 'slice')} will be lost. To keep them, stay and submit.`,
   );
   text.id = 'uncol-discard-text';
   const stay = button('Stay', 'uncol-button uncol-button-primary');
-  const discard = button(`${action}, lose the edits`, 'uncol-button');
+  const discard = button(`${action}, lose the work`, 'uncol-button');
   const buttons = document.createElement('div');
   buttons.className = 'uncol-row';
   buttons.append(stay, discard);

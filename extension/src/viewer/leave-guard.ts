@@ -2,20 +2,29 @@ import { askToDiscard } from './discard-dialog.ts';
 
 /** What the guard asks before the page moves away from a study. */
 export interface LeaveQuestions {
-  /** How many slices of edits would be lost; 0 lets the reader go. */
+  /** How many slices of work would be lost; 0 lets the reader go. */
   readonly countUnsubmitted: () => number;
 }
 
+/** Stands between unsubmitted work and whatever leaves the study. */
+export interface LeaveGuard {
+  /** Asks the reader now, if there is anything to lose. */
+  mayLeave(): Promise<boolean>;
+  /** Leaves without a further question. */
+  leave(go: () => void): void;
+  /** Takes the guard away. */
+  stop(): void;
+}
+
 /**
- * Keeps unsubmitted edits from getting lost: asks before OHIF leaves the study (its own navigation and the browser's
+ * Keeps unsubmitted edits and ticks from getting lost: asks before OHIF leaves the study (its own navigation and the browser's
  * back button) and before the page is closed or reloaded.
  *
  * OHIF's router writes the history first and renders afterwards, and any news from it, even of the same address, opens
  * the study afresh. So the router must not hear of a move that the reader has not agreed to.
  *
- * @returns Takes the guard away again.
  */
-export function guardLeaving({ countUnsubmitted }: LeaveQuestions): () => void {
+export function guardLeaving({ countUnsubmitted }: LeaveQuestions): LeaveGuard {
   const pushState = history.pushState;
   const guardedPath = location.pathname;
   const guardedStudies = studiesOf(location.href);
@@ -73,12 +82,22 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): () => void {
   window.addEventListener('unhandledrejection', onError);
   window.addEventListener('popstate', onPopState, true);
   window.addEventListener('beforeunload', onBeforeUnload);
-  return () => {
-    if (history.pushState === guardedPushState) history.pushState = pushState;
-    window.removeEventListener('error', onError);
-    window.removeEventListener('unhandledrejection', onError);
-    window.removeEventListener('popstate', onPopState, true);
-    window.removeEventListener('beforeunload', onBeforeUnload);
+  return {
+    async mayLeave() {
+      const count = countUnsubmitted();
+      return count === 0 || askToDiscard(count, 'Leave the study');
+    },
+    leave(go) {
+      isLeaving = true;
+      go();
+    },
+    stop() {
+      if (history.pushState === guardedPushState) history.pushState = pushState;
+      window.removeEventListener('error', onError);
+      window.removeEventListener('unhandledrejection', onError);
+      window.removeEventListener('popstate', onPopState, true);
+      window.removeEventListener('beforeunload', onBeforeUnload);
+    },
   };
 }
 
