@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inference, Job, ModelList, Problem } from '../../server/src/http/contract.ts';
 import { inference, job, problem } from '../../server/src/http/contract.ts';
 import { decodeEnvelope } from '../../server/src/labelmap/envelope.ts';
+import { insertForgotten } from '../../server/src/store/forget.ts';
 import { insertJob } from '../../server/src/store/job-progress.ts';
 import { createGeometry } from '../../server/src/volume/geometry.ts';
 import { createVolume } from '../../server/src/volume/volume.ts';
@@ -99,6 +100,13 @@ describe('server', () => {
     assert.deepEqual([map.head, map.labels.length], [head, labels.length]);
     const highest = map.labels.reduce((most, value) => Math.max(most, value), 0);
     assert.ok(highest > 0 && highest <= 100, `${highest} hundredths`);
+    const { studyInstanceUid } = addressOf(mr);
+    await insertForgotten(server.database, { studyInstanceUid, actor: 'admin', reason: 'consent withdrawn' });
+    for (const what of ['', '/labelmap', '/uncertainty']) {
+      const gone = await get<Problem>(`/v1/inferences/${id}${what}`);
+      assert.deepEqual([gone.status, gone.body.code], [404, 'inference-not-found'], what);
+    }
+    await server.database.query('delete from forgotten_study');
   });
 
   it('answers the same key with the same inference, and refuses it for another request', async () => {

@@ -77,6 +77,8 @@ export const startNextCase = z
   .strictObject({
     model: modelName,
     order: caseOrder.default('uncertainty'),
+    /** This very study, whatever its state: a reader chose it from the list. */
+    studyInstanceUid: uid.optional(),
     /** Absent: whatever nobody has answered, new or segmented. */
     state: caseState.optional(),
     modality: listed.optional(),

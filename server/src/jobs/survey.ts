@@ -47,24 +47,38 @@ export async function surveyNext({
   worklists,
   ahead,
 }: SurveyParts): Promise<string | undefined> {
+  if (await hasOpenJob(database)) return undefined;
+  let fault: unknown;
   for (const model of worklists.askedFor()) {
-    if (await hasOpenJob(database)) return undefined;
+    // One model's fault is not another's.
+    const opened = await surveyModel(model).catch((error: unknown) => {
+      fault = error;
+      return undefined;
+    });
+    if (opened !== undefined) return opened;
+  }
+  if (fault !== undefined) throw fault;
+  return undefined;
+
+  async function surveyModel(model: string): Promise<string | undefined> {
     const { card } = await registry.resolve(model);
     const cases = await worklists.list({ model, order: 'uncertainty', reader: owner });
     const open = cases.filter(({ state }) => state === 'new' || state === 'segmented');
-    if (open.filter(isScored).length >= ahead) continue;
+    if (open.filter(isScored).length >= ahead) return undefined;
     const failures = await listFailures(database, card.name, card.version);
-    if (failures.filter(({ at }) => at.getTime() > Date.now() - failureMs).length >= mostFailures) continue;
-    const failed = new Set(failures.map(({ seriesInstanceUid }) => seriesInstanceUid));
+    const recent = failures.filter(({ at }) => at.getTime() > Date.now() - failureMs);
+    if (recent.length >= mostFailures) return undefined;
+    // A series with a fault of its own will have it again; any other fault may be over in an hour.
+    const lasting = failures.filter(({ code }) => code.startsWith('series-'));
+    const failed = new Set([...lasting, ...recent].map(({ seriesInstanceUid }) => seriesInstanceUid));
     // What a reader has open, the reader has segmented.
     const next = open.find((each) => !isScored(each) && each.openBy === null && !failed.has(each.seriesInstanceUid));
-    if (!next) continue;
+    if (!next) return undefined;
     const requestSha256 = hashRequest(next, `${card.name}@${card.version}`);
     const request = { requestedBy: owner, requestSha256, idempotencyKey: null };
     const opened = await database.transaction((tx) => openInference(tx, queue, { series: next, card, ...request }));
     return opened?.id;
   }
-  return undefined;
 }
 
 /** Ends what is being segmented ahead, for somebody waits: it comes again when the queue is empty. */

@@ -25,7 +25,7 @@ export interface GateEvidence {
   readonly cases: readonly ComparedCase[];
   /** Dice of the candidate on the slices of the corrections that are new in this round; null when none holds anything. */
   readonly newCorrections: number | null;
-  /** The new corrections hold nothing, and the version in service shows something there. */
+  /** Most of the new corrections hold nothing, where the version in service shows something. */
   readonly isErasure: boolean;
   /** Whether the candidate is the version in service itself: step 0 was best. */
   readonly isInService: boolean;
@@ -46,9 +46,9 @@ const setWords: Readonly<Record<ComparedCase['set'], string>> = {
  * Whether a candidate may serve. It is held against the version in service on the card's base set always, and on held-out
  * patients when there are ten or more; on each it must break none of the rules (round/compare.ts). And it must agree with
  * the corrections it has just learnt from: masks that nothing else bears out (mirrored, inverted, of another patient)
- * cannot be learnt beside replay, and a person must look at them. New corrections that only take away can be learnt all
- * too well, and no number tells false alarms from findings that were lost: there, too, a person must look. A candidate that is the version in service itself has
- * nothing to offer. Anything that is not a number refuses.
+ * cannot be learnt beside replay, and a person must look at them. Masks emptied by readers can be learnt all too well, and
+ * no number tells false alarms from findings that were lost: where most new corrections are such, a person must look,
+ * too. A candidate that is the version in service itself has nothing to offer. Anything that is not a number refuses.
  *
  * @param segments their labels, segment 1 first.
  */
@@ -92,7 +92,7 @@ export function judge(
     return verdict(
       false,
       word,
-      'The new corrections hold nothing, where the version in service shows something: whether false alarms were taken away or findings were lost cannot be told from the subjects that never train. Please look at these corrections.',
+      'Most of the new corrections hold nothing where the version in service shows something: whether false alarms were taken away or findings were lost cannot be told from the subjects that never train. Please look at these corrections.',
     );
   }
   const agreement = newCorrections === null ? '' : ` Dice ${newCorrections.toFixed(3)} with the new corrections.`;

@@ -11,7 +11,7 @@ export interface RoundOutcome {
   readonly corrected: { readonly before: number; readonly after: number };
   /** Dice of the chosen weights on the slices of new corrections; null when none of them holds anything. */
   readonly newCorrections: number | null;
-  /** None of the new corrections holds anything, and the version in service shows something on their slices. */
+  /** Most of the new corrections hold nothing, where the version in service shows something. */
   readonly isErasure: boolean;
   readonly slices: { readonly labelled: number; readonly replay: number; readonly unlabelled: number };
   /** Each way of learning that was tried. */

@@ -126,13 +126,14 @@ async function askNew(
   candidate: Float32Array,
 ): Promise<Pick<RoundOutcome, 'newCorrections' | 'isErasure'>> {
   const fresh = corrected.filter(({ isNew }) => isNew).map(({ judged }) => judged);
-  if (fresh.some(hasForeground)) {
-    return { newCorrections: await measure.dice(candidate, ...fresh), isErasure: false };
-  }
-  let isErasure = false;
+  let erased = 0;
   // Where nothing is wanted, a mask that holds anything has a Dice of 0.
-  for (const judged of fresh) isErasure ||= (await measure.servedDice(inService, judged)) < 1;
-  return { newCorrections: null, isErasure };
+  for (const judged of fresh)
+    erased += Number(!hasForeground(judged) && (await measure.servedDice(inService, judged)) < 1);
+  return {
+    newCorrections: fresh.some(hasForeground) ? await measure.dice(candidate, ...fresh) : null,
+    isErasure: 2 * erased > fresh.length,
+  };
 }
 
 function outcomeOf(data: RoundData, { start, best, chosen, courses }: Extra) {

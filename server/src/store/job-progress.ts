@@ -54,10 +54,10 @@ export function listOpenJobs(db: Queryable, kind: JobKind): Promise<readonly Job
   );
 }
 
-/** Whether any job waits or runs. */
+/** Whether any job runs, or waits for its turn: an export that waits for its PACS is in nobody's way. */
 export async function hasOpenJob(db: Queryable): Promise<boolean> {
   const [row] = await db.query<{ found: boolean }>(
-    `select exists (select 1 from job_progress where state in ('queued', 'running')) as found`,
+    `select exists (select 1 from job_progress where state = 'running' or state = 'queued' and kind <> 'export') as found`,
   );
   return row?.found ?? false;
 }

@@ -48,14 +48,18 @@ export function listAnswers(db: Queryable, modelName: string): Promise<readonly 
 export interface FailureRow {
   readonly seriesInstanceUid: string;
   readonly at: Date;
+  /** Stable code of the fault. */
+  readonly code: string;
 }
 
 /** Of each series that a version failed to segment, the last time. */
 export function listFailures(db: Queryable, modelName: string, version: number): Promise<readonly FailureRow[]> {
   return db.query<FailureRow>(
-    `select series_instance_uid as "seriesInstanceUid", max(prediction.created_at) as at
+    `select distinct on (series_instance_uid) series_instance_uid as "seriesInstanceUid", prediction.created_at as at,
+       coalesce(job.error->>'code', '') as code
      from prediction join job_progress job on job.id = prediction.job_id
-     where model_name = $1 and model_version = $2 and job.state = 'failed' group by series_instance_uid`,
+     where model_name = $1 and model_version = $2 and job.state = 'failed'
+     order by series_instance_uid, prediction.created_at desc`,
     [modelName, version],
   );
 }

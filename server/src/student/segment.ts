@@ -87,7 +87,12 @@ export async function segmentVolume(
     uncertainty: missing.length > 0 ? 1 : meanEntropy,
     meanEntropy,
     uncertaintyMap,
-    uncertaintyBySegment: bySegment.map((mean, at) => (missing.includes(numbers[at] ?? 0) ? 1 : mean)),
+    uncertaintyBySegment: bySegment.map((mean, at) => {
+      const number = numbers[at] ?? 0;
+      if (missing.includes(number)) return 1;
+      // A segment of a few voxels may be none on the network's coarser grid.
+      return mean ?? (data.includes(number) ? meanEntropy : null);
+    }),
     timingsMs,
   };
 }

@@ -23,7 +23,7 @@ export function joinCases(
   { order, reader }: { readonly order: CaseOrder; readonly reader: string },
 ): readonly JoinedCase[] {
   const fitting = series.filter((each) => mayTeach(card, each) && !facts.forgotten.has(each.studyInstanceUid));
-  const cases = onePerStudy(fitting).map((each) => joinCase(card, each, facts, reader));
+  const cases = onePerStudy(fitting, facts).map((each) => joinCase(card, each, facts, reader));
   const seed = { model: card.name, version: card.version, rounds: facts.rounds };
   if (order === 'worklist') return orderCases(order, cases, seed);
   const groups: readonly (readonly CaseState[])[] = [['new', 'segmented'], ['corrected', 'accepted'], ['excluded']];
@@ -33,18 +33,23 @@ export function joinCases(
   });
 }
 
-/** Of each study the series with most instances, since a scout has few, then the smallest UID. */
-function onePerStudy(series: readonly SeriesRecord[]): readonly SeriesRecord[] {
+/**
+ * Of each study one series: one that a reader has answered, else one that is not excluded; of these the one with most
+ * instances, since a scout has few, then the smallest UID.
+ */
+function onePerStudy(series: readonly SeriesRecord[], facts: CaseFacts): readonly SeriesRecord[] {
   const chosen = new Map<string, SeriesRecord>();
   for (const each of series) {
     const before = chosen.get(each.studyInstanceUid);
-    if (!before || isPreferred(each, before)) chosen.set(each.studyInstanceUid, each);
+    if (!before || isPreferred(each, before, facts)) chosen.set(each.studyInstanceUid, each);
   }
   return [...chosen.values()];
 }
 
-function isPreferred(a: SeriesRecord, b: SeriesRecord): boolean {
-  const more = (a.instances ?? 0) - (b.instances ?? 0);
+function isPreferred(a: SeriesRecord, b: SeriesRecord, { answers, excluded }: CaseFacts): boolean {
+  const standing = ({ seriesInstanceUid }: SeriesRecord) =>
+    excluded.has(seriesInstanceUid) ? 0 : answers.has(seriesInstanceUid) ? 2 : 1;
+  const more = standing(a) - standing(b) || (a.instances ?? 0) - (b.instances ?? 0);
   return more === 0 ? a.seriesInstanceUid < b.seriesInstanceUid : more > 0;
 }
 

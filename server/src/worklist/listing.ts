@@ -7,8 +7,12 @@ export interface Listing {
   readonly listedAt: Date;
 }
 
-/** Lists what the PACS holds, asking seldom. @throws what the PACS client throws, while there is nothing recent enough. */
-export type ListSeries = (modalities: readonly string[]) => Promise<Listing>;
+/**
+ * Lists what the PACS holds, asking seldom. `lately`: an answer of the last five minutes will do, and none is fetched behind it.
+ *
+ * @throws what the PACS client throws, while there is nothing recent enough; for half a minute without asking again.
+ */
+export type ListSeries = (modalities: readonly string[], when?: 'now' | 'lately') => Promise<Listing>;
 
 /** Series of one modality at most: twenty pages of a search. A hospital points this server at the studies of a project. */
 const mostSeries = 10_000;
@@ -27,21 +31,34 @@ export function createListing(
 ): ListSeries {
   const kept = new Map<string, { readonly series: readonly SeriesRecord[]; readonly at: number }>();
   const running = new Map<string, Promise<unknown>>();
+  const failed = new Map<string, { readonly error: unknown; readonly at: number }>();
 
   const refresh = (modality: string): Promise<unknown> => {
+    const failure = failed.get(modality);
+    // A PACS that is down is not asked at every tick of every clock.
+    if (failure && now() - failure.at < freshMs) return Promise.reject(failure.error);
     const search =
       running.get(modality) ??
       pacs
         .searchSeries({ modality, atMost: mostSeries }, signal)
-        .then((series) => kept.set(modality, { series, at: now() }))
+        .then(
+          (series) => {
+            failed.delete(modality);
+            kept.set(modality, { series, at: now() });
+          },
+          (error: unknown) => {
+            failed.set(modality, { error, at: now() });
+            throw error;
+          },
+        )
         .finally(() => running.delete(modality));
     running.set(modality, search);
     return search;
   };
-  const list = async (modality: string) => {
+  const list = async (modality: string, when: 'now' | 'lately') => {
     const before = kept.get(modality);
     const ageMs = before ? now() - before.at : Number.POSITIVE_INFINITY;
-    if (before && ageMs <= freshMs) return before;
+    if (before && ageMs <= (when === 'now' ? freshMs : usableMs)) return before;
     const search = refresh(modality);
     if (before && ageMs <= usableMs) {
       // The list at hand serves until it is too old; then the same fault reaches who asks.
@@ -51,8 +68,8 @@ export function createListing(
     await search;
     return kept.get(modality) ?? { series: [], at: now() };
   };
-  return async (modalities) => {
-    const lists = await Promise.all(modalities.map(list));
+  return async (modalities, when = 'now') => {
+    const lists = await Promise.all(modalities.map((modality) => list(modality, when)));
     return {
       series: lists.flatMap(({ series }) => series),
       listedAt: new Date(Math.min(...lists.map(({ at }) => at))),

@@ -37,9 +37,13 @@ export interface Worklists {
    * has gone past lately is offered again only when nothing else is left. Undefined: nothing is.
    */
   openNext(
-    request: WorklistRequest & { readonly notStudyInstanceUid?: string | undefined },
+    request: WorklistRequest & {
+      /** This very study, whatever its state. */
+      readonly studyInstanceUid?: string | undefined;
+      readonly notStudyInstanceUid?: string | undefined;
+    },
   ): Promise<WorklistCase | undefined>;
-  /** All cases of a model, without filter; this does not count for {@link Worklists.askedFor}. */
+  /** All cases of a model, without filter, as the PACS told lately; this does not count for {@link Worklists.askedFor}. */
   list(request: Pick<WorklistRequest, 'model' | 'order' | 'reader'>): Promise<readonly WorklistCase[]>;
   /** Models whose worklist a reader has asked for in the last half hour. */
   askedFor(): readonly string[];
@@ -63,9 +67,9 @@ export function createWorklists({
   const listSeries = createListing(pacs, { signal });
   const askedAt = new Map<string, number>();
 
-  const look = async (model: string) => {
+  const look = async (model: string, when: 'now' | 'lately' = 'now') => {
     const { card } = await registry.resolve(model);
-    return { card, ...(await listSeries(card.filter.modality)) };
+    return { card, ...(await listSeries(card.filter.modality, when)) };
   };
   return {
     async read({ limit, offset, ...request }) {
@@ -83,7 +87,7 @@ export function createWorklists({
         items: shown.slice(offset, offset + limit).map(present),
       };
     },
-    async openNext({ notStudyInstanceUid, ...request }) {
+    async openNext({ studyInstanceUid: wanted, notStudyInstanceUid, ...request }) {
       const { card, series } = await look(request.model);
       const { model, order, reader, state } = request;
       askedAt.set(card.name, Date.now());
@@ -92,14 +96,14 @@ export function createWorklists({
         await holdClaims(tx, model);
         const facts = await readFacts(tx, card);
         const cases = joinCases(card, series, facts, request);
-        const offered = cases.filter(
-          (each) =>
-            isOfKind(each, request) &&
-            states.includes(each.state) &&
-            each.state !== 'excluded' &&
-            each.openBy !== 'another' &&
-            each.studyInstanceUid !== notStudyInstanceUid,
-        );
+        const isOffered = (each: JoinedCase) =>
+          wanted === undefined
+            ? isOfKind(each, request) &&
+              states.includes(each.state) &&
+              each.state !== 'excluded' &&
+              each.studyInstanceUid !== notStudyInstanceUid
+            : each.studyInstanceUid === wanted;
+        const offered = cases.filter((each) => each.openBy !== 'another' && isOffered(each));
         const isPassed = ({ studyInstanceUid }: JoinedCase) => {
           const claim = facts.claims.get(studyInstanceUid);
           return claim?.reader === reader && !claim.isOpen;
@@ -125,7 +129,7 @@ export function createWorklists({
       });
     },
     async list(request) {
-      const { card, series } = await look(request.model);
+      const { card, series } = await look(request.model, 'lately');
       return joinCases(card, series, await readFacts(database, card), request).map(present);
     },
     askedFor() {

@@ -73,5 +73,5 @@ test('corrections without any foreground contradict nothing', () => {
 test('a round that only takes away what the version in service shows is held up, however good it is elsewhere', () => {
   const verdict = judge(cases(0.8, 0.9), { newCorrections: null, isErasure: true });
   assert.deepEqual([verdict.passed, verdict.word], [false, 'better']);
-  assert.match(verdict.reason, /hold nothing, where the version in service shows something/);
+  assert.match(verdict.reason, /hold nothing where the version in service shows something/);
 });

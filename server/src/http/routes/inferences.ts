@@ -6,6 +6,7 @@ import { endSurvey } from '../../jobs/survey.ts';
 import type { ListedVersion, Registry } from '../../registry/registry.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import type { Database } from '../../store/database.ts';
+import { listForgotten } from '../../store/forget.ts';
 import { type PredictionRow, readPrediction, readPredictionByKey } from '../../store/inferences.ts';
 import { readJob } from '../../store/job-progress.ts';
 import type { Pacs } from '../../study/pacs.ts';
@@ -34,7 +35,8 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
   const { database, blobs } = parts;
   const find = async (inferenceId: string): Promise<PredictionRow> => {
     const row = await readPrediction(database, inferenceId);
-    if (!row) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
+    const isForgotten = row && (await listForgotten(database)).has(row.studyInstanceUid);
+    if (!row || isForgotten) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
     return row;
   };
   return [
@@ -48,9 +50,9 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
       idempotencyKey: 'optional',
       replies: { 202: acceptedJob },
       async handle({ body, caller, idempotencyKey, signal }) {
-        // At the same time: the answer is waited for.
-        const starting = start(parts, body, caller, idempotencyKey, signal);
-        const [accepted] = await Promise.all([starting, endSurvey(parts)]);
+        const accepted = await start(parts, body, caller, idempotencyKey, signal);
+        // Not waited for, and no fault of this request: at worst the reader's job waits for that of the survey.
+        endSurvey(parts).catch(() => undefined);
         return { status: 202, headers: { location: `/v1/inferences/${accepted.id}` }, body: accepted };
       },
     }),

@@ -1,4 +1,4 @@
--- Who has a case of a worklist open, and by which order it was offered. It counts for half an hour (worklist/worklists.ts).
+-- Who has a case of a worklist open, and by which order it was offered. It counts for half an hour (worklist/facts.ts).
 create table case_claim (
   model_name           text not null,
   series_instance_uid  text not null,
