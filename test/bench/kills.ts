@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Random } from '../../server/src/engine/random.ts';
 import { toHalf } from '../../server/src/engine/vectors.ts';
 import type { RoundVerdict } from '../../server/src/jobs/rounds.ts';
@@ -161,7 +162,7 @@ async function inspect(world: LoopWorld, victim: Victim, acknowledged: readonly 
     for (const { plan, verdict, toVersion } of rounds.filter(({ state }) => state === 'done')) {
       const { outcome, weights } = await runUndisturbed(world, plan);
       const seen = verdict as RoundVerdict;
-      const isSame = JSON.stringify(seen.evidence.arms) === JSON.stringify(outcome.arms);
+      const isSame = isDeepStrictEqual(seen.evidence.arms, outcome.arms);
       equal += Number(isSame && (toVersion === null || (await weightsHash(world, toVersion)) === hash(weights)));
     }
     return {

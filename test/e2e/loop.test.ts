@@ -106,6 +106,10 @@ test(
     await anna.keepPicture('04-leaving');
     await question.getByRole('button', { name: 'Stay' }).click();
     await difference.waitFor();
+    await anna.page.keyboard.press('Shift+N');
+    await question.getByRole('button', { name: 'Stay' }).click();
+    await difference.waitFor();
+    assert.equal(anna.studyInstanceUid, study.studyInstanceUid);
 
     const submitted = await anna.readMask();
     await anna.press(/^Submit correction \(1 slice\)/);

@@ -231,6 +231,14 @@ describe('worklist', { timeout: 120_000 }, () => {
     assert.equal(await openNext('a', { bodyPart: 'KNEE' }), undefined);
   });
 
+  it('opens the very study that a reader chose, whatever has become of it, unless another has it open', async () => {
+    await server.database.query('delete from case_claim');
+    assert.equal((await openNext('a', { studyInstanceUid: '1.3', state: 'new' }))?.studyInstanceUid, '1.3');
+    assert.equal((await itemOf('1.3')).openBy, 'another');
+    assert.equal(await openNext('b', { studyInstanceUid: '1.3' }), undefined);
+    assert.equal(await openNext('b', { studyInstanceUid: '9.9' }), undefined);
+  });
+
   it('forgets a claim after half an hour, and once its reader has answered', async () => {
     await server.database.query('delete from case_claim');
     await openNext('a');

@@ -38,15 +38,38 @@ describe('listing of the PACS', () => {
   it('outlives a PACS that is away for a moment, and says when it is away for long', async () => {
     let [isAway, clock] = [false, 0];
     const fault = new AppError('pacs-unreachable', 'away');
-    const searchSeries = async () => (isAway ? Promise.reject(fault) : [recordOf('1.1')]);
+    let asked = 0;
+    const searchSeries = async () => {
+      asked += 1;
+      return isAway ? Promise.reject(fault) : [recordOf('1.1')];
+    };
     const list = createListing({ searchSeries }, { now: () => clock });
     await list(['MR', 'CT']);
     isAway = true;
     clock = 60_000;
     assert.equal((await list(['MR'])).series.length, 1);
+    await turn();
     clock = 301_000;
     await assert.rejects(list(['MR']), { code: 'pacs-unreachable' });
+    await turn();
     isAway = false;
+    assert.equal(asked, 4);
+    await assert.rejects(list(['MR']), { code: 'pacs-unreachable' }, 'it is not asked again at once');
+    assert.equal(asked, 4);
+    clock = 331_000;
     assert.equal((await list(['MR'])).series.length, 1);
+  });
+
+  it('asks no more than every five minutes for who needs no more', async () => {
+    let [asked, clock] = [0, 0];
+    const list = createListing({ searchSeries: async () => [recordOf(`1.${++asked}`)] }, { now: () => clock });
+    await list(['MR'], 'lately');
+    clock = 299_000;
+    await list(['MR'], 'lately');
+    await turn();
+    assert.equal(asked, 1);
+    clock = 301_000;
+    await list(['MR'], 'lately');
+    assert.equal(asked, 2);
   });
 });
