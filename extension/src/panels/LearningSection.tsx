@@ -70,16 +70,25 @@ function RunningRound({ round, job }: { round: Round; job: Job | null }) {
 }
 
 function RoundFigures({ job }: { job: Job }) {
-  const { figures } = job;
-  const rows: [string, string][] = [];
-  const step = figures['step'];
-  const steps = figures['steps'];
-  if (step !== undefined) rows.push(['Step', steps === undefined ? formatCount(step) : `${step} of ${steps}`]);
-  for (const [key, value] of Object.entries(figures)) {
+  const { step, steps, loss, ...others } = job.figures;
+  const first: [string, string][] = [];
+  if (step !== undefined) first.push(['Step', steps === undefined ? formatCount(step) : `${step} of ${steps}`]);
+  if (loss !== undefined) first.push(['Loss', loss.toFixed(3)]);
+  const rest = Object.entries(others).flatMap(([key, value]): [string, string][] => {
     const name = nameFigure(key);
-    if (name !== null) rows.push([name, isShare(key) ? `${Math.round(value * 100)} % of pixels` : value.toFixed(3)]);
-  }
-  return rows.length === 0 ? null : <Figures rows={rows} />;
+    return name === null ? [] : [[name, isShare(key) ? `${Math.round(value * 100)} % of pixels` : value.toFixed(3)]];
+  });
+  return (
+    <>
+      {first.length > 0 && <Figures rows={first} />}
+      {rest.length > 0 && (
+        <details>
+          <summary>Loss terms, and how far the teachers are trusted</summary>
+          <Figures rows={rest} />
+        </details>
+      )}
+    </>
+  );
 }
 
 function Sources({ round }: { round: Round }) {

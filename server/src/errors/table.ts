@@ -116,7 +116,11 @@ export const errorTable = {
     'Correction is on another grid',
     'Correct the mask on the series it was made for.',
   ),
-  'correction-segment-unknown': row(422, 'Unknown segment in correction', 'Use only the segments of the model card.'),
+  'correction-segment-unknown': row(
+    422,
+    'Unknown segment in correction',
+    'Use only the segments of the model card; a new one needs a model made for it (uncol train).',
+  ),
   'correction-empty-approval': row(422, 'No slice is vouched for', 'Edit a slice, or tick "I checked every slice".'),
   'job-not-found': row(404, 'Job not found', 'Check the identifier.'),
   'job-cancelled': row(409, 'Job was cancelled', 'Start it again if it is still wanted.'),
