@@ -56,7 +56,6 @@ export function describeArm({
 }
 
 const figureNames: Readonly<Record<string, string>> = {
-  loss: 'Loss',
   imageCrossEntropy: 'Cross-entropy, outside the box',
   imageDice: 'Dice loss, outside the box',
   patchCrossEntropy: 'Cross-entropy, pasted',
