@@ -105,6 +105,7 @@ test(
     await question.getByText('Edits or ticks on 1 slice will be lost.').waitFor();
     await anna.keepPicture('04-leaving');
     await question.getByRole('button', { name: 'Stay' }).click();
+    await question.waitFor({ state: 'detached' });
     await difference.waitFor();
     await anna.page.keyboard.press('Shift+N');
     await question.getByRole('button', { name: 'Stay' }).click();
