@@ -21,6 +21,9 @@ export function includesRole(role: Role, least: Role): boolean {
   return roles.indexOf(role) >= roles.indexOf(least);
 }
 
+/** Names under which this server itself acts: what it does must not be mistaken for what somebody did. */
+const reserved: ReadonlySet<string> = new Set(['server', 'local']);
+
 /** The only caller there is when the server listens on loopback without an issuer. */
 export const localCaller: Caller = { subject: 'local', role: 'admin' };
 
@@ -69,6 +72,7 @@ export function createAuthentication(issuer: string, audience: string): Authenti
       throw new AppError('not-authenticated', `The claims of the token are not valid at ${where.join(', ')}.`);
     }
     const { sub, roles: direct, realm_access } = parsed.data;
+    if (reserved.has(sub)) throw new AppError('not-allowed', `The subject ${sub} is a name of this server.`);
     const held = new Set([...(direct ?? []), ...(realm_access?.roles ?? [])]);
     const role = roles.findLast((candidate) => held.has(candidate));
     if (!role) throw new AppError('not-allowed', `The token carries none of the roles ${roles.join(', ')}.`);

@@ -47,6 +47,13 @@ describe('tokens', () => {
     assert.equal((await authenticate(await bearer(nested))).role, 'trainer');
   });
 
+  it('one that bears a name of the server itself is refused', async () => {
+    for (const name of ['server', 'local']) {
+      const made = token({}, (jwt) => jwt.setSubject(name));
+      await assert.rejects(authenticate(await bearer(made)), { code: 'not-allowed' });
+    }
+  });
+
   it('a missing, foreign, expired or unsigned one is refused', async () => {
     const none = `${btoa('{"alg":"none"}')}.${btoa(JSON.stringify({ sub: 'x', roles: ['admin'] }))}.x`.replaceAll(
       '=',
