@@ -164,32 +164,34 @@ function progressOf(plan: RoundPlan, onProgress: (progress: RoundProgress) => vo
       const percent = (gatherPercent / parts.length) * (parts.indexOf(part) + share);
       onProgress({ stage: 'gather', percent, secondsLeft: null, figures: {} });
     },
-    /** Of the candidates, as if every arm took as long as those before it. */
+    /** Of the candidates, as if every step to come took as long as those before it. */
     candidates(arms: readonly RoundArm[]) {
-      const all = arms.length * plan.steps;
-      const doneOf = (arm: RoundArm, step: number) => arms.indexOf(arm) * plan.steps + step;
-      const percentAt = (done: number) => gatherPercent + ((100 - gatherPercent) * done) / all;
-      let first: { readonly done: number; readonly at: number } | undefined;
+      const reached = new Map<RoundArm, number>();
+      /** Steps done, and all of them: an arm that ended early takes no more than it took. */
+      const count = (arm: RoundArm, step: number) => {
+        reached.set(arm, step);
+        const at = arms.indexOf(arm);
+        const before = arms.slice(0, at).reduce((sum, one) => sum + (reached.get(one) ?? plan.steps), 0);
+        return { step: before + step, steps: before + (arms.length - at) * plan.steps };
+      };
+      const percentOf = ({ step, steps }: { readonly step: number; readonly steps: number }) =>
+        gatherPercent + ((100 - gatherPercent) * step) / steps;
+      let first: { readonly step: number; readonly at: number } | undefined;
       return {
         onStep(arm: RoundArm, progress: CollaborationProgress) {
-          const done = doneOf(arm, progress.step);
-          first ??= { done, at: performance.now() };
-          const perStep = (performance.now() - first.at) / 1000 / Math.max(1, done - first.done);
+          const done = count(arm, progress.step);
+          first ??= { step: done.step, at: performance.now() };
+          const perStep = (performance.now() - first.at) / 1000 / Math.max(1, done.step - first.step);
           onProgress({
             stage: 'train',
-            percent: percentAt(done),
-            secondsLeft: done > first.done ? Math.round(perStep * (all - done)) : null,
-            figures: { step: done, steps: all, ...figuresOf(progress) },
+            percent: percentOf(done),
+            secondsLeft: done.step > first.step ? Math.round(perStep * (done.steps - done.step)) : null,
+            figures: { ...done, ...figuresOf(progress) },
           });
         },
         onEvaluation(arm: RoundArm, step: number) {
-          const done = doneOf(arm, step);
-          onProgress({
-            stage: 'evaluate',
-            percent: percentAt(done),
-            secondsLeft: null,
-            figures: { step: done, steps: all },
-          });
+          const done = count(arm, step);
+          onProgress({ stage: 'evaluate', percent: percentOf(done), secondsLeft: null, figures: done });
         },
       };
     },
