@@ -88,6 +88,7 @@ export class UncolService {
   stop(): void {
     for (const stop of this.#stops) stop();
     this.#stops = [];
+    this.#guard = null;
     this.#segmenter.reset();
     this.#corrector.reset();
     this.#layer.reset();
@@ -121,6 +122,7 @@ export class UncolService {
     if (state === null) return;
     this.holder.patchSeries(state.series.seriesInstanceUid, { modelName: name });
     this.#learner.watch(name);
+    void this.worklist.refresh();
     void this.exclusions.look();
   }
 
