@@ -133,9 +133,8 @@ export function planInMemory(
       return series;
     },
     blobs: {
-      put: async () => {
-        throw new RangeError('a round writes no blob');
-      },
+      // Pictures of a verdict: named, and kept by nobody.
+      put: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
       get: async (sha256) => Buffer.from(blobs.get(sha256) ?? []),
     },
   };

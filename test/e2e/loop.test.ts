@@ -233,7 +233,10 @@ test('a round on flipped masks is refused and the version in service stays', opt
   await chief.keepPicture('16-history');
   const rollBack = chief.panel.getByRole('button', { name: 'Roll back version 2' });
   assert.equal(await rollBack.isDisabled(), true, 'without a reason');
-  await chief.panel.getByLabel(/^Reason/).fill('trial of the way back');
+  await chief.panel
+    .getByTestId('decisions')
+    .getByLabel(/^Reason/)
+    .fill('trial of the way back');
   await rollBack.click();
   await chief.panel.getByTestId('version-in-service').getByText('version 1 in service').waitFor();
   await chief.keepPicture('17-rolled-back');
