@@ -107,7 +107,7 @@ test(
     await question.getByRole('button', { name: 'Stay' }).click();
     await question.waitFor({ state: 'detached' });
     await difference.waitFor();
-    await anna.page.keyboard.press('Shift+N');
+    await anna.press(/^Next case/);
     await question.getByRole('button', { name: 'Stay' }).click();
     await difference.waitFor();
     assert.equal(anna.studyInstanceUid, study.studyInstanceUid);
