@@ -1,6 +1,7 @@
 import css from './panels/panel.css';
 import { UncolService } from './service/uncol-service.ts';
 import { Host } from './viewer/host.ts';
+import { muteHeldBack } from './viewer/leave-guard.ts';
 
 let service: UncolService | null = null;
 
@@ -9,6 +10,7 @@ export function adoptService(parts: ohif.HostParts): void {
   const style = document.createElement('style');
   style.textContent = css;
   document.head.append(style);
+  muteHeldBack();
   service = new UncolService(new Host(parts), parts.appConfig?.uncol?.root ?? '/v1');
 }
 

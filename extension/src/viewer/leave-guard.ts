@@ -16,6 +16,23 @@ export interface LeaveGuard {
   stop(): void;
 }
 
+/** The one error on which the host's router gives up its move; after any other it loads the address as a new page. */
+const heldBack = new DOMException('Held back: the reader is asked about unsubmitted work first.', 'DataCloneError');
+
+/**
+ * Keeps that error from being called a fault. Call it before the host renders: of listeners on the window the first to
+ * come is the first to hear, and the host's own would tell the reader that something went wrong.
+ */
+export function muteHeldBack(): void {
+  const mute = (event: ErrorEvent | PromiseRejectionEvent) => {
+    if (('reason' in event ? event.reason : event.error) !== heldBack) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  window.addEventListener('error', mute);
+  window.addEventListener('unhandledrejection', mute);
+}
+
 /**
  * Keeps unsubmitted edits and ticks from getting lost: asks before OHIF leaves the study (its own navigation and the browser's
  * back button) and before the page is closed or reloaded.
@@ -28,8 +45,6 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): LeaveGuard {
   const pushState = history.pushState;
   const guardedPath = location.pathname;
   const guardedStudies = studiesOf(location.href);
-  // The one error on which the router gives up its move; after any other it loads the address as a new page. No fault.
-  const heldBack = new DOMException('Held back: the reader is asked about unsubmitted edits first.', 'DataCloneError');
   let isLeaving = false;
   let isReturning = false;
 
@@ -50,10 +65,6 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): LeaveGuard {
       window.dispatchEvent(new PopStateEvent('popstate', { state: history.state }));
     });
     throw heldBack;
-  };
-
-  const onError = (event: ErrorEvent | PromiseRejectionEvent) => {
-    if (('reason' in event ? event.reason : event.error) === heldBack) event.preventDefault();
   };
 
   const onPopState = (event: PopStateEvent) => {
@@ -78,8 +89,6 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): LeaveGuard {
   };
 
   history.pushState = guardedPushState;
-  window.addEventListener('error', onError);
-  window.addEventListener('unhandledrejection', onError);
   window.addEventListener('popstate', onPopState, true);
   window.addEventListener('beforeunload', onBeforeUnload);
   return {
@@ -93,8 +102,6 @@ export function guardLeaving({ countUnsubmitted }: LeaveQuestions): LeaveGuard {
     },
     stop() {
       if (history.pushState === guardedPushState) history.pushState = pushState;
-      window.removeEventListener('error', onError);
-      window.removeEventListener('unhandledrejection', onError);
       window.removeEventListener('popstate', onPopState, true);
       window.removeEventListener('beforeunload', onBeforeUnload);
     },
