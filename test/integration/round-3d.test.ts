@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { nameFigure } from '../../extension/src/service/history-words.ts';
 import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import { initialise } from '../../server/src/engine/vectors.ts';
 import type { OnEvaluated } from '../../server/src/round/candidates.ts';
@@ -80,12 +82,12 @@ test('a round of a 3D model is judged on whole volumes, and resumes to the same 
     const { architecture, input } = sources.card;
     const table = engine.table(studentOf(architecture).inferenceProgram(1, sampleSpace(input)));
     const seen: (readonly [step: number, weights: Float32Array])[] = [];
-    const run = (name: string, stop?: number) => {
+    const run = (name: string, stop?: number, of = plan) => {
       const aborter = new AbortController();
       const onProgress = ({ figures }: RoundProgress) => figures['step'] === stop && stop && aborter.abort();
       const onEvaluated: OnEvaluated = ({ step }, _, evaluated) => name === 'whole' && seen.push([step, evaluated]);
       const options = { folder: join(folder, name), onProgress, signal: aborter.signal, onEvaluated };
-      return runRound(plan, sources, engine, initialise(table, 3), options);
+      return runRound(of, sources, engine, initialise(table, 3), options);
     };
     const { outcome, weights, tableHash } = await run('whole');
     assert.deepEqual([weights.length, tableHash], [table.size, table.hash]);
@@ -111,6 +113,9 @@ test('a round of a 3D model is judged on whole volumes, and resumes to the same 
     assert.deepEqual([uncol?.arm, supervised?.arm, others.length], ['uncol', 'supervised', 0]);
     assert.ok((uncol?.means['groundTruth'] ?? 0) > 0 && uncol?.means['trustGeneralized'] === 0);
     assert.ok((supervised?.means['image'] ?? 0) > 0 && supervised?.means['trustSpecialized'] === undefined);
+    const shown = outcome.arms.flatMap(({ means }) => Object.keys(means));
+    for (const key of shown.filter((name) => !/^loss$|(CrossEntropy|Dice|Trust)$/.test(name)))
+      assert.ok(nameFigure(key), `the panel has no name for ${key}`);
     assert.match(outcome.generalizedTeacher, /abstained.*It is one of slices/);
 
     // Steps are counted through both ways of learning: stopped in each of them.
@@ -119,6 +124,10 @@ test('a round of a 3D model is judged on whole volumes, and resumes to the same 
     const resumed = await run('stopped');
     assert.deepEqual(resumed.weights, weights);
     assert.deepEqual(resumed.outcome, outcome);
+
+    const corrections = plan.corrections.map((one) => ({ ...one, correctionId: randomUUID() }));
+    const renamed = await run('renamed', undefined, { ...plan, roundId: randomUUID(), corrections });
+    assert.deepEqual(renamed.weights, weights, 'identifiers decide nothing');
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -14,6 +14,7 @@ import { type RoundVerdict, roundHandler } from '../../server/src/jobs/rounds.ts
 import type { TrainResult, TrainTask } from '../../server/src/jobs/train-child.ts';
 import { createRegistry } from '../../server/src/registry/registry.ts';
 import { signingKeyOf } from '../../server/src/registry/signature.ts';
+import { roundPlanSchema } from '../../server/src/round/plan.ts';
 import { policyOf } from '../../server/src/round/policy.ts';
 import type { RoundProgress } from '../../server/src/round/run.ts';
 import { readCorrection } from '../../server/src/store/corrections.ts';
@@ -218,7 +219,8 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
     const { card: promoted } = await registry.resolve(modelName);
     assert.deepEqual([promoted.version, promoted.engine], [2, 'onnx-cpu']);
     const { lineage } = promoted;
-    assert.deepEqual([lineage?.round, lineage?.seed, lineage?.code], [first.id, 1, code]);
+    const seedOf = ({ plan }: RoundRow<unknown, RoundVerdict>) => roundPlanSchema.parse(plan).seed;
+    assert.deepEqual([lineage?.round, lineage?.seed, lineage?.code], [first.id, seedOf(first), code]);
     assert.match(lineage?.planSha256 ?? '', /^[0-9a-f]{64}$/);
     assert.ok((await readdir(join(folder, 'models', modelName, '2'))).includes('signature.json'));
     during = () => database.transaction((tx) => moveAlias(tx, modelName, 2));
@@ -232,6 +234,8 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
     await insertHold(database, 'model_pin', { modelName, actor: 'admin', reason: 'reader study' });
     const third = await roundEnd(await open());
     assert.equal(third.verdict?.outcome, 'waiting');
+    const seed = seedOf(first);
+    assert.deepEqual([seedOf(second), seedOf(third)], [seed + 1, seed + 2], 'each round draws anew');
     assert.match(third.verdict?.reason ?? '', /version 2 is pinned \(reader study\)\.$/);
     await deleteHold(database, 'model_pin', modelName);
     const refusal = { actor: 'admin', reason: 'outlines too wide', at: '2026-11-26T12:00:00.000Z' };

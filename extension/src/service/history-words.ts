@@ -56,10 +56,11 @@ export function describeArm({
 }
 
 const figureNames: Readonly<Record<string, string>> = {
-  imageCrossEntropy: 'Cross-entropy, outside the box',
-  imageDice: 'Dice loss, outside the box',
-  patchCrossEntropy: 'Cross-entropy, pasted',
-  patchDice: 'Dice loss, pasted',
+  groundTruth: 'Loss on checked slices',
+  pseudo: 'Loss on pseudo-labels',
+  visual: 'Visual distillation',
+  image: 'Loss on checked slices, outside the box',
+  patch: 'Loss on checked slices, pasted',
   trustGeneralized: 'Foundation model trusted on',
   trustSpecialized: 'Own average trusted on',
   ignored: 'Trusted by neither',

@@ -200,7 +200,7 @@ async function startOf({ measure, inService, data, onEvaluated }: Candidacy): Pr
  * the same labelled slices.
  */
 function drawBatch({ plan, data, feed }: Candidacy, arm: RoundArm, step: number) {
-  const random = Random.for(plan.seed, 'round', plan.roundId, step);
+  const random = Random.for(plan.seed, 'round', step);
   const { pairs } = feed;
   const { replay, unlabelled } = data;
   const ours = data.corrected.flatMap(({ pieces }) => pieces);

@@ -94,7 +94,7 @@ export async function gatherRound(
     onPart('corrections', at / plan.corrections.length);
     const volume = await readCorrected(correction, sources).catch(passOver);
     if (!volume) continue;
-    const random = Random.for(plan.seed, 'correction', correction.correctionId);
+    const random = Random.for(plan.seed, 'correction', correction.seriesInstanceUid);
     corrected.push({ ...feed.drawCorrected(volume, random), isNew: correction.isNew });
     if (feed.isOpen(volume)) open.push({ seriesInstanceUid: correction.seriesInstanceUid, volume });
   }
@@ -177,7 +177,7 @@ async function readOpen(
 
 /** Data of a site that cannot be reached any more cost the replay, not the round. */
 async function drawReplay(plan: RoundPlan, sources: RoundSources, feed: Feed): Promise<readonly LabelledSlice[]> {
-  const random = Random.for(plan.seed, 'replay', plan.roundId);
+  const random = Random.for(plan.seed, 'replay');
   const subjects = await replaySubjects(sources, random);
   return subjects.flatMap((subject) => feed.drawReplay(subject, random));
 }
@@ -199,7 +199,7 @@ async function replaySubjects(
 
 function choiceSubjects(plan: RoundPlan, sources: RoundSources, feed: Feed): RoundData['choice'] {
   const { seeds, subjects } = roundSettings.choice;
-  const random = Random.for(plan.seed, 'choice', plan.roundId);
+  const random = Random.for(plan.seed, 'choice');
   const drawn = Array.from({ length: subjects }, () => seeds.from + random.int(seeds.to - seeds.from + 1));
   return drawn.map((seed) => generate(seed, sources, feed));
 }

@@ -7,6 +7,7 @@ import type { CorrectionRow } from '../store/corrections.ts';
 import { listExclusions } from '../store/exclusions.ts';
 import { listForgotten } from '../store/forget.ts';
 import { listCorrectedSeries, listHeldOutCorrections, listNewestCorrections } from '../store/pool.ts';
+import { countEarlierRounds } from '../store/rounds.ts';
 import { shuffle } from './draw.ts';
 import { type PlannedCorrection, type RoundPlan, roundSettings, stepsFor } from './plan.ts';
 
@@ -41,14 +42,15 @@ export async function planRound(
   const { database, card, settings } = planning;
   const rows = await listNewestCorrections(database, card.name);
   if (rows.length === 0) throw new AppError('round-no-corrections', `No correction of ${card.name} may train.`);
+  const seed = settings.seed + (await countEarlierRounds(database, round.roundId));
   return {
     roundId: round.roundId,
     model: { name: card.name, fromVersion: round.fromVersion, toVersion: round.toVersion },
-    seed: settings.seed,
+    seed,
     steps: stepsOf(rows, card, settings.roundSteps),
     corrections: rows.map((row) => ({ ...plannedCorrection(row), isNew: row.usedInRound === null })),
     heldOut: (await listHeldOutCorrections(database, card.name, heldOutPatients)).map(plannedCorrection),
-    unlabelled: settings.roundUnlabelledSlices > 0 ? await drawUnlabelled(round.roundId, planning) : [],
+    unlabelled: settings.roundUnlabelledSlices > 0 ? await drawUnlabelled(seed, planning) : [],
     unlabelledSlices: settings.roundUnlabelledSlices,
     teacher: settings.teacher,
   };
@@ -72,8 +74,8 @@ function plannedCorrection(row: CorrectionRow): PlannedCorrection {
   };
 }
 
-async function drawUnlabelled(roundId: string, planning: Planning): Promise<RoundPlan['unlabelled']> {
-  const { database, pacs, card, settings } = planning;
+async function drawUnlabelled(seed: number, planning: Planning): Promise<RoundPlan['unlabelled']> {
+  const { database, pacs, card } = planning;
   const corrected = await listCorrectedSeries(database, card.name);
   const excluded = new Set((await listExclusions(database, card.name)).map((row) => row.seriesInstanceUid));
   const forgotten = await listForgotten(database);
@@ -88,10 +90,7 @@ async function drawUnlabelled(roundId: string, planning: Planning): Promise<Roun
   // In the order of UIDs first, so that the draw does not depend on the order of the PACS's answer.
   const ordered = open.toSorted((a, b) => (a.seriesInstanceUid < b.seriesInstanceUid ? -1 : 1));
   const chosen: { studyInstanceUid: string; seriesInstanceUid: string }[] = [];
-  for (const { studyInstanceUid, seriesInstanceUid } of shuffle(
-    ordered,
-    Random.for(settings.seed, 'unlabelled', roundId),
-  )) {
+  for (const { studyInstanceUid, seriesInstanceUid } of shuffle(ordered, Random.for(seed, 'unlabelled'))) {
     if (chosen.length === unlabelledSeries) break;
     const { heldOut } = await subjectOf(studyInstanceUid, planning);
     if (!heldOut) chosen.push({ studyInstanceUid, seriesInstanceUid });

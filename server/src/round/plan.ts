@@ -14,6 +14,7 @@ const correction = seriesRef.extend({
 export const roundPlanSchema = z.strictObject({
   roundId: z.uuid(),
   model: z.strictObject({ name: z.string(), fromVersion: z.int(), toVersion: z.int() }),
+  /** Of this round alone. The same data, history and seed give the same round, whatever its identifiers. */
   seed: z.int(),
   steps: z.int().min(1),
   /** With true where no round has learnt from it before. */

@@ -79,6 +79,17 @@ export function listRounds(db: Queryable, modelName?: string, limit = 100): Prom
   );
 }
 
+/** How many rounds of the same model were asked for before this one, whatever became of them. */
+export async function countEarlierRounds(db: Queryable, id: string): Promise<number> {
+  const [row] = await db.query<{ count: number }>(
+    `select count(*)::integer as count from training_round round join training_round earlier
+       on earlier.model_name = round.model_name and earlier.created_at < round.created_at
+     where round.id = $1`,
+    [id],
+  );
+  return row?.count ?? 0;
+}
+
 /** The round of `modelName` that has not ended. */
 export async function readOpenRound(db: Queryable, modelName: string): Promise<RoundRow | undefined> {
   const [row] = await db.query<RoundRow>(
