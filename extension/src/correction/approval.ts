@@ -22,23 +22,12 @@ export function vouchedSlices({ allSlices, editedSlices, tickedSlices }: ReaderW
   return allSlices.filter((slice) => vouched.has(slice));
 }
 
-/** What would be handed in now: a correction, or the mask as it is. */
+/**
+ * What would be handed in now: a correction where something was changed; else the mask as it is, on the ticked slices, on
+ * all where none is ticked.
+ */
 export function approve(work: ReaderWork): Approval {
-  return approveCorrection(work) ?? { kind: 'accepted', approvedSlices: [...acceptedSlices(work)] };
-}
-
-/** The approval of a submitted correction. Null when nothing was changed: such a mask is accepted, not corrected. */
-export function approveCorrection(work: ReaderWork): Approval | null {
-  if (work.editedSlices.length === 0) return null;
-  return { kind: 'edited', approvedSlices: [...vouchedSlices(work)] };
-}
-
-/** The approval of an unchanged mask: the ticked slices, all where none is ticked. Null when something was changed. */
-export function approveUnchanged(work: ReaderWork): Approval | null {
-  if (work.editedSlices.length > 0) return null;
-  return { kind: 'accepted', approvedSlices: [...acceptedSlices(work)] };
-}
-
-function acceptedSlices(work: ReaderWork): readonly string[] {
-  return work.tickedSlices.length > 0 ? vouchedSlices(work) : work.allSlices;
+  const vouched = vouchedSlices(work);
+  if (work.editedSlices.length > 0) return { kind: 'edited', approvedSlices: [...vouched] };
+  return { kind: 'accepted', approvedSlices: [...(vouched.length > 0 ? vouched : work.allSlices)] };
 }

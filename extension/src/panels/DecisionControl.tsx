@@ -1,7 +1,7 @@
-import { useId, useState } from 'react';
+import { useState } from 'react';
 import type { UserProblem } from '../api/problem.ts';
 import { type Decision, leastReason, nameDecision, needsReason } from '../service/decisions.ts';
-import { ProblemBox } from './parts.tsx';
+import { ProblemBox, ReasonField } from './parts.tsx';
 
 interface Props {
   readonly decisions: readonly Decision[];
@@ -11,7 +11,6 @@ interface Props {
 
 /** What an administrator may decide; folded away from those who only read. */
 export function DecisionControl({ decisions, onDecide }: Props) {
-  const id = useId();
   const [reason, setReason] = useState('');
   const [isSending, setSending] = useState(false);
   const [problem, setProblem] = useState<UserProblem | null>(null);
@@ -27,16 +26,7 @@ export function DecisionControl({ decisions, onDecide }: Props) {
     <details data-testid="decisions">
       <summary>For administrators</summary>
       <div className="uncol-stack">
-        <div className="uncol-field">
-          <label htmlFor={id}>Reason, kept on record (no patient data)</label>
-          <input
-            id={id}
-            type="text"
-            maxLength={200}
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-          />
-        </div>
+        <ReasonField value={reason} onChange={setReason} />
         {decisions.map((decision) => (
           <button
             key={decision.kind}

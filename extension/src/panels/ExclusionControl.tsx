@@ -1,12 +1,11 @@
-import { useId, useState } from 'react';
+import { useState } from 'react';
 import { leastReason } from '../service/decisions.ts';
 import type { Exclusion } from '../service/exclusion.ts';
 import type { UncolService } from '../service/uncol-service.ts';
-import { ProblemBox } from './parts.tsx';
+import { ProblemBox, ReasonField } from './parts.tsx';
 
 /** Leaves the series on display out of learning, with a reason, or lets it be learnt from again. */
 export function ExclusionControl({ service, exclusion }: { service: UncolService; exclusion: Exclusion }) {
-  const id = useId();
   const [reason, setReason] = useState('');
   const isBusy = exclusion.phase === 'asking';
   if (exclusion.phase === 'excluded') {
@@ -24,16 +23,7 @@ export function ExclusionControl({ service, exclusion }: { service: UncolService
       <summary>Leave this series out of learning</summary>
       <div className="uncol-stack">
         <p className="uncol-muted">For images that would teach the model wrongly, corrected or not.</p>
-        <div className="uncol-field">
-          <label htmlFor={id}>Reason, kept on record (no patient data)</label>
-          <input
-            id={id}
-            type="text"
-            maxLength={200}
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-          />
-        </div>
+        <ReasonField value={reason} onChange={setReason} />
         <button
           type="button"
           className="uncol-button"

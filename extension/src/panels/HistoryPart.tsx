@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { Candidate, Model, Quality, Round, Verdict } from '../api/contract.ts';
+import type { Model, Quality, Round, Verdict } from '../api/contract.ts';
 import {
   describeArm,
   describeDrift,
@@ -35,7 +35,7 @@ export function HistoryPart({ service, history }: Props) {
 }
 
 function Past({ service, history }: { service: UncolService; history: History }) {
-  const { rounds, candidates, quality, versions } = history;
+  const { rounds, quality, versions } = history;
   const ended = rounds.filter(({ verdict }) => verdict !== null);
   return (
     <div className="uncol-stack">
@@ -43,7 +43,7 @@ function Past({ service, history }: { service: UncolService; history: History })
       <Versions versions={versions} />
       {ended.length === 0 && <p className="uncol-muted">There has been no learning round yet.</p>}
       {ended.map((round) => (
-        <RoundEntry key={round.id} service={service} round={round} candidate={candidates[round.id] ?? null} />
+        <RoundEntry key={round.id} service={service} round={round} />
       ))}
     </div>
   );
@@ -107,20 +107,23 @@ function formatMean(mean: number | null): string {
   return mean === null ? '–' : formatDice(mean);
 }
 
-interface EntryProps {
-  readonly service: UncolService;
-  readonly round: Round;
-  readonly candidate: Candidate | null;
-}
-
-function RoundEntry({ service, round, candidate }: EntryProps) {
+function RoundEntry({ service, round }: { service: UncolService; round: Round }) {
   const { verdict } = round;
   const [isOpen, setOpen] = useState(false);
   if (verdict === null) return null;
-  const cases = [...verdict.cases].sort((a, b) => gainOf(a) - gainOf(b));
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{describeRound(round, verdict)}</summary>
+      {isOpen && <Evidence service={service} round={round} verdict={verdict} />}
+    </details>
+  );
+}
+
+function Evidence({ service, round, verdict }: { service: UncolService; round: Round; verdict: Verdict }) {
+  const candidate = useLoaded(() => service.loadCandidate(round.id));
+  const cases = [...verdict.cases].sort((a, b) => gainOf(a) - gainOf(b));
+  return (
+    <>
       <p className="uncol-muted">{describeTrigger(round)}</p>
       <p>{verdict.reason}</p>
       {candidate?.evidence.arms.map((arm) => (
@@ -128,10 +131,23 @@ function RoundEntry({ service, round, candidate }: EntryProps) {
           {describeArm(arm)}
         </p>
       ))}
-      {isOpen && <Pictures service={service} round={round} cases={cases} />}
+      <Pictures service={service} round={round} cases={cases} />
       <CaseTable round={round} cases={cases} />
-    </details>
+    </>
   );
+}
+
+/**
+ * Something asked for once, by the first render; null before, and where it cannot be had: what stands beside it says
+ * enough.
+ */
+function useLoaded<T>(load: () => Promise<T>): T | null {
+  const [loading] = useState(load);
+  const [value, setValue] = useState<T | null>(null);
+  useEffect(() => {
+    loading.then(setValue, () => undefined);
+  }, [loading]);
+  return value;
 }
 
 type Cases = Verdict['cases'];
@@ -183,24 +199,14 @@ function Pictures({ service, round, cases }: { service: UncolService; round: Rou
 }
 
 function Picture({ service, roundId, subject }: { service: UncolService; roundId: string; subject: string }) {
+  const blob = useLoaded(() => service.loadPicture(roundId, subject));
   const [url, setUrl] = useState<string | null>(null);
   useEffect(() => {
-    let made: string | null = null;
-    let isGone = false;
-    service.loadPicture(roundId, subject).then(
-      (blob) => {
-        if (isGone) return;
-        made = URL.createObjectURL(blob);
-        setUrl(made);
-      },
-      // A picture that cannot be fetched is left out; the table has the figures.
-      () => undefined,
-    );
-    return () => {
-      isGone = true;
-      if (made !== null) URL.revokeObjectURL(made);
-    };
-  }, [service, roundId, subject]);
+    if (blob === null) return;
+    const made = URL.createObjectURL(blob);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [blob]);
   if (url === null) return null;
   return <img className="uncol-picture" src={url} alt={`${subject}: outlines of truth and both versions`} />;
 }

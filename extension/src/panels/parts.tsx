@@ -29,6 +29,17 @@ export function ProblemBox({ problem, children }: { problem: UserProblem; childr
   );
 }
 
+/** Why somebody decides something; kept on record. */
+export function ReasonField({ value, onChange }: { value: string; onChange: (reason: string) => void }) {
+  const id = useId();
+  return (
+    <div className="uncol-field">
+      <label htmlFor={id}>Reason, kept on record (no patient data)</label>
+      <input id={id} type="text" maxLength={200} value={value} onChange={(event) => onChange(event.target.value)} />
+    </div>
+  );
+}
+
 /** A bar with its percentage in words for those who do not see it. */
 export function Progress({ label, percent }: { label: string; percent: number }) {
   const rounded = Math.round(percent);

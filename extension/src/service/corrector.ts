@@ -2,11 +2,12 @@ import type { UncolClient } from '../api/client.ts';
 import type { Inference, LabelmapHead, Receipt } from '../api/contract.ts';
 import { type Envelope, encodeEnvelope, sliceOf } from '../api/envelope.ts';
 import { toUserProblem } from '../api/problem.ts';
-import { type Approval, approve, approveCorrection, approveUnchanged } from '../correction/approval.ts';
+import { type Approval, approve } from '../correction/approval.ts';
 import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../correction/difference.ts';
 import { type KeyedEnvelope, keyEnvelope } from '../correction/submission-key.ts';
 import type { Host } from '../viewer/host.ts';
 import { type DrawnMask, readMask } from '../viewer/mask.ts';
+import type { MaskState } from './state.ts';
 import type { StateHolder } from './state-holder.ts';
 
 const SETTLE_MS = 250;
@@ -110,13 +111,8 @@ export class Corrector {
     const mask = this.#holder.get().series[seriesUid]?.mask;
     const live = readMask(this.#host, work.drawn.segmentationId, work.head.slices);
     if (!mask || live === null) return false;
-    const reader = {
-      allSlices: work.head.slices,
-      editedSlices: mask.difference.editedSlices,
-      tickedSlices: mask.tickedSlices,
-    };
-    const approval = kind === 'edited' ? approveCorrection(reader) : approveUnchanged(reader);
-    if (approval === null) return false;
+    const approval = approvalOf(work, mask);
+    if (approval.kind !== kind) return false;
     const snapshot = copyMask(live);
     work.lastTry = keyEnvelope(createEnvelope(work, snapshot, approval), work.lastTry, () =>
       this.#host.libraries.cornerstone.utilities.uuidv4(),
@@ -179,8 +175,7 @@ export class Corrector {
     if (!mask || mask.segmentationId !== work.drawn.segmentationId || live === null) return;
     const difference = compareMasks(work.baseline, live, work.drawn.voxelMl);
     const { tickedSlices } = mask;
-    const reader = { allSlices: work.head.slices, editedSlices: difference.editedSlices, tickedSlices };
-    const { approvedSlices } = approve(reader);
+    const { approvedSlices } = approvalOf(work, { difference, tickedSlices });
     const isSubmitted =
       work.submitted !== null &&
       isSameMask(work.submitted.mask, live) &&
@@ -197,6 +192,13 @@ export class Corrector {
     clearTimeout(work.timer);
     this.#works.delete(work.drawn.segmentationId);
   }
+}
+
+function approvalOf(
+  { head }: Work,
+  { difference, tickedSlices }: Pick<MaskState, 'difference' | 'tickedSlices'>,
+): Approval {
+  return approve({ allSlices: head.slices, editedSlices: difference.editedSlices, tickedSlices });
 }
 
 function createEnvelope({ head, inference }: Work, mask: readonly MaskSlice[], approval: Approval): Uint8Array {

@@ -38,7 +38,7 @@ export class Learner {
   /** Looks again now, e.g. because a correction was just handed in. */
   look(): void {
     this.#wake.abort();
-    if (this.#model !== null && this.#holder.get().learning[this.#model]?.history) void this.loadHistory();
+    this.#renewHistory();
   }
 
   /** Asks for all that has been. */
@@ -52,14 +52,16 @@ export class Learner {
         client.getQuality(model),
         client.listVersions(),
       ]);
-      const judged = rounds.filter(({ verdict }) => verdict !== null);
-      const found = await Promise.all(judged.map(async ({ id }) => [id, await client.getCandidate(id)] as const));
       const versions = all.filter(({ name }) => name === model).sort((a, b) => b.version - a.version);
-      const value = { rounds, candidates: Object.fromEntries(found), quality, versions };
-      this.#holder.patchLearning(model, { history: { status: 'ready', value } });
+      this.#holder.patchLearning(model, { history: { status: 'ready', value: { rounds, quality, versions } } });
     } catch (error) {
       this.#holder.patchLearning(model, { history: { status: 'failed', problem: toUserProblem(error) } });
     }
+  }
+
+  /** What is on display, or has been, is asked for again. */
+  #renewHistory(): void {
+    if (this.#model !== null && this.#holder.get().learning[this.#model]?.history) void this.loadHistory();
   }
 
   async #run(model: string, signal: AbortSignal): Promise<void> {
@@ -78,7 +80,7 @@ export class Learner {
         });
         if (isRunning && round !== null && !isRoundActive(round)) {
           this.#onRoundEnd(round);
-          if (this.#holder.get().learning[model]?.history) void this.loadHistory();
+          this.#renewHistory();
         }
         isRunning = isRoundActive(round);
         if (round !== null && isRunning) {

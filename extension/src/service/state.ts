@@ -1,5 +1,4 @@
 import type {
-  Candidate,
   CaseOrder,
   CaseState,
   Inference,
@@ -77,8 +76,6 @@ export interface SeriesState {
 export interface History {
   /** Newest first. */
   readonly rounds: readonly Round[];
-  /** Of those that made a version or were refused: what was tried. By the round's id. */
-  readonly candidates: Readonly<Record<string, Candidate>>;
   /** How readers agreed with each version. */
   readonly quality: Quality;
   /** Newest first. */

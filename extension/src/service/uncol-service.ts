@@ -1,5 +1,5 @@
 import { UncolClient } from '../api/client.ts';
-import type { Round } from '../api/contract.ts';
+import type { Candidate, Round } from '../api/contract.ts';
 import { toUserProblem, type UserProblem } from '../api/problem.ts';
 import { panelId } from '../id.ts';
 import { findActiveSeries } from '../viewer/active-series.ts';
@@ -201,6 +201,11 @@ export class UncolService {
   /** Asks for all rounds and versions of the model of the active series. */
   loadHistory(): Promise<void> {
     return this.#learner.loadHistory();
+  }
+
+  /** What a round tried. */
+  loadCandidate(roundId: string): Promise<Candidate> {
+    return this.#client.getCandidate(roundId);
   }
 
   /** The picture of a case of a round, to be shown from this page. */

@@ -1,13 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { caseOrders, caseStates } from '../worklist/case.ts';
 import { runCommand } from './output.ts';
 import type { WorklistArguments } from './worklist.ts';
 
 // Only what parses the command line is imported here: each command loads its own parts when it runs.
 
 const jsonOption = ['--json', 'one JSON value on stdout, everything else on stderr'] as const;
-
-/** States of cases (worklist/case.ts). */
-const states = ['new', 'segmented', 'corrected', 'accepted', 'excluded'];
 
 /** The command line. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 export function createProgram(): Command {
@@ -86,10 +84,10 @@ export function createProgram(): Command {
     .option('--model <name>', 'name of the model')
     .addOption(
       new Option('--order <order>', 'what the model is least sure of, drawn, or newest first')
-        .choices(['uncertainty', 'random', 'worklist'])
+        .choices(caseOrders)
         .default('uncertainty'),
     )
-    .addOption(new Option('--state <state>', 'only cases in this state').choices(states))
+    .addOption(new Option('--state <state>', 'only cases in this state').choices(caseStates))
     .option(...jsonOption)
     .addHelpText('after', example('uncol worklist --model lesion-mr --state segmented'))
     .action(({ json, ...options }: WorklistArguments & { json?: boolean }) =>

@@ -55,6 +55,12 @@ export async function insertForgotten(
   );
 }
 
+/** Whether nothing of a study may be given out. */
+export async function isForgotten(db: Queryable, studyInstanceUid: string): Promise<boolean> {
+  const rows = await db.query('select from forgotten_study where study_instance_uid = $1', [studyInstanceUid]);
+  return rows.length > 0;
+}
+
 /** Study Instance UIDs. */
 export async function listForgotten(db: Queryable): Promise<ReadonlySet<string>> {
   const rows = await db.query<{ uid: string }>('select study_instance_uid as uid from forgotten_study');

@@ -1,8 +1,10 @@
 /** In which order cases are offered (see orders.ts). */
-export type CaseOrder = 'uncertainty' | 'random' | 'worklist';
+export const caseOrders = ['uncertainty', 'random', 'worklist'] as const;
+export type CaseOrder = (typeof caseOrders)[number];
 
 /** What has become of a case, under one model. An excluded series is that whatever was submitted for it. */
-export type CaseState = 'new' | 'segmented' | 'corrected' | 'accepted' | 'excluded';
+export const caseStates = ['new', 'segmented', 'corrected', 'accepted', 'excluded'] as const;
+export type CaseState = (typeof caseStates)[number];
 
 /** One study by the series of it that the model is for. Description and date are passed through, never kept. */
 export interface WorklistCase {

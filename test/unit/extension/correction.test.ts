@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { approveCorrection, approveUnchanged } from '../../../extension/src/correction/approval.ts';
+import { approve } from '../../../extension/src/correction/approval.ts';
 import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../../../extension/src/correction/difference.ts';
 import { keyEnvelope } from '../../../extension/src/correction/submission-key.ts';
 
@@ -60,12 +60,12 @@ test('a copy does not follow later strokes', () => {
 const allSlices = ['1.0', '1.1', '1.2'];
 
 test('edited and ticked slices are vouched for, no others, in the order of the series', () => {
-  const approve = (tickedSlices: readonly string[]) =>
-    approveCorrection({ allSlices, editedSlices: ['1.1'], tickedSlices })?.approvedSlices;
-  assert.deepEqual(approve([]), ['1.1']);
-  assert.deepEqual(approve(['1.2', '1.1']), ['1.1', '1.2']);
-  assert.deepEqual(approve(['1.2', '1.0', '1.1']), allSlices);
-  assert.deepEqual(approve(['9.9']), ['1.1'], 'a slice of another series');
+  const vouched = (tickedSlices: readonly string[]) =>
+    approve({ allSlices, editedSlices: ['1.1'], tickedSlices }).approvedSlices;
+  assert.deepEqual(vouched([]), ['1.1']);
+  assert.deepEqual(vouched(['1.2', '1.1']), ['1.1', '1.2']);
+  assert.deepEqual(vouched(['1.2', '1.0', '1.1']), allSlices);
+  assert.deepEqual(vouched(['9.9']), ['1.1'], 'a slice of another series');
 });
 
 test('a tick is set and taken away, and the next slice without one is found past the end', () => {
@@ -80,10 +80,13 @@ test('a tick is set and taken away, and the next slice without one is found past
 
 test('an unchanged mask can only be accepted, a changed one only be submitted', () => {
   const unchanged = { allSlices, editedSlices: [], tickedSlices: [] };
-  assert.equal(approveCorrection(unchanged), null);
-  assert.deepEqual(approveUnchanged(unchanged), { kind: 'accepted', approvedSlices: allSlices });
-  const some = { ...unchanged, tickedSlices: ['1.2'] };
-  assert.deepEqual(approveUnchanged(some), { kind: 'accepted', approvedSlices: ['1.2'] });
+  assert.deepEqual(approve(unchanged), { kind: 'accepted', approvedSlices: allSlices });
+  assert.deepEqual(approve({ ...unchanged, tickedSlices: ['1.2'] }), {
+    kind: 'accepted',
+    approvedSlices: ['1.2'],
+  });
+  assert.deepEqual(approve({ ...unchanged, editedSlices: ['1.2'] }), { kind: 'edited', approvedSlices: ['1.2'] });
+});
   assert.equal(approveUnchanged({ ...unchanged, editedSlices: ['1.2'] }), null);
 });
 

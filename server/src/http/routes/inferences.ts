@@ -6,7 +6,7 @@ import { endSurvey } from '../../jobs/survey.ts';
 import type { ListedVersion, Registry } from '../../registry/registry.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import type { Database } from '../../store/database.ts';
-import { listForgotten } from '../../store/forget.ts';
+import { isForgotten } from '../../store/forget.ts';
 import { type PredictionRow, readPrediction, readPredictionByKey } from '../../store/inferences.ts';
 import { readJob } from '../../store/job-progress.ts';
 import type { Pacs } from '../../study/pacs.ts';
@@ -35,8 +35,8 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
   const { database, blobs } = parts;
   const find = async (inferenceId: string): Promise<PredictionRow> => {
     const row = await readPrediction(database, inferenceId);
-    const isForgotten = row && (await listForgotten(database)).has(row.studyInstanceUid);
-    if (!row || isForgotten) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
+    if (!row || (await isForgotten(database, row.studyInstanceUid)))
+      throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
     return row;
   };
   return [
