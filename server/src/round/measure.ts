@@ -64,22 +64,7 @@ export class Measure {
     return meanOf((await this.serve(weights, volume)).overlaps.map(diceOf));
   }
 
-  /** How the gate judges that mask, on known voxels. */
-  async scores(weights: Float32Array, volume: LabelledVolume): Promise<CaseScores> {
-    const { labels, overlaps } = await this.serve(weights, volume);
-    const known = (of: Uint8Array) => of.map((label, n) => (volume.known[n] === 1 ? label : 0));
-    const mask = { data: known(labels), geometry: volume.grid, segments: [] };
-    const truth = { data: known(volume.label), geometry: volume.grid, segments: [] };
-    const diceBySegment = overlaps.map(diceOf);
-    return {
-      dice: meanOf(diceBySegment),
-      diceBySegment,
-      missed: overlaps.filter(({ a, b }) => a === 0 && b > 0).length,
-      hausdorff95MmBySegment: overlaps.map((_, n) => hausdorff95Mm(mask, truth, n + 1)),
-    };
-  }
-
-  /** That mask itself. */
+  /** That mask itself; how the gate judges it tells {@link scoresOf}. */
   async serve(weights: Float32Array, volume: LabelledVolume): Promise<ServedMask> {
     const labels = await this.find(weights, volume);
     applySegmentRules(labels, volume.grid, this.#card.segments);
@@ -119,6 +104,20 @@ export class Measure {
   dispose(): Promise<void> {
     return this.#predictor.dispose();
   }
+}
+
+/** How the gate judges a mask, on known voxels. */
+export function scoresOf({ labels, overlaps }: ServedMask, volume: LabelledVolume): CaseScores {
+  const known = (of: Uint8Array) => of.map((label, n) => (volume.known[n] === 1 ? label : 0));
+  const mask = { data: known(labels), geometry: volume.grid, segments: [] };
+  const truth = { data: known(volume.label), geometry: volume.grid, segments: [] };
+  const diceBySegment = overlaps.map(diceOf);
+  return {
+    dice: meanOf(diceBySegment),
+    diceBySegment,
+    missed: overlaps.filter(({ a, b }) => a === 0 && b > 0).length,
+    hausdorff95MmBySegment: overlaps.map((_, n) => hausdorff95Mm(mask, truth, n + 1)),
+  };
 }
 
 /** Of each class: voxels found, wanted, and both. */

@@ -5,16 +5,15 @@ import type { CollaborationProgress } from '../uncol/stage-two.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { armsOf, type Course, type Extra, figuresOf, type OnEvaluated, trainCandidates } from './candidates.ts';
 import type { RoundArm } from './choice.ts';
-import type { ComparedCase } from './compare.ts';
 import { hasForeground } from './draw.ts';
 import { describeGuidance, guideRound } from './exam.ts';
 import { type Feed, type Find, feedOf } from './feed.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
-import { Measure } from './measure.ts';
+import { Measure, scoresOf } from './measure.ts';
 import type { ArmOutcome, RoundOutcome } from './outcome.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
 import { meanOf } from './statistics.ts';
-import { pictureWorst } from './worst-cases.ts';
+import { type JudgedCase, pictureWorst } from './worst-cases.ts';
 
 /** How far a round is. */
 export interface RoundProgress {
@@ -76,9 +75,7 @@ export async function runRound(
       onEvaluated: options.onEvaluated,
       ...report.candidates(armsOf(guidance)),
     });
-    const compared = await compareCases(measure, data, inService, weights);
-    const versions = { measure, inService, candidate: weights, blobs: sources.blobs };
-    const cases = await pictureWorst(compared, data.judges, versions);
+    const cases = await pictureWorst(await compareCases(measure, data, inService, weights), sources.blobs);
     const outcome = {
       ...outcomeOf(data, extra),
       cases,
@@ -107,13 +104,14 @@ async function compareCases(
   { judges }: RoundData,
   inService: Float32Array,
   candidate: Float32Array,
-): Promise<readonly ComparedCase[]> {
-  const cases: ComparedCase[] = [];
+): Promise<readonly JudgedCase[]> {
+  const cases: JudgedCase[] = [];
   for (const { judged, ...of } of judges) {
-    const before = await measure.scores(inService, judged);
+    const before = await measure.serve(inService, judged);
     // No step was better than the start: then there is nothing else to measure.
-    const after = candidate === inService ? before : await measure.scores(candidate, judged);
-    cases.push({ ...of, inService: before, candidate: after });
+    const after = candidate === inService ? before : await measure.serve(candidate, judged);
+    const compared = { ...of, inService: scoresOf(before, judged), candidate: scoresOf(after, judged) };
+    cases.push({ compared, judged, inService: before.labels, candidate: after.labels });
   }
   return cases;
 }

@@ -1,19 +1,18 @@
 import type { BlobStore } from '../store/blobs.ts';
 import type { ComparedCase } from './compare.ts';
-import type { Judge } from './gather.ts';
 import type { LabelledVolume } from './labelled-volume.ts';
-import type { Measure } from './measure.ts';
 import { comparisonPicture } from './report/pictures.ts';
 
 /** Subjects that get a picture at most. */
 const pictures = 3;
 
-/** Weights of both versions, and where pictures are kept. */
-interface Versions {
-  readonly measure: Measure;
-  readonly inService: Float32Array;
-  readonly candidate: Float32Array;
-  readonly blobs: Pick<BlobStore, 'put'>;
+/** One subject of the gate with what both versions made of it. */
+export interface JudgedCase {
+  readonly compared: ComparedCase;
+  readonly judged: LabelledVolume;
+  /** Segment numbers, `[slice, row, column]` uint8. */
+  readonly inService: Uint8Array;
+  readonly candidate: Uint8Array;
 }
 
 /**
@@ -21,26 +20,20 @@ interface Versions {
  * with the verdict for ever.
  */
 export async function pictureWorst(
-  cases: readonly ComparedCase[],
-  judges: readonly Judge[],
-  { measure, inService, candidate, blobs }: Versions,
+  cases: readonly JudgedCase[],
+  blobs: Pick<BlobStore, 'put'>,
 ): Promise<readonly ComparedCase[]> {
-  const gainOf = (of: ComparedCase) => of.candidate.dice - of.inService.dice;
-  const worst = cases.filter(({ set }) => set === 'base').toSorted((a, b) => gainOf(a) - gainOf(b));
-  const picturesOf = new Map<string, string>();
-  for (const { subject } of worst.slice(0, pictures)) {
-    const judged = judges.find((judge) => judge.subject === subject)?.judged;
-    if (!judged) continue;
-    const before = (await measure.serve(inService, judged)).labels;
-    const after = (await measure.serve(candidate, judged)).labels;
-    const slice = cutWorst(judged, before, after);
-    const svg = comparisonPicture(slice, `${subject}: truth, version in service, candidate`);
-    picturesOf.set(subject, await blobs.put(Buffer.from(svg)));
+  const gainOf = ({ compared }: JudgedCase) => compared.candidate.dice - compared.inService.dice;
+  const generated = cases.filter(({ compared }) => compared.set === 'base');
+  const worst = new Set(generated.toSorted((a, b) => gainOf(a) - gainOf(b)).slice(0, pictures));
+  const pictured: ComparedCase[] = [];
+  for (const one of cases) {
+    const { compared, judged, inService, candidate } = one;
+    const label = `${compared.subject}: truth, version in service, candidate`;
+    const draw = () => Buffer.from(comparisonPicture(cutWorst(judged, inService, candidate), label));
+    pictured.push(worst.has(one) ? { ...compared, picture: await blobs.put(draw()) } : compared);
   }
-  return cases.map((of) => {
-    const picture = picturesOf.get(of.subject);
-    return picture === undefined ? of : { ...of, picture };
-  });
+  return pictured;
 }
 
 /** The slice with most pixels that the candidate has wrong; where it has none, most of the version in service. */
