@@ -10,7 +10,7 @@ import { hashWork } from '../../server/src/round/checkpoint.ts';
 import type { CaseScores, ComparedCase } from '../../server/src/round/compare.ts';
 import { feedOf } from '../../server/src/round/feed.ts';
 import { type LabelledVolume, labelVolume } from '../../server/src/round/labelled-volume.ts';
-import { Measure } from '../../server/src/round/measure.ts';
+import { Measure, scoresOf } from '../../server/src/round/measure.ts';
 import { parseRecipe, type Recipe } from '../../server/src/round/recipe.ts';
 import { prepareSubject } from '../../server/src/round/subjects.ts';
 import { train } from '../../server/src/round/train.ts';
@@ -147,7 +147,8 @@ export class World {
     const found = this.#seen.get(weights);
     if (found) return found;
     const scores: CaseScores[] = [];
-    for (const { judged } of this.#judges) scores.push(await this.parts.measure.scores(weights, judged));
+    for (const { judged } of this.#judges)
+      scores.push(scoresOf(await this.parts.measure.serve(weights, judged), judged));
     this.#seen.set(weights, scores);
     return scores;
   }

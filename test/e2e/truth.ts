@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { labelmapHead } from '../../server/src/http/contract.ts';
+import { decodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { sampleTruth } from '../../server/src/sample/studies.ts';
 
@@ -74,16 +77,42 @@ export function diceOf(mask: MaskBySlice, truth: MaskBySlice): number {
   return sum === 0 ? 1 : (2 * both) / sum;
 }
 
+/** Dice of the mask that a model in service gives of a study, asked for without a viewer. */
+export async function servedDice(site: Site, study: TrueStudy, model: string): Promise<number> {
+  const { studyInstanceUid, seriesInstanceUid, truth } = study;
+  const body = JSON.stringify({ studyInstanceUid, seriesInstanceUid, model });
+  const headers = { 'content-type': 'application/json' };
+  const { id } = (await (await ask(site, '/v1/inferences', { method: 'POST', headers, body })).json()) as {
+    id: string;
+  };
+  for (let tries = 0; ; tries++) {
+    const { state } = (await (await ask(site, `/v1/inferences/${id}`)).json()) as { state: string };
+    if (state === 'done') break;
+    if (state === 'failed' || tries === 600) throw new Error(`the inference is ${state}`);
+    await sleep(200);
+  }
+  const bytes = new Uint8Array(await (await ask(site, `/v1/inferences/${id}/labelmap`)).arrayBuffer());
+  const { head, labels } = decodeEnvelope(bytes);
+  const { columns, rows, slices } = labelmapHead.parse(head);
+  const size = columns * rows;
+  return diceOf(new Map(slices.map((uid, k) => [uid, labels.subarray(k * size, (k + 1) * size)])), truth);
+}
+
+async function ask({ url, authorization }: Site, path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { ...(authorization === undefined ? {} : { authorization }), ...(init.headers as object) };
+  const response = await fetch(`${url}${path}`, { ...init, headers });
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return response;
+}
+
 async function readInstances(site: Site, studyInstanceUid: string): Promise<readonly DicomJson[]> {
   const all = await getJson(site, `/studies/${studyInstanceUid}/metadata`);
   return all.filter((instance) => text(instance, '00080060') === 'MR');
 }
 
-async function getJson({ url, authorization }: Site, path: string): Promise<readonly DicomJson[]> {
-  const headers = { accept: 'application/dicom+json', ...(authorization === undefined ? {} : { authorization }) };
-  const response = await fetch(`${url}/dicom-web${path}`, { headers });
+async function getJson(site: Site, path: string): Promise<readonly DicomJson[]> {
+  const response = await ask(site, `/dicom-web${path}`, { headers: { accept: 'application/dicom+json' } });
   if (response.status === 204) return [];
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
   return (await response.json()) as readonly DicomJson[];
 }
 

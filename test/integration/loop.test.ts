@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ModelList, Receipt } from '../../server/src/http/contract.ts';
-import { correctionHead, inference, receipt } from '../../server/src/http/contract.ts';
+import { inference } from '../../server/src/http/contract.ts';
 import type { Pool, Round, Verdict } from '../../server/src/http/contract-learning.ts';
 import { candidate as candidateSchema, round as roundSchema } from '../../server/src/http/contract-learning.ts';
 import { readRound } from '../../server/src/store/rounds.ts';
-import { findInFiles, findInTables } from '../fixtures/find-canary.ts';
+import { assertPictures } from '../fixtures/assert-pictures.ts';
+import { assertNowhere } from '../fixtures/find-canary.ts';
 import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
 import { canary, type LoopWorld, openWorld, type StoredSubject } from '../fixtures/loop-world.ts';
@@ -52,20 +52,6 @@ describe('the loop', { skip }, () => {
     return body.models.find((model) => model.inService);
   };
   const pool = async () => (await client.get<Pool>(`/v1/pool?model=${tinyName}`)).body;
-  /** Segments a subject and hands in a mask made from the answer. */
-  const correct = async (
-    subject: StoredSubject,
-    draw: (mask: KeyedMask) => KeyedMask,
-    approve: (slices: readonly string[]) => readonly string[] = (slices) => slices,
-  ) => {
-    const { inference: made, mask } = await client.segment(subject);
-    const drawn = draw(mask);
-    const head = { inferenceId: made.id, approvedSlices: [...approve(drawn.slices)] };
-    correctionHead.parse({ ...head, kind: 'edited', columns: mask.columns, rows: mask.rows, slices: mask.slices });
-    const answer = await client.submit(drawn, head);
-    assert.equal(answer.status, 201, JSON.stringify(answer.body));
-    return { inference: made, mask, drawn, receipt: receipt.parse(answer.body) };
-  };
 
   it('gives a mask on the grid of the series, and stores nothing of it in the PACS', async () => {
     const before = await world.pacs.searchSeries({ studyInstanceUid: first.studyInstanceUid });
@@ -81,7 +67,7 @@ describe('the loop', { skip }, () => {
 
   it('stores a correction as one SEG and one SR with the UIDs of the receipt, voxel for voxel', async () => {
     const half = (slices: readonly string[]) => slices.slice(10, 30);
-    const { inference: made, drawn, receipt: kept } = await correct(first, (mask) => truthOn(mask, first), half);
+    const { inference: made, drawn, receipt: kept } = await client.correct(first, (mask) => truthOn(mask, first), half);
     assert.equal(kept.state, 'stored');
     assert.equal(kept.approvedSlices, 20);
     assert.ok(kept.changedVoxels > 0);
@@ -111,7 +97,7 @@ describe('the loop', { skip }, () => {
 
   it('keeps the tracking UID in a second correction of the case, of which the newest counts', async () => {
     const some = (slices: readonly string[]) => slices.slice(5, 35);
-    const { receipt: kept, inference: made } = await correct(first, (mask) => truthOn(mask, first), some);
+    const { receipt: kept, inference: made } = await client.correct(first, (mask) => truthOn(mask, first), some);
     const series = { studyInstanceUid: first.studyInstanceUid, seriesInstanceUid: kept.seg.seriesInstanceUid };
     const [seg] = await readSegs(world.pacs, series);
     assert.equal(seg?.segments[0]?.tracking, made.trackingUid);
@@ -124,7 +110,7 @@ describe('the loop', { skip }, () => {
   });
 
   it('keeps a held-out patient apart: the correction is stored and does not count', async () => {
-    const { receipt: kept } = await correct(heldOut, (mask) => truthOn(mask, heldOut));
+    const { receipt: kept } = await client.correct(heldOut, (mask) => truthOn(mask, heldOut));
     assert.deepEqual([kept.state, kept.heldOut, kept.untilRound, kept.roundId], ['stored', true, 1, null]);
     const { labelledStudies, heldOutStudies, untilRound } = await pool();
     assert.deepEqual([labelledStudies, heldOutStudies, untilRound], [1, 1, 1]);
@@ -132,7 +118,7 @@ describe('the loop', { skip }, () => {
   });
 
   it('starts a round by itself with the second correction', async () => {
-    const { receipt: kept } = await correct(second, (mask) => truthOn(mask, second));
+    const { receipt: kept } = await client.correct(second, (mask) => truthOn(mask, second));
     assert.ok(kept.roundId);
     roundId = kept.roundId;
     const refused = await client.post<{ code: string }>('/v1/rounds', { model: tinyName });
@@ -147,14 +133,7 @@ describe('the loop', { skip }, () => {
     const base = verdict.cases.filter(({ set }) => set === 'base');
     assert.deepEqual([base.length, verdict.cases.length], [10, 11], 'and the held-out patient');
     assert.equal(ended.trigger, 'corrections');
-    const gain = ({ inService, candidate }: (typeof base)[number]) => candidate.dice - inService.dice;
-    const pictured = verdict.cases.filter(({ picture }) => picture !== undefined);
-    const worst = base.toSorted((a, b) => gain(a) - gain(b)).slice(0, 3);
-    assert.deepEqual(new Set(pictured), new Set(worst), 'the generated subjects that lost most, and no patient');
-    const url = `${client.url}/v1/rounds/${roundId}/pictures/${worst[0]?.subject}`;
-    const picture = await fetch(url);
-    assert.equal(picture.headers.get('content-type'), 'image/svg+xml');
-    assert.match(await picture.text(), /^<svg xmlns.*stroke-dasharray="2 1"\/>\n<\/svg>$/s);
+    await assertPictures(client.url, roundId, verdict);
     const mean = (of: 'inService' | 'candidate') => base.reduce((sum, row) => sum + row[of].dice, 0) / 10;
     assert.ok(Math.abs(mean('inService') - verdict.inServiceDice) < 1e-9);
     assert.ok(Math.abs(mean('candidate') - verdict.candidateDice) < 1e-9);
@@ -241,7 +220,7 @@ describe('the loop', { skip }, () => {
     const reason = 'wrong patient position';
     await client.post('/v1/pauses', { model: tinyName, reason });
     const before = await pool();
-    const { receipt: kept } = await correct(first, (mask) => truthOn(mask, first));
+    const { receipt: kept } = await client.correct(first, (mask) => truthOn(mask, first));
     assert.deepEqual([kept.untilRound, kept.roundId], [0, null], 'enough of them, and no round in a pause');
     const back = await client.post<Receipt>(`/v1/corrections/${kept.id}/withdrawal`, { reason });
     assert.deepEqual([back.status, back.body.withdrawn?.reason], [200, reason]);
@@ -259,8 +238,8 @@ describe('the loop', { skip }, () => {
 
   it('refuses what has learnt from flipped masks; the version in service stays', async () => {
     const flip = (mask: KeyedMask): KeyedMask => ({ ...mask, labels: mask.labels.map((label) => 1 - label) });
-    const { receipt: kept } = await correct(second, (mask) => flip(truthOn(mask, second)));
-    await correct(first, (mask) => flip(truthOn(mask, first)));
+    const { receipt: kept } = await client.correct(second, (mask) => flip(truthOn(mask, second)));
+    await client.correct(first, (mask) => flip(truthOn(mask, first)));
     const started = kept.roundId ?? (await client.rounds(tinyName)).find((row) => row.id !== roundId)?.id;
     assert.ok(started);
     const ended: Round = await client.roundEnd(started);
@@ -310,17 +289,6 @@ describe('the loop', { skip }, () => {
   });
 
   it('keeps nothing of a patient: no file, no table, no metric holds a name or an id', async () => {
-    // The PACS has its own folder, and holds them, as it should.
-    const files = await findInFiles(world.home, canary, ['orthanc']);
-    assert.deepEqual(files.found, []);
-    assert.ok(files.files > 20, `${files.files} files: cards, masks, uncertainty, log`);
-    const tables = await findInTables(server.database, canary);
-    assert.deepEqual(tables.found, []);
-    assert.ok(tables.total > 30, `${tables.total} rows`);
-    const metrics = await (await fetch(`${client.url}/metrics`)).text();
-    assert.match(metrics, /uncol_/);
-    assert.ok(!metrics.includes(canary));
-    const inPacs = await findInFiles(join(world.home, 'orthanc'), canary, []);
-    assert.ok(inPacs.found.length > 0, 'where it is, it is found');
+    await assertNowhere(canary, { home: world.home, database: server.database, url: client.url });
   });
 });

@@ -9,31 +9,11 @@ import { inference, job, problem } from '../../server/src/http/contract.ts';
 import { decodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import { insertForgotten } from '../../server/src/store/forget.ts';
 import { insertJob } from '../../server/src/store/job-progress.ts';
-import { createGeometry } from '../../server/src/volume/geometry.ts';
-import { createVolume } from '../../server/src/volume/volume.ts';
+import { makeBall, ballSize as size } from '../fixtures/make-ball.ts';
 import { type MadeSeries, makeSeries } from '../fixtures/make-series.ts';
 import { type ServerUnderTest, startServer } from './server-under-test.ts';
 
-const size = [64, 48, 12] as const;
 const patientName = 'CANARY^PATIENT';
-
-/** A bright ball in noise. */
-function ball() {
-  const data = new Int16Array(size[0] * size[1] * size[2]);
-  for (let n = 0; n < data.length; n += 1) {
-    const i = n % size[0];
-    const j = Math.floor(n / size[0]) % size[1];
-    const k = Math.floor(n / (size[0] * size[1]));
-    const inside = (i - 32) ** 2 + (j - 24) ** 2 + (2 * (k - 6)) ** 2 < 200;
-    data[n] = (inside ? 800 : 100) + ((n * 7919) % 53);
-  }
-  const direction = [
-    [1, 0, 0],
-    [0, 1, 0],
-    [0, 0, 1],
-  ] as const;
-  return createVolume(data, createGeometry({ size, spacingMm: [2, 2, 4], origin: [-64, -48, -24], direction }));
-}
 
 describe('server', () => {
   let server: ServerUnderTest;
@@ -42,8 +22,8 @@ describe('server', () => {
 
   before(async () => {
     server = await startServer();
-    mr = makeSeries(ball(), { attributes: () => ({ PatientName: patientName, PatientID: 'CANARY-ID' }) });
-    ct = makeSeries(ball(), { modality: 'CT' });
+    mr = makeSeries(makeBall(), { attributes: () => ({ PatientName: patientName, PatientID: 'CANARY-ID' }) });
+    ct = makeSeries(makeBall(), { modality: 'CT' });
     for (const file of [...mr.files, ...ct.files]) await server.pacs.store(file);
   });
   after(() => server.close());

@@ -9,31 +9,13 @@ import { readPrediction } from '../../server/src/store/inferences.ts';
 import { hasOpenJob } from '../../server/src/store/job-progress.ts';
 import { createLog } from '../../server/src/telemetry/log.ts';
 import { createMetrics } from '../../server/src/telemetry/metrics.ts';
-import { createGeometry } from '../../server/src/volume/geometry.ts';
-import { createVolume } from '../../server/src/volume/volume.ts';
 import { createWorklists, type Worklists } from '../../server/src/worklist/worklists.ts';
+import { makeBall } from '../fixtures/make-ball.ts';
 import { makeSeries } from '../fixtures/make-series.ts';
 import { type ServerUnderTest, startServer } from './server-under-test.ts';
 
 const model = 'test-mr';
 const request = { model, order: 'uncertainty', reader: 'a', limit: 500, offset: 0 } as const;
-
-/** A bright ball in noise, or nothing but one value, which no version can segment. */
-function volumeOf(isFlat: boolean) {
-  const [columns, rows, slices] = [64, 48, 12];
-  const data = Int16Array.from({ length: columns * rows * slices }, (_, n) => {
-    const [i, j, k] = [n % columns, Math.floor(n / columns) % rows, Math.floor(n / (columns * rows))];
-    const isInside = (i - 32) ** 2 + (j - 24) ** 2 + (2 * (k - 6)) ** 2 < 200;
-    return isFlat ? 40 : (isInside ? 800 : 100) + ((n * 7919) % 53);
-  });
-  const direction = [
-    [1, 0, 0],
-    [0, 1, 0],
-    [0, 0, 1],
-  ] as const;
-  const size = [columns, rows, slices] as const;
-  return createVolume(data, createGeometry({ size, spacingMm: [2, 2, 4], origin: [-64, -48, -24], direction }));
-}
 
 describe('cases that are segmented ahead', { timeout: 180_000 }, () => {
   let server: ServerUnderTest;
@@ -45,7 +27,10 @@ describe('cases that are segmented ahead', { timeout: 180_000 }, () => {
     server = await startServer();
     for (const study of ['1.1', '1.2', '1.3', '1.4']) {
       const options = { studyInstanceUid: study, seriesInstanceUid: `${study}.1` };
-      const made = makeSeries(volumeOf(study === '1.4'), { ...options, attributes: () => ({ PatientID: study }) });
+      const made = makeSeries(makeBall({ isFlat: study === '1.4' }), {
+        ...options,
+        attributes: () => ({ PatientID: study }),
+      });
       for (const file of made.files) await server.pacs.store(file);
     }
     // It sends jobs; those who work are the server's.

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runWorklist } from '../../server/src/cli/worklist.ts';
@@ -8,32 +7,17 @@ import { createRegistry, type Registry } from '../../server/src/registry/registr
 import { preferCorrection, withdrawCorrection } from '../../server/src/store/corrections.ts';
 import { deleteExclusion, insertExclusion } from '../../server/src/store/exclusions.ts';
 import { insertForgotten } from '../../server/src/store/forget.ts';
-import { finishPrediction, insertPrediction, type PredictionResult } from '../../server/src/store/inferences.ts';
-import { insertJob, updateJob } from '../../server/src/store/job-progress.ts';
+import type { PredictionResult } from '../../server/src/store/inferences.ts';
 import { readAliases } from '../../server/src/store/models.ts';
-import { createGeometry } from '../../server/src/volume/geometry.ts';
-import { createVolume } from '../../server/src/volume/volume.ts';
 import { createWorklists, type Worklists } from '../../server/src/worklist/worklists.ts';
 import { addCorrection } from '../fixtures/add-correction.ts';
+import { addPrediction } from '../fixtures/add-prediction.ts';
+import { makeBall } from '../fixtures/make-ball.ts';
 import { makeSeries } from '../fixtures/make-series.ts';
 import { type ServerUnderTest, startServer } from './server-under-test.ts';
 
 const model = 'test-mr';
-const digest = '0'.repeat(64);
 const canary = 'CANARY Mrs Doe';
-
-function volumeOf(slices: number) {
-  const data = Int16Array.from({ length: 32 * 32 * slices }, (_, n) => (n * 7919) % 600);
-  const direction = [
-    [1, 0, 0],
-    [0, 1, 0],
-    [0, 0, 1],
-  ] as const;
-  return createVolume(
-    data,
-    createGeometry({ size: [32, 32, slices], spacingMm: [2, 2, 4], origin: [0, 0, 0], direction }),
-  );
-}
 
 /** Studies 1.1 to 1.6 are MR, newest last; the model is for MR. */
 const studies = ['1.1', '1.2', '1.3', '1.4', '1.5', '1.6'] as const;
@@ -48,11 +32,12 @@ describe('worklist', { timeout: 120_000 }, () => {
     server = await startServer({ UNCOL_WORKLIST_AHEAD: '0' });
     const add = async (studyInstanceUid: string, seriesInstanceUid: string, attributes: object, modality?: 'CT') => {
       const options = { studyInstanceUid, seriesInstanceUid, ...(modality ? { modality } : {}) };
-      const made = makeSeries(volumeOf(seriesInstanceUid.endsWith('.2') ? 1 : 3), {
+      const made = makeSeries(makeBall(), {
         ...options,
         attributes: () => ({ PatientID: studyInstanceUid, SeriesDescription: canary, ...attributes }),
       });
-      for (const file of made.files) await server.pacs.store(file);
+      const isScout = seriesInstanceUid.endsWith('.2');
+      for (const file of made.files.slice(0, isScout ? 1 : 3)) await server.pacs.store(file);
     };
     for (const [n, study] of studies.entries())
       await add(study, seriesOf(study), {
@@ -81,25 +66,12 @@ describe('worklist', { timeout: 120_000 }, () => {
     (await read()).items.find(({ studyInstanceUid }) => studyInstanceUid === study) ?? assert.fail(study);
   const openNext = (reader: string, rest: object = {}) =>
     worklists.openNext({ model, order: 'worklist', reader, ...rest });
-  const addMask = async (study: string, rest: Partial<PredictionResult> = {}, modelVersion = 1) => {
-    const { database } = server;
-    const [id, jobId] = [randomUUID(), randomUUID()];
-    await insertJob(database, { id: jobId, kind: 'infer', owner: 'reader' });
-    const address = { studyInstanceUid: study, seriesInstanceUid: seriesOf(study) };
-    const asked = { requestedBy: 'reader', requestSha256: digest, idempotencyKey: null };
-    const version = { modelName: model, modelVersion, modelSha256: digest, trackingUid: '1.2' };
-    await insertPrediction(database, { id, jobId, ...address, ...asked, ...version });
-    await database.query(`insert into subject (key, held_out) values ('trains', false) on conflict do nothing`);
-    const segments = [{ number: 1, label: 'Brain', voxels: 9, ml: 1, colour: [0, 0, 0] }];
-    const result = { segments, uncertainty: 0.5, timingsMs: {}, notes: [], ...rest };
-    await finishPrediction(database, id, {
-      labelmapSha256: digest,
-      uncertaintySha256: digest,
-      result,
-      subjectKey: 'trains',
-    });
-    await updateJob(database, jobId, { state: 'done' });
-  };
+  const addMask = (study: string, rest: Partial<PredictionResult> = {}, modelVersion = 1) =>
+    addPrediction(
+      server.database,
+      { studyInstanceUid: study, seriesInstanceUid: seriesOf(study), model, modelVersion },
+      rest,
+    );
   const answer = async (study: string, rest: { reader?: string; kind?: 'edited' | 'accepted' } = {}) =>
     addCorrection(server.database, {
       modelName: model,
