@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
 import type { Engine } from '../../server/src/engine/ops.ts';
-import { availableThreads } from '../../server/src/engine/threads.ts';
 import { fromHalf } from '../../server/src/engine/vectors.ts';
 import { cardSchema, type SliceCard, seesSlices } from '../../server/src/registry/card.ts';
 import { hashWork } from '../../server/src/round/checkpoint.ts';
@@ -18,6 +17,7 @@ import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 import { makeShifted, type ShiftedSubject } from './first-rounds-subjects.ts';
+import { benchThreads } from './limits.ts';
 
 /** Kinds of subject: those the first version was made of, a mild shift and a strong one. */
 export type Domain = 'base' | 'G' | 'V';
@@ -33,9 +33,6 @@ export const sizes = {
   old: { from: 21_000, count: 24 },
   unseen: { from: 21_100, count: 8 },
 } as const;
-
-/** Threads of one process; rounds of several processes beside each other do with one. */
-export const benchThreads = Number(process.env['UNCOL_BENCH_THREADS'] ?? availableThreads().count);
 
 interface WorldParts {
   /** Rows, versions and rounds lie here. */

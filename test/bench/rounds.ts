@@ -6,11 +6,12 @@ import { openTeacher } from '../../server/src/registry/teachers.ts';
 import { seedsOf } from '../../server/src/round/recipe.ts';
 import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
 import type { PromptableTeacher } from '../../server/src/uncol/teachers/promptable.ts';
+import { benchEnds, benchThreads } from './limits.ts';
 import type { Bench, Row } from './record.ts';
 import { allJobs } from './rounds-experiments.ts';
 import { type Experiment, experiments, type Job } from './rounds-job.ts';
 import { report } from './rounds-report.ts';
-import { benchThreads, sizes, World } from './rounds-world.ts';
+import { sizes, World } from './rounds-world.ts';
 
 /** What one job left. */
 interface Kept {
@@ -28,11 +29,10 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   const kept = await readKept(file, world.setup);
   const jobs = allJobs();
   const open = jobs.filter((job) => isAskedFor(job) && !kept.has(job.name));
-  const ends = performance.now() + 60_000 * Number(process.env['UNCOL_BENCH_MINUTES'] ?? Number.POSITIVE_INFINITY);
   let teacher: PromptableTeacher | undefined;
   try {
     for (const [at, job] of open.entries()) {
-      if (performance.now() >= ends) break;
+      if (performance.now() >= benchEnds) break;
       if (job.needsTeacher) teacher ??= await openMinisam(folder);
       const rows = await job.play(world, teacher).catch((error: unknown) => failed(job, error));
       kept.set(job.name, rows);

@@ -135,3 +135,13 @@ test('findings tell gains, the share of full supervision, enrichment of the gate
   assert.deepEqual(others, [], 'an arm that asks for no exam has none');
   assert.deepEqual(findingsOf([], 'lesion'), []);
 });
+
+test('runs that differ in nothing but their seed tell the spread of repeats', () => {
+  const dice = [0.5, 0.6, 0.7];
+  const repeats = dice.map((value, seed) => ({ ...row('uncol', '1+2', seed, value), diceEma: 0.6 }));
+  assert.deepEqual(findingsOf(repeats, 'lesion'), [
+    'UnCoL: calibrated, admission, slice gate: 3 seeds on one labelled set differ by sd 0.100; their EMA by 0.000, the weights that validation chose by 0.100.',
+  ]);
+  const otherSet = { ...row('uncol', '3+4', 9, 0.5) };
+  assert.deepEqual(findingsOf([...repeats, otherSet], 'lesion'), []);
+});

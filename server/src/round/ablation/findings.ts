@@ -1,4 +1,4 @@
-import { meanOf } from '../statistics.ts';
+import { meanOf, sdOf } from '../statistics.ts';
 import { type Arm, type ArmName, armNames, arms } from './arms.ts';
 import type { AblationRow } from './run.ts';
 import { describeGain, gainOf } from './summary.ts';
@@ -11,6 +11,7 @@ export function findingsOf(rows: readonly AblationRow[], task: string): readonly
     ...pseudoGains(rows, task),
     ...shareOfFull(of('uncol'), of('full')),
     ...enrichment(of('uncol')),
+    ...armNames.flatMap((arm) => repeats(arm, of(arm))),
     ...armNames.flatMap((arm) => admissions(arm, of(arm))),
   ];
 }
@@ -58,6 +59,17 @@ function enrichment(uncol: readonly AblationRow[]): readonly string[] {
   if (ratios.length === 0) return [];
   return [
     `Enrichment of the gate: pixels near the border of a pseudo label are wrong ${meanOf(ratios).toFixed(2)} times as often where it was left out (${ratios.length} runs).`,
+  ];
+}
+
+/** How far runs lie apart that differ in nothing but their seed, and whether averaging or choosing weights lowers that. */
+function repeats(name: ArmName, rows: readonly AblationRow[]): readonly string[] {
+  const labelled = new Set(rows.map((row) => row.labelled));
+  if (labelled.size !== 1 || rows.length < 3) return [];
+  const sd = (by: (row: AblationRow) => number) => sdOf(rows.map(by)).toFixed(3);
+  const [last, ema, validated] = [sd((row) => row.dice), sd((row) => row.diceEma), sd((row) => row.diceValidated)];
+  return [
+    `${arms[name].title}: ${rows.length} seeds on one labelled set differ by sd ${last}; their EMA by ${ema}, the weights that validation chose by ${validated}.`,
   ];
 }
 

@@ -61,12 +61,12 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
   await mkdir(folder, { recursive: true });
   const kept = await readRows(folder);
   const rows: AblationRow[] = [];
-  const jobs = recipe.tasks.flatMap((task) => task.runs.map((run) => ({ task, ...run })));
+  const jobs = jobsOf(recipe);
   const all = jobs.reduce((sum, { task }) => sum + task.arms.length, 0);
-  for (const { task, labelled, seed } of jobs) {
-    const run = { task: nameOf(task), labelled: labelled.join('+'), seed, setup: setupOf(recipe, task) };
-    const isOfRun = (row: AblationRow) => Object.entries(run).every(([key, value]) => Reflect.get(row, key) === value);
-    const done = kept.filter((row) => isOfRun(row) && task.arms.includes(row.arm));
+  for (const job of jobs) {
+    const { task, labelled, run } = job;
+    const { seed } = run;
+    const done = rowsOf(job, kept);
     rows.push(...done);
     const open = task.arms.filter((arm) => !done.some((row) => row.arm === arm));
     if (open.length === 0) continue;
@@ -105,6 +105,30 @@ export async function ablate(recipe: AblationRecipe, options: AblationOptions): 
     }
   }
   return rows;
+}
+
+/** The rows of a recipe that a folder holds, in the recipe's order, whichever call of {@link ablate} made them. */
+export async function keptRows(recipe: AblationRecipe, folder: string): Promise<readonly AblationRow[]> {
+  const kept = await readRows(folder);
+  return jobsOf(recipe).flatMap((job) => rowsOf(job, kept));
+}
+
+/** One labelled set of one task, and what its rows are told by. */
+function jobsOf(recipe: AblationRecipe) {
+  return recipe.tasks.flatMap((task) => {
+    const setup = setupOf(recipe, task);
+    return task.runs.map(({ labelled, seed }) => {
+      return { task, labelled, run: { task: nameOf(task), labelled: labelled.join('+'), seed, setup } };
+    });
+  });
+}
+
+function rowsOf(
+  { task, run }: ReturnType<typeof jobsOf>[number],
+  rows: readonly AblationRow[],
+): readonly AblationRow[] {
+  const isOfRun = (row: AblationRow) => Object.entries(run).every(([key, value]) => Reflect.get(row, key) === value);
+  return task.arms.flatMap((arm) => rows.find((row) => row.arm === arm && isOfRun(row)) ?? []);
 }
 
 function hasTransformer(name: ArmName): boolean {
