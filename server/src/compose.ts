@@ -20,7 +20,7 @@ import { startSurveyClock } from './jobs/survey.ts';
 import type { TrainResult, TrainSetUp, TrainTask } from './jobs/train-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
 import { openSigningKey } from './registry/signature.ts';
-import { policyOf } from './round/policy.ts';
+import { isWithin, policyOf } from './round/policy.ts';
 import type { RoundProgress } from './round/run.ts';
 import type { PreparedHost } from './setup/prepare.ts';
 import { openBlobStore } from './store/blobs.ts';
@@ -97,7 +97,8 @@ export async function compose(ground: Ground): Promise<Express> {
   stops.push(startRoundClock({ database, queue, registry, policy, log }));
   const ended = new AbortController();
   const worklists = createWorklists({ ...parts, signal: ended.signal });
-  stops.push(startSurveyClock({ database, queue, registry, worklists, ahead: settings.worklistAhead, log }));
+  const isQuiet = () => policy.quietHours !== null && isWithin(new Date(), policy.quietHours);
+  stops.push(startSurveyClock({ database, queue, registry, worklists, ahead: settings.worklistAhead, isQuiet, log }));
   // Ended first: the clock waits for its work, which may wait for a PACS that is silent.
   stops.push(async () => ended.abort());
 
@@ -135,6 +136,9 @@ function createChildren({ settings, host, log, metrics }: Ground, pacs: PacsOpti
     teacherFiles: join(settings.home, 'teachers'),
     embeddingFolder: join(settings.home, 'embeddings'),
     embeddingQuotaBytes: settings.embeddingQuotaMb * 1e6,
+    volumeFolder: join(settings.home, 'volumes'),
+    volumeQuotaBytes: settings.roundVolumeQuotaMb * 1e6,
+    pacs: { ...pacs, requestsPerSecond: settings.roundRequestsPerSecond },
   };
   const inferEntry = new URL('./jobs/infer-child.ts', import.meta.url);
   const trainEntry = new URL('./jobs/train-child.ts', import.meta.url);

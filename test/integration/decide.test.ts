@@ -6,6 +6,7 @@ import { runForget } from '../../server/src/cli/forget.ts';
 import { runQuality } from '../../server/src/cli/quality.ts';
 import { promote } from '../../server/src/promotion/promote.ts';
 import { openSigningKey } from '../../server/src/registry/signature.ts';
+import { openCacheFolder } from '../../server/src/store/cache-folder.ts';
 import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
 import { listForgotten } from '../../server/src/store/forget.ts';
 import { readHold } from '../../server/src/store/holds.ts';
@@ -83,8 +84,11 @@ describe('what an administrator decides at the command line', { timeout: 60_000 
     const folder = join(test.home, 'embeddings');
     const cache = await openEmbeddingFolder(folder, 1e6);
     await cache.set('slice', new Float32Array(8));
+    const volumes = await openCacheFolder(join(test.home, 'volumes'), 1e6);
+    await volumes.set('series', new Uint8Array(8));
     const outcome = await runForget(study, 'consent withdrawn');
     assert.equal(await cache.get('slice'), undefined);
+    assert.equal(await volumes.get('series'), undefined);
     await cache.set('slice', new Float32Array(8));
     assert.ok(await cache.get('slice'), 'a round that runs goes on');
     assert.deepEqual(outcome.json, {

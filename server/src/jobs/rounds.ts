@@ -104,6 +104,8 @@ async function runRoundJob(round: RoundRow, task: JobTask<unknown>, parts: Round
   );
   parts.metrics.embeddingsTotal.inc({ result: 'hit' }, result.embeddings.hits);
   parts.metrics.embeddingsTotal.inc({ result: 'miss' }, result.embeddings.misses);
+  parts.metrics.keptVolumesTotal.inc({ result: 'hit' }, result.volumes.hits);
+  parts.metrics.keptVolumesTotal.inc({ result: 'miss' }, result.volumes.misses);
   task.report({ stage: 'promote', percent: 99, secondsLeft: null });
   await updateRound(database, round.id, { state: 'evaluating' });
   await conclude(round, plan, inService, result, parts);

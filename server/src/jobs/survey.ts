@@ -26,6 +26,8 @@ export interface SurveyParts {
   readonly worklists: Worklists;
   /** Open cases to have scored, of each model; 0 turns it off. */
   readonly ahead: number;
+  /** Whether nothing may be read from the PACS that nobody waits for. */
+  readonly isQuiet?: () => boolean;
 }
 
 /** Segments cases of worklists in use before they are opened: only then are there scores to order them by. @returns what ends it. */
@@ -46,8 +48,9 @@ export async function surveyNext({
   registry,
   worklists,
   ahead,
+  isQuiet,
 }: SurveyParts): Promise<string | undefined> {
-  if (await hasOpenJob(database)) return undefined;
+  if (isQuiet?.() || (await hasOpenJob(database))) return undefined;
   let fault: unknown;
   for (const model of worklists.askedFor()) {
     // One model's fault is not another's.

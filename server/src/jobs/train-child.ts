@@ -11,12 +11,14 @@ import { AppError } from '../errors/app-error.ts';
 import { cardSchema, seesSlices } from '../registry/card.ts';
 import { openTeacher } from '../registry/teachers.ts';
 import { writeDurably } from '../round/checkpoint.ts';
+import { keepVolumes } from '../round/kept-volumes.ts';
 import type { RoundOutcome } from '../round/outcome.ts';
 import { type RoundPlan, roundPlanSchema } from '../round/plan.ts';
 import { parseRecipe } from '../round/recipe.ts';
 import { type RoundProgress, runRound } from '../round/run.ts';
 import { loadColin27 } from '../sample/colin27.ts';
 import { openBlobStore } from '../store/blobs.ts';
+import { type CacheFolder, openCacheFolder } from '../store/cache-folder.ts';
 import { openEmbeddingFolder } from '../store/embeddings.ts';
 import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
@@ -36,6 +38,9 @@ export interface TrainSetUp {
   readonly teacherFiles: string;
   readonly embeddingFolder: string;
   readonly embeddingQuotaBytes: number;
+  /** Volumes that rounds have read of uncorrected series. */
+  readonly volumeFolder: string;
+  readonly volumeQuotaBytes: number;
   /** Setting `engine`. */
   readonly engine: string;
 }
@@ -56,7 +61,9 @@ export interface TrainResult {
   /** Name of the engine that trained, for the card. */
   readonly engine: string;
   /** Encodings of the generalized teacher that were found, and that had to be made. */
-  readonly embeddings: { readonly hits: number; readonly misses: number };
+  readonly embeddings: CacheFolder['counts'];
+  /** Volumes likewise. */
+  readonly volumes: CacheFolder['counts'];
 }
 
 serveTasks<TrainSetUp, TrainTask, RoundProgress, TrainResult>((setUp, note) => {
@@ -80,6 +87,7 @@ async function train(
   }
   const engine = await openEngine();
   const pacs = createPacs(setUp.pacs);
+  const volumes = await openCacheFolder(setUp.volumeFolder, setUp.volumeQuotaBytes);
   const opened = await openRoundTeacher(plan.teacher, seesSlices(card) ? 2 : 3, setUp);
   const { outcome, weights, tableHash } = await runRound(
     plan,
@@ -89,6 +97,9 @@ async function train(
       colin: await loadColin27(setUp.sampleRoot),
       card,
       recipe,
+      keptVolumes: keepVolumes(volumes, card.input, async (series) =>
+        (await pacs.searchInstances(series)).map(({ sopInstanceUid }) => sopInstanceUid),
+      ),
       teacher: opened.teacher,
       access: {
         maxVoxels: setUp.maxVoxels,
@@ -106,7 +117,10 @@ async function train(
   ).finally(opened.close);
   const weightsPath = join(task.roundFolder, 'candidate.weights.f32');
   await writeDurably(weightsPath, [new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength)]);
-  return { outcome, tableHash, weightsPath, engine: engineName(engine), embeddings: opened.embeddings };
+  return {
+    ...{ outcome, tableHash, weightsPath, engine: engineName(engine) },
+    ...{ embeddings: opened.embeddings, volumes: volumes.counts },
+  };
 }
 
 interface RoundTeacher {

@@ -13,6 +13,7 @@ import { isGenerated } from './data/sources.ts';
 import { type DataAccess, Splits } from './data/splits.ts';
 import { shuffle } from './draw.ts';
 import type { Drawn, Feed, Find } from './feed.ts';
+import type { KeptVolumes } from './kept-volumes.ts';
 import { type LabelledVolume, labelVolume } from './labelled-volume.ts';
 import { type PlannedCorrection, type RoundPlan, roundSettings } from './plan.ts';
 import { type Recipe, seedsOf } from './recipe.ts';
@@ -30,6 +31,8 @@ export interface RoundSources {
   readonly colin: Colin27;
   readonly card: Card;
   readonly recipe: Recipe;
+  /** Volumes of uncorrected series that earlier rounds have read; absent: each is read anew. */
+  readonly keptVolumes?: KeptVolumes;
   /** How data of the site that the first version was made of are reached; absent where only generated data are. */
   readonly access?: Omit<DataAccess, 'colin'>;
 }
@@ -169,9 +172,10 @@ async function readCorrected(
 /** A series that nobody has corrected. */
 async function readOpen(
   ref: { readonly studyInstanceUid: string; readonly seriesInstanceUid: string },
-  { readSeries, card }: RoundSources,
+  { readSeries, card, keptVolumes }: RoundSources,
 ): Promise<LabelledVolume> {
-  const { grid, image } = prepareInput((await readSeries(ref)).volume, card.input);
+  const read = async () => prepareInput((await readSeries(ref)).volume, card.input);
+  const { grid, image } = await (keptVolumes?.get(ref, read) ?? read());
   return { grid, image, label: new Uint8Array(image.length), known: new Uint8Array(image.length) };
 }
 

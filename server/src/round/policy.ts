@@ -6,18 +6,41 @@ export interface RoundPolicy {
   readonly roundGapMinutes: number;
   /** In any 24 hours, of one model. */
   readonly roundsPerDay: number;
-  /** Hours of the server's clock, first included, last not; over midnight where the first is the greater. Null: all day. */
-  readonly roundHours: { readonly from: number; readonly to: number } | null;
+  /** Null: all day. */
+  readonly roundHours: Hours | null;
+  /** Hours in which the PACS is left alone. Null: none. */
+  readonly quietHours: Hours | null;
 }
 
-/** The policy of the settings; their `roundHours` as `20-6`. */
+/** Whole hours of the server's clock: from the first on, up to the last; over midnight where the first is the greater. */
+export interface Hours {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The policy of the settings. */
 export function policyOf(
-  settings: Omit<RoundPolicy, 'roundHours'> & { readonly roundHours?: string | undefined },
+  settings: Omit<RoundPolicy, 'roundHours' | 'quietHours'> & {
+    readonly roundHours?: string | undefined;
+    readonly pacsQuietHours?: string | undefined;
+  },
 ): RoundPolicy {
-  const { correctionsPerRound, roundGapMinutes, roundsPerDay, roundHours } = settings;
-  const [from = 0, to = 0] = (roundHours ?? '').split('-').map(Number);
-  const hours = roundHours === undefined ? null : { from, to };
-  return { correctionsPerRound, roundGapMinutes, roundsPerDay, roundHours: hours };
+  const { correctionsPerRound, roundGapMinutes, roundsPerDay, roundHours, pacsQuietHours } = settings;
+  const limits = { correctionsPerRound, roundGapMinutes, roundsPerDay };
+  return { ...limits, roundHours: parseHours(roundHours), quietHours: parseHours(pacsQuietHours) };
+}
+
+/** Hours as settings have them, e.g. `20-6`; null for none. */
+export function parseHours(text: string | undefined): Hours | null {
+  if (text === undefined) return null;
+  const [from = 0, to = 0] = text.split('-').map(Number);
+  return { from, to };
+}
+
+/** Whether a time lies in hours of the server's clock; over midnight where the first is the greater. */
+export function isWithin(time: Date, { from, to }: Hours): boolean {
+  const hour = time.getHours();
+  return from < to ? hour >= from && hour < to : hour >= from || hour < to;
 }
 
 /** What the decision to start a round of a model depends on. */
@@ -72,18 +95,18 @@ function waitOf(facts: RoundFacts, policy: RoundPolicy): Wait | null {
   const oldestThatCounts = newestFirst[policy.roundsPerDay - 1];
   if (oldestThatCounts !== undefined && oldestThatCounts + day > now.getTime())
     return { for: 'day', until: new Date(oldestThatCounts + day) };
-  if (policy.roundHours && !isWithin(now.getHours(), policy.roundHours))
-    return { for: 'hours', until: nextHour(now, policy.roundHours.from) };
-  return null;
+  const isOpen = (time: Date) =>
+    (policy.roundHours === null || isWithin(time, policy.roundHours)) &&
+    (policy.quietHours === null || !isWithin(time, policy.quietHours));
+  return isOpen(now) ? null : { for: 'hours', until: nextHour(now, isOpen) };
 }
 
-function isWithin(hour: number, { from, to }: { readonly from: number; readonly to: number }): boolean {
-  return from < to ? hour >= from && hour < to : hour >= from || hour < to;
-}
-
-function nextHour(now: Date, hour: number): Date {
-  const next = new Date(now);
-  next.setHours(hour, 0, 0, 0);
-  if (next <= now) next.setDate(next.getDate() + 1);
-  return next;
+/** The next full hour that will do, within a day; null: there is none. */
+function nextHour(now: Date, isOpen: (time: Date) => boolean): Date | null {
+  const hours = Array.from({ length: 24 }, (_, n) => {
+    const next = new Date(now);
+    next.setHours(now.getHours() + 1 + n, 0, 0, 0);
+    return next;
+  });
+  return hours.find(isOpen) ?? null;
 }

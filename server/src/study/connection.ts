@@ -41,6 +41,7 @@ export function createConnection(options: {
   readonly url: string;
   readonly credentials?: PacsCredentials | undefined;
   readonly idleSeconds: number;
+  readonly requestsPerSecond?: number | undefined;
 }): Connection {
   const url = options.url.replace(/\/+$/, '');
   const { origin } = new URL(url);
@@ -48,6 +49,7 @@ export function createConnection(options: {
   // The idle limit below replaces those of the agent.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: idleMs } });
   const authorization = options.credentials ? { authorization: authorizationOf(options.credentials) } : {};
+  const turn = createPace(options.requestsPerSecond);
   return {
     url,
     close: () => agent.close(),
@@ -56,6 +58,7 @@ export function createConnection(options: {
       for (let hops = 0; hops <= maxRedirects; hops++) {
         if (new URL(target).origin !== origin) throw leadsAway(target);
         const headers = { ...wanted.headers, ...authorization };
+        await turn(wanted.signal);
         const answer = await exchange(agent, { ...wanted, url: target, headers }, idleMs);
         const location = answer.headers.get('location');
         if (answer.status < 300 || answer.status > 399 || location === undefined) return checkAccess(answer);
@@ -65,6 +68,18 @@ export function createConnection(options: {
       }
       throw new AppError('pacs-answer-invalid', `The PACS redirects more than ${maxRedirects} times.`, {});
     },
+  };
+}
+
+/** Lets its callers go on one by one, `perSecond` of them in a second. */
+function createPace(perSecond: number | undefined): (signal?: AbortSignal) => Promise<void> {
+  if (perSecond === undefined) return async () => undefined;
+  let next = 0;
+  return async (signal) => {
+    const now = performance.now();
+    const mine = Math.max(now, next);
+    next = mine + 1000 / perSecond;
+    if (mine > now) await pause(mine - now, undefined, signal ? { signal } : {});
   };
 }
 

@@ -26,6 +26,8 @@ export interface PacsOptions {
   readonly idleSeconds: number;
   /** Renewed tries of a request without any progress. */
   readonly retries: number;
+  /** At most so many requests are sent in a second; unset: as many as are asked for. */
+  readonly requestsPerSecond?: number | undefined;
 }
 
 /** A PACS client. Nothing is sent before the first call. */

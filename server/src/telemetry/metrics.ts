@@ -62,6 +62,12 @@ export function createMetrics() {
       labelNames: ['result'] as const,
       registers,
     }),
+    keptVolumesTotal: new Counter({
+      name: 'uncol_kept_volumes_total',
+      help: 'Uncorrected series that rounds asked for, by whether an earlier round had kept them.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
     gateVerdictTotal: new Counter({
       name: 'uncol_gate_verdict_total',
       help: 'Verdicts of the promotion gate.',

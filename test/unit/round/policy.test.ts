@@ -8,7 +8,13 @@ const ready: RoundFacts = {
   ...{ unusedCorrections: 2, roundOpen: false, isPaused: false, failedWithThese: false },
   ...{ starts: [], now: noon },
 };
-const policy: RoundPolicy = { correctionsPerRound: 2, roundGapMinutes: 0, roundsPerDay: 24, roundHours: null };
+const policy: RoundPolicy = {
+  correctionsPerRound: 2,
+  roundGapMinutes: 0,
+  roundsPerDay: 24,
+  roundHours: null,
+  quietHours: null,
+};
 const decide = (facts: Partial<RoundFacts>, rule: Partial<RoundPolicy> = {}) =>
   decideRound({ ...ready, ...facts }, { ...policy, ...rule });
 const started = { start: true, missing: 0, waits: null };
@@ -51,4 +57,16 @@ test('rounds wait for their hours, over midnight, too', () => {
   const lunch = { roundHours: { from: 12, to: 14 } };
   assert.deepEqual(decide({ now: at(12) }, lunch), started);
   assert.deepEqual(decide({ now: at(14) }, lunch).waits, { for: 'hours', until: new Date(2026, 10, 27, 12, 0) });
+});
+
+test('rounds leave the PACS alone in its quiet hours', () => {
+  const at = (hour: number) => new Date(2026, 10, 26, hour, 30);
+  const quiet = { quietHours: { from: 8, to: 18 } };
+  assert.deepEqual(decide({ now: at(12) }, quiet).waits, { for: 'hours', until: new Date(2026, 10, 26, 18, 0) });
+  assert.deepEqual(decide({ now: at(7) }, quiet), started);
+  const both = { ...quiet, roundHours: { from: 16, to: 20 } };
+  assert.deepEqual(decide({ now: at(17) }, both).waits, { for: 'hours', until: new Date(2026, 10, 26, 18, 0) });
+  assert.deepEqual(decide({ now: at(18) }, both), started);
+  const never = { ...quiet, roundHours: { from: 9, to: 17 } };
+  assert.deepEqual(decide({ now: at(12) }, never).waits, { for: 'hours', until: null });
 });

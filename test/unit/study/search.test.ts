@@ -28,3 +28,17 @@ test('a search for at most so many series ends there, however many the PACS hold
   assert.equal(new Set(found.map((series) => series.seriesInstanceUid)).size, 1200);
   assert.deepEqual(asked, ['500', '500', '200']);
 });
+
+test('a gentle client keeps its distance between requests, and a search that is given up does not wait for its turn', async () => {
+  const { port } = server.address() as AddressInfo;
+  const pacs = createPacs({ url: `http://127.0.0.1:${port}`, idleSeconds: 5, retries: 0, requestsPerSecond: 10 });
+  const began = performance.now();
+  await pacs.searchSeries({ modality: 'MR', atMost: 1200 });
+  // Three pages: the first at once, two turns of 100 ms. Timers may be early by a millisecond.
+  assert.ok(performance.now() - began >= 195);
+  const stop = new AbortController();
+  const given = pacs.searchSeries({ modality: 'MR', atMost: 5000 }, stop.signal);
+  stop.abort(new Error('given up'));
+  await assert.rejects(given);
+  await pacs.close();
+});
