@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -19,8 +19,10 @@ import { runUndisturbed } from '../fixtures/undisturbed-round.ts';
 import type { Bench, Row } from './record.ts';
 
 const runs = 5;
-const killsPerRun = 11;
-const targets = ['trainer', 'server', 'database'] as const;
+const faultsPerRun = 16;
+/** Beside these the disk is filled for some seconds, as often. */
+const diskMib = 800;
+const targets = ['trainer', 'server', 'database', 'disk'] as const;
 type Target = (typeof targets)[number];
 
 /** A server that is started again whenever something of it has been killed. */
@@ -28,7 +30,7 @@ class Victim {
   readonly #world: LoopWorld;
   #server: LoopServerProcess | undefined;
   readonly client = new LoopClient('');
-  readonly kills: Record<Target, number> = { trainer: 0, server: 0, database: 0 };
+  readonly kills: Record<Target, number> = { trainer: 0, server: 0, database: 0, disk: 0 };
 
   constructor(world: LoopWorld) {
     this.#world = world;
@@ -62,6 +64,7 @@ class Victim {
       this.kills.trainer += 1;
       return;
     }
+    if (wanted === 'disk') return this.#fillDisk(server);
     if (wanted === 'database') {
       const folder = await databaseFolder(this.#world.home, serverUser());
       const [pid] = (await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8')).split('\n');
@@ -74,8 +77,39 @@ class Victim {
     await this.start();
   }
 
+  /** Leaves no byte on the disk for some seconds. A server that this has ended is started again. */
+  async #fillDisk(server: LoopServerProcess): Promise<void> {
+    this.kills.disk += 1;
+    const path = join(this.#world.home, 'ballast');
+    await fillUp(path);
+    await sleep(4000);
+    await rm(path);
+    await sleep(2000);
+    const ready = await fetch(`${this.client.url}/readyz`).catch(() => undefined);
+    if (ready?.ok) return;
+    await server.kill();
+    await this.start();
+  }
+
   async stop(): Promise<void> {
     await this.#server?.stop();
+  }
+}
+
+/** Writes a file until the disk takes no more. */
+async function fillUp(path: string): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    for (let size = 2 ** 22; size >= 1; ) {
+      const written = await file.write(new Uint8Array(size)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOSPC') throw error;
+        return null;
+      });
+      // Smaller and smaller, down to the last byte.
+      if (written === null || written.bytesWritten < size) size = Math.floor(size / 2);
+    }
+  } finally {
+    await file.close();
   }
 }
 
@@ -105,7 +139,7 @@ async function correct({ client }: Victim, subject: StoredSubject): Promise<stri
 }
 
 async function play(seed: number, tell: (line: string) => void): Promise<Row> {
-  const world = await openWorld();
+  const world = await openWorld({ diskMib });
   const victim = new Victim(world);
   const started = performance.now();
   try {
@@ -115,10 +149,10 @@ async function play(seed: number, tell: (line: string) => void): Promise<Row> {
     let isOver = false;
     const random = Random.for(seed, 'kills');
     const killing = (async () => {
-      for (let n = 0; n < killsPerRun; n++) {
+      for (let n = 0; n < faultsPerRun; n++) {
         await sleep(300 + 7000 * random.next());
         const target = random.pick(targets);
-        tell(`run ${seed}: ${target} killed (${n + 1} of ${killsPerRun})`);
+        tell(`run ${seed}: ${target === 'disk' ? 'disk filled' : `${target} killed`} (${n + 1} of ${faultsPerRun})`);
         await victim.kill(target);
       }
       isOver = true;
@@ -202,6 +236,7 @@ const columns = {
   trainer: 'trainer killed',
   server: 'server killed',
   database: 'PostgreSQL killed',
+  disk: 'disk full',
   acknowledged: 'corrections acknowledged',
   lost: '**of them lost**',
   duplicates: '**SEGs and SRs too many**',
@@ -215,6 +250,7 @@ function report(rows: readonly Row[]): string {
   const keys = Object.keys(columns) as (keyof typeof columns)[];
   const line = (first: string, cells: readonly unknown[]) => `| ${[first, ...cells].join(' | ')} |`;
   const kills = sum('trainer') + sum('server') + sum('database');
+  const full = sum('disk');
   const faults = sum('lost') + sum('duplicates') + sum('failed') + sum('unequal');
   return [
     line('run', Object.values(columns)),
@@ -233,15 +269,15 @@ function report(rows: readonly Row[]): string {
       keys.map((key) => sum(key)),
     ),
     '',
-    `${kills} kills, ${faults === 0 ? 'nothing lost, nothing twice, every round ended with the bits of an undisturbed one' : `${faults} faults`}.`,
+    `${kills} kills and ${full} full disks, ${faults === 0 ? 'nothing lost, nothing twice, every round ended with the bits of an undisturbed one' : `${faults} faults`}.`,
   ].join('\n');
 }
 
-/** What is left of corrections and rounds when processes are killed at random. */
+/** What is left of corrections and rounds when processes are killed and the disk is full at random. */
 export const kills: Bench = {
   name: 'kills',
-  title: 'Killed at random',
-  about: `${runs} runs of the whole loop (own Orthanc, own PostgreSQL, lite student of the tests, one thread). Two readers' studies are corrected again and again, each pair starts a round; meanwhile \`kill -9\` hits the trainer, the server with all its children, or PostgreSQL with the server, ${killsPerRun} times a run, at random instants. What died is started again. In the end the PACS and the tables are counted, and the plan of every round is run once more in another process that nobody disturbs.`,
+  title: 'Killed, and out of disk, at random',
+  about: `${runs} runs of the whole loop (own Orthanc, own PostgreSQL, lite student of the tests, one thread). Two readers' studies are corrected again and again, each pair starts a round; meanwhile \`kill -9\` hits the trainer, the server with all its children, PostgreSQL with the server, or the disk of all but the PACS is full for four seconds, ${faultsPerRun} times a run, at random instants. What died is started again. In the end the PACS and the tables are counted, and the plan of every round is run once more in another process that nobody disturbs.`,
   run,
   report,
 };
