@@ -5,6 +5,7 @@ import { kills } from './kills.ts';
 import type { Bench } from './record.ts';
 import { robustness } from './robustness.ts';
 import { round } from './round.ts';
+import { roundMemory } from './round-memory.ts';
 import { rounds } from './rounds.ts';
 import { server } from './server.ts';
 import { stageTwo } from './stage-two.ts';
@@ -18,6 +19,7 @@ export const benches: readonly Bench[] = [
   server,
   viewer,
   round,
+  roundMemory,
   firstRounds,
   rounds,
   ablation,

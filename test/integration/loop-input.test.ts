@@ -282,7 +282,7 @@ describe('bad input to the loop', { skip }, () => {
       const key = randomUUID();
       const kept = await client.submit(truthOn(mask, subject), { inferenceId: made.id }, key);
       assert.deepEqual([kept.status, kept.body.state], [201, 'storing'], JSON.stringify(kept.body));
-      front.orthanc = await startOrthanc({ home: world.home, log: () => undefined });
+      front.orthanc = await startOrthanc({ home: world.pacsFolder, log: () => undefined });
       world.replaceOrthanc(front.orthanc);
       const stored = await client.stored(kept.body.id);
       assert.deepEqual(stored.seg, kept.body.seg);

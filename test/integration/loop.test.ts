@@ -6,6 +6,7 @@ import type { Pool, Round, Verdict } from '../../server/src/http/contract-learni
 import { candidate as candidateSchema, round as roundSchema } from '../../server/src/http/contract-learning.ts';
 import { readRound } from '../../server/src/store/rounds.ts';
 import { assertPictures } from '../fixtures/assert-pictures.ts';
+import { assertRoundPage } from '../fixtures/assert-round-page.ts';
 import { assertNowhere } from '../fixtures/find-canary.ts';
 import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
@@ -134,6 +135,7 @@ describe('the loop', { skip }, () => {
     assert.deepEqual([base.length, verdict.cases.length], [10, 11], 'and the held-out patient');
     assert.equal(ended.trigger, 'corrections');
     await assertPictures(client.url, roundId, verdict);
+    await assertRoundPage(world.home, roundId, verdict);
     const mean = (of: 'inService' | 'candidate') => base.reduce((sum, row) => sum + row[of].dice, 0) / 10;
     assert.ok(Math.abs(mean('inService') - verdict.inServiceDice) < 1e-9);
     assert.ok(Math.abs(mean('candidate') - verdict.candidateDice) < 1e-9);
@@ -289,6 +291,6 @@ describe('the loop', { skip }, () => {
   });
 
   it('keeps nothing of a patient: no file, no table, no metric holds a name or an id', async () => {
-    await assertNowhere(canary, { home: world.home, database: server.database, url: client.url });
+    await assertNowhere(canary, { ...world, database: server.database, url: client.url });
   });
 });

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { AppError } from '../errors/app-error.ts';
 import { caseOrders, caseStates } from '../worklist/case.ts';
 import { runCommand } from './output.ts';
 import type { WorklistArguments } from './worklist.ts';
@@ -60,12 +61,19 @@ export function createProgram(): Command {
 
   program
     .command('rounds')
-    .description('list fine-tuning rounds and their verdicts, newest first')
+    .description('list fine-tuning rounds and their verdicts, newest first; or show one, case by case')
+    .argument('[round]', 'id of a round, or how it begins')
     .option('--model <name>', 'only rounds of this model')
+    .option('--report <file>', 'write the one round as a page, with pictures of what lost most')
     .option(...jsonOption)
-    .addHelpText('after', example('uncol rounds --model lesion-mr'))
-    .action(({ model, json }: { model?: string; json?: boolean }) =>
-      runCommand(json, async () => (await import('./rounds.ts')).runRounds(model)),
+    .addHelpText('after', example('uncol rounds 3f2a91c0 --report round.html'))
+    .action((id: string | undefined, { model, report, json }: RoundArguments) =>
+      runCommand(json, async () => {
+        const { runRound, runRounds } = await import('./rounds.ts');
+        if (id !== undefined) return runRound(id, report);
+        if (report !== undefined) throw new AppError('request-invalid', '--report is of one round: name it.');
+        return runRounds(model);
+      }),
     );
 
   program
@@ -190,6 +198,12 @@ interface Reasoned {
 }
 
 /** Options of `uncol segment`. */
+interface RoundArguments {
+  readonly model?: string;
+  readonly report?: string;
+  readonly json?: boolean;
+}
+
 export interface SegmentArguments {
   readonly out: string;
   readonly series?: string;

@@ -126,7 +126,11 @@ export const errorTable = {
   'job-cancelled': row(409, 'Job was cancelled', 'Start it again if it is still wanted.'),
   'child-lost': row(500, 'Worker process ended', 'It is started again by itself; try again.'),
   // learning
-  'round-not-found': row(404, 'Round not found', 'List the rounds with `uncol rounds`.'),
+  'round-not-found': row(
+    404,
+    'Round not found',
+    'List the rounds with `uncol rounds`; give enough of the id to tell it from others.',
+  ),
   'round-running': row(409, 'A round is running for this model', 'Wait for its verdict.'),
   'round-no-corrections': row(409, 'Nothing to learn from', 'Submit a correction first.'),
   'candidate-not-found': row(

@@ -34,8 +34,12 @@ export interface Feed {
   draw(subject: LabelledVolume, portion: Portion, random: Random): Drawn;
   /** A piece as another day would have shown it. */
   augment(piece: TaughtSlice, random: Random): LabelledSlice;
-  /** Draws what a round learns from a corrected volume: only what readers vouched for. */
-  drawCorrected(volume: LabelledVolume, random: Random): Drawn;
+  /**
+   * Draws what a round learns from a corrected volume: only what readers vouched for.
+   *
+   * @param among corrected volumes of the round: from each of many less is drawn.
+   */
+  drawCorrected(volume: LabelledVolume, among: number, random: Random): Drawn;
   /** Draws what a round replays of a subject. */
   drawReplay(subject: LabelledVolume, random: Random): readonly LabelledSlice[];
   /** Whether a volume shows anything that nobody vouched for. */

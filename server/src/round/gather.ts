@@ -86,6 +86,7 @@ export async function gatherRound(
   onPart: (part: string, share: number) => void,
 ): Promise<RoundData> {
   const corrected: Corrected[] = [];
+  const mayBeOpen = drawOpenCorrections(plan);
   const open: OpenSeries[] = [];
   const passedOver: Record<string, number> = {};
   const passOver = (error: unknown) => {
@@ -98,8 +99,10 @@ export async function gatherRound(
     const volume = await readCorrected(correction, sources).catch(passOver);
     if (!volume) continue;
     const random = Random.for(plan.seed, 'correction', correction.seriesInstanceUid);
-    corrected.push({ ...feed.drawCorrected(volume, random), isNew: correction.isNew });
-    if (feed.isOpen(volume)) open.push({ seriesInstanceUid: correction.seriesInstanceUid, volume });
+    const drawn = feed.drawCorrected(volume, plan.corrections.length, random);
+    corrected.push({ ...drawn, isNew: correction.isNew });
+    if (mayBeOpen.has(at) && feed.isOpen(volume))
+      open.push({ seriesInstanceUid: correction.seriesInstanceUid, volume });
   }
   if (!corrected.some(({ pieces }) => pieces.length > 0)) {
     const codes = Object.keys(passedOver);
@@ -139,6 +142,11 @@ export async function gatherRound(
     if (judged?.known.includes(1)) judges.push({ subject: `held-out-${at + 1}`, set: 'held-out', judged });
   }
   return { corrected, replay, unlabelled, choice: choiceSubjects(plan, sources, feed), judges, passedOver };
+}
+
+/** Places of those corrections whose unapproved part counts as unlabelled: each is held in memory until all are read. */
+function drawOpenCorrections({ corrections, seed }: RoundPlan): ReadonlySet<number> {
+  return new Set(shuffle([...corrections.keys()], Random.for(seed, 'open')).slice(0, roundSettings.openCorrections));
 }
 
 /** Faults of one corrected series or its labels, which would come again in every later round. */

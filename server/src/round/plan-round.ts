@@ -9,7 +9,7 @@ import { listForgotten } from '../store/forget.ts';
 import { listCorrectedSeries, listHeldOutCorrections, listNewestCorrections } from '../store/pool.ts';
 import { countEarlierRounds } from '../store/rounds.ts';
 import { shuffle } from './draw.ts';
-import { type PlannedCorrection, type RoundPlan, roundSettings, stepsFor } from './plan.ts';
+import { mostOf, type PlannedCorrection, type RoundPlan, roundSettings, stepsFor } from './plan.ts';
 
 /** Unlabelled series asked for at most: each costs a retrieval. */
 const unlabelledSeries = 6;
@@ -30,8 +30,8 @@ export interface Planning extends SubjectParts {
 }
 
 /**
- * Fixes what a round works on: the newest correction of each series, whoever made it, and uncorrected series of the PACS
- * drawn by seed. Held-out patients are in it to judge alone, never to learn from, labelled or not.
+ * Fixes what a round works on: of the newest correction of each series, whoever made it, those that {@link drawCorrections}
+ * takes, and uncorrected series of the PACS drawn by seed. Held-out patients are in it to judge alone, never to learn from, labelled or not.
  *
  * @throws AppError `round-no-corrections`, and what the PACS client throws.
  */
@@ -40,9 +40,10 @@ export async function planRound(
   planning: Planning,
 ): Promise<RoundPlan> {
   const { database, card, settings } = planning;
-  const rows = await listNewestCorrections(database, card.name);
-  if (rows.length === 0) throw new AppError('round-no-corrections', `No correction of ${card.name} may train.`);
+  const newest = await listNewestCorrections(database, card.name);
+  if (newest.length === 0) throw new AppError('round-no-corrections', `No correction of ${card.name} may train.`);
   const seed = settings.seed + (await countEarlierRounds(database, round.roundId));
+  const rows = drawCorrections(newest, Random.for(seed, 'corrections'));
   return {
     roundId: round.roundId,
     model: { name: card.name, fromVersion: round.fromVersion, toVersion: round.toVersion },
@@ -56,12 +57,34 @@ export async function planRound(
   };
 }
 
+/**
+ * Corrections that a round learns from, so that its time and memory do not grow with the years: of those that no round has
+ * used the first ones, for the others come next; of those that were used a draw.
+ *
+ * @param rows oldest first.
+ * @returns likewise.
+ */
+export function drawCorrections<Row extends Pick<CorrectionRow, 'usedInRound'>>(
+  rows: readonly Row[],
+  random: Random,
+): readonly Row[] {
+  const { newCorrections, usedCorrections } = roundSettings;
+  const isNew = (row: Row) => row.usedInRound === null;
+  const used = rows.filter((row) => !isNew(row));
+  const drawn = new Set([
+    ...rows.filter(isNew).slice(0, newCorrections),
+    ...shuffle(used, random).slice(0, usedCorrections),
+  ]);
+  return rows.filter((row) => drawn.has(row));
+}
+
 function stepsOf(rows: readonly CorrectionRow[], card: Card, most: number): number {
-  const { slicesPerCorrection, windowsPerCorrection, pairs, windowPairs } = roundSettings;
-  if (!seesSlices(card)) return stepsFor(rows.length * windowsPerCorrection, windowPairs, most);
-  const slices = rows.reduce((sum, row) => sum + Math.min(row.approvedSlices.length, slicesPerCorrection), 0);
+  const { slices, windows, pairs, windowPairs } = roundSettings;
+  if (!seesSlices(card)) return stepsFor(rows.length * mostOf(windows, rows.length), windowPairs, most);
+  const ofOne = mostOf(slices, rows.length);
+  const pieces = rows.reduce((sum, row) => sum + Math.min(row.approvedSlices.length, ofOne), 0);
   // Half of the 2 x pairs labelled slices of a step are corrected ones.
-  return stepsFor(slices, pairs, most);
+  return stepsFor(pieces, pairs, most);
 }
 
 function plannedCorrection(row: CorrectionRow): PlannedCorrection {

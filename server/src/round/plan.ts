@@ -38,9 +38,14 @@ export const roundSettings = {
   pairs: 2,
   windowPairs: 1,
   learningRate: 1e-3,
-  /** Labelled slices taken of one corrected study, those with foreground first. */
-  slicesPerCorrection: 40,
-  windowsPerCorrection: 16,
+  /** Corrections of a round at most: those that no round has used, and others. */
+  newCorrections: 24,
+  usedCorrections: 24,
+  /** Of corrected series so many count as unlabelled, too, where nobody vouched for a part. */
+  openCorrections: 12,
+  /** Labelled pieces taken of one corrected study, those with foreground first, and of all in a round. */
+  slices: { ofOne: 40, ofAll: 600 },
+  windows: { ofOne: 16, ofAll: 200 },
   warping: { rotationDegrees: 10, scaleSd: 0.08 },
   /** Share of the slices or windows drawn that hold foreground; the others teach what is none. */
   foregroundShare: 0.5,
@@ -66,6 +71,11 @@ export const roundSettings = {
   /** A way of learning ends when so many evaluations in a row brought nothing better. */
   patience: 2,
 } as const;
+
+/** Pieces taken at most of one of so many corrected studies. */
+export function mostOf({ ofOne, ofAll }: { readonly ofOne: number; readonly ofAll: number }, among: number): number {
+  return Math.min(ofOne, Math.ceil(ofAll / among));
+}
 
 /**
  * Steps of a round, scaled to what there is to learn from.

@@ -5,7 +5,7 @@ import { augment, type Warping } from './augment.ts';
 import { drawSlices, evenly, hasForeground, shuffle } from './draw.ts';
 import type { Feed } from './feed.ts';
 import { slicesOf, stackSlices } from './labelled-volume.ts';
-import { roundSettings } from './plan.ts';
+import { mostOf, roundSettings } from './plan.ts';
 
 /**
  * The feed of a 2D student.
@@ -26,14 +26,14 @@ export function sliceFeed(input: PlaneInput, mirrors: boolean, warping: Warping)
       return { pieces: slicesOf(judged), judged };
     },
     augment: (piece, random) => augment(piece, input.sizePx[0], random, warping, mirrors),
-    drawCorrected(volume, random) {
+    drawCorrected(volume, among, random) {
       const known = slicesOf(volume).filter((slice) => slice.known.includes(1) && isWorthLearning(slice));
       const filled = shuffle(known.filter(hasForeground), random);
       const empty = shuffle(
         known.filter((slice) => !hasForeground(slice)),
         random,
       );
-      const judged = stackSlices(chooseBoth(filled, empty, roundSettings.slicesPerCorrection), volume.grid);
+      const judged = stackSlices(chooseBoth(filled, empty, mostOf(roundSettings.slices, among)), volume.grid);
       return { pieces: slicesOf(judged), judged };
     },
     drawReplay(subject) {

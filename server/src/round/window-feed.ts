@@ -5,7 +5,7 @@ import { augmentWindow } from './augment-window.ts';
 import { drawWindows } from './draw.ts';
 import type { Feed } from './feed.ts';
 import type { LabelledVolume } from './labelled-volume.ts';
-import { roundSettings } from './plan.ts';
+import { mostOf, roundSettings } from './plan.ts';
 
 /**
  * The feed of a 3D student. It is measured on whole volumes, by the sliding windows that serve.
@@ -26,8 +26,8 @@ export function windowFeed(input: VolumeInput, mirrors: boolean): Feed {
       judged: subject,
     }),
     augment: (piece, random) => augmentWindow(piece, space, random, mirrors),
-    drawCorrected: (volume, random) => ({
-      pieces: draw(volume, roundSettings.windowsPerCorrection, random),
+    drawCorrected: (volume, among, random) => ({
+      pieces: draw(volume, mostOf(roundSettings.windows, among), random),
       judged: volume,
     }),
     drawReplay: (subject, random) => draw(subject, roundSettings.replayWindowsPerSubject, random),

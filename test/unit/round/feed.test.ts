@@ -81,8 +81,9 @@ test('a correction teaches windows about its approved slices, and nothing is kno
   const [columns, rows] = volume.grid.size;
   const isApproved = (n: number) => [8, 9].includes(Math.floor(n / (columns * rows)));
   const corrected = { ...volume, known: volume.known.map((_, n) => (isApproved(n) ? 1 : 0)) };
-  const { pieces } = feed.drawCorrected(corrected, new Random(2));
+  const { pieces } = feed.drawCorrected(corrected, 1, new Random(2));
   assert.ok(pieces.length >= 8 && pieces.some(hasForeground));
+  assert.equal(feed.drawCorrected(corrected, 100, new Random(2)).pieces.length, 2, 'of each of many less');
   for (const { known } of pieces) {
     const knownSlices = Array.from({ length: side }, (_, k) => known.subarray(k * side * side, (k + 1) * side * side));
     assert.ok(knownSlices.every((slice) => slice.every((one) => one === slice[0])));
