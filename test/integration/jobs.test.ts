@@ -86,15 +86,21 @@ describe('job queue on PostgreSQL', () => {
     assert.equal(tries, 1);
   });
 
-  it('a lost child is tried again', async () => {
+  it('a lost child is tried again, and meanwhile the job says why it waits', async () => {
     const attempts: number[] = [];
+    const seen: JobRow[] = [];
     const id = await start(async (task) => {
       attempts.push(task.attempt);
       if (task.attempt === 0) throw new AppError('child-lost', 'The worker process ended by SIGKILL.');
     });
+    const unsubscribe = queue.subscribe(id, (job) => seen.push(job));
+    const waiting = await until(id, (job) => job.state === 'queued' && job.error !== null);
+    assert.equal(waiting.error?.code, 'child-lost');
     const end = await until(id, (job) => hasEnded(job.state));
-    assert.equal(end.state, 'done');
+    unsubscribe();
+    assert.deepEqual([end.state, end.error], ['done', null]);
     assert.deepEqual(attempts, [0, 1]);
+    assert.ok(seen.every(({ state, error }) => state === 'queued' || error === null));
   });
 
   it('cancelling a running job aborts its signal within a second', async () => {

@@ -10,6 +10,7 @@ import {
   describePool,
   describeStage,
   describeVerdict,
+  describeWait,
   formatCount,
   formatTimeLeft,
 } from '../service/words.ts';
@@ -64,6 +65,11 @@ function RunningRound({ round, job }: { round: Round; job: Job | null }) {
       <p>A learning round is running. You can go on working with version {round.fromVersion}.</p>
       <Progress label={`${stage}${left}`} percent={job?.percent ?? 0} />
       {job !== null && <RoundFigures job={job} />}
+      {job?.state === 'queued' && job.error !== null && (
+        <p className="uncol-box uncol-box-problem" role="status" data-testid="round-waits">
+          {describeWait(job.error)}
+        </p>
+      )}
       <Sources round={round} />
     </div>
   );

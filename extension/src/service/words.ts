@@ -1,4 +1,4 @@
-import type { Inference, Model, Pool, Receipt, Round, Verdict } from '../api/contract.ts';
+import type { Inference, Job, Model, Pool, Receipt, Round, Verdict } from '../api/contract.ts';
 
 const stageWords: Readonly<Record<string, string>> = {
   queued: 'Waiting for a free worker',
@@ -18,6 +18,11 @@ const stageWords: Readonly<Record<string, string>> = {
 /** A job's stage as the reader sees it. */
 export function describeStage(stage: string): string {
   return stageWords[stage] ?? (stage === '' ? 'Starting' : stage.charAt(0).toUpperCase() + stage.slice(1));
+}
+
+/** Why a round that has begun waits, and that it goes on by itself. */
+export function describeWait({ message, hint }: NonNullable<Job['error']>): string {
+  return `${message} ${hint} The round goes on by itself from where it was.`;
 }
 
 /** Mean normalised entropy, 0 sure .. 1 unsure, as a word and what to make of it. */

@@ -47,7 +47,7 @@ export async function attempt(job: QueuedJob, handler: JobHandler<unknown>, arou
   const { database, kind, log, metrics } = around;
   const row = await readJob(database, job.id);
   if (!row || hasEnded(row.state)) return;
-  await updateJob(database, job.id, { state: 'running' });
+  await updateJob(database, job.id, { state: 'running', error: null });
   const reports = thinnedReports((progress) => updateJob(database, job.id, progress));
   const started = performance.now();
   const end = async (state: 'done' | 'failed', patch: JobPatch) => {
@@ -60,7 +60,7 @@ export async function attempt(job: QueuedJob, handler: JobHandler<unknown>, arou
   try {
     const task = { id: job.id, payload: job.data, attempt: job.retryCount, signal: around.signal, report: reports.add };
     await handler(task);
-    await end('done', { percent: 100 });
+    await end('done', { percent: 100, error: null });
   } catch (error) {
     await reports.settle();
     if ((await readJob(database, job.id))?.state === 'cancelled') {
@@ -71,7 +71,9 @@ export async function attempt(job: QueuedJob, handler: JobHandler<unknown>, arou
     if (record.code === 'internal') log.error('Job met an unexpected fault', { stack: stackOf(error) });
     const mayPass = (jobKinds[kind] as KindRow).retryOn.has(record.code) && job.retryCount < job.retryLimit;
     if (mayPass || around.isStopping() || job.signal.aborted) {
-      await updateJob(database, job.id, { state: 'queued', secondsLeft: null });
+      // A stop of the server is no fault of the job.
+      const fault = mayPass ? { error: record } : {};
+      await updateJob(database, job.id, { state: 'queued', secondsLeft: null, ...fault });
       log.warn('Job will be tried again', { code: record.code, attempt: job.retryCount });
       // Only the record: the queue keeps the error in its tables, and a raw one may quote patient data.
       throw plain(fromErrorRecord(record));

@@ -51,7 +51,7 @@ export const jobKinds = {
       heartbeatSeconds: 30,
     },
     concurrency: 1,
-    retryOn: new Set(['child-lost', 'database-unavailable', 'pacs-unreachable', 'memory-short']),
+    retryOn: new Set(['child-lost', 'database-unavailable', 'pacs-unreachable', 'memory-short', 'disk-full']),
   }),
   /** Store SEG and SR of a correction in the PACS; key = correction: never two at once, and it does not give up soon. */
   export: row({

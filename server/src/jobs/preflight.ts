@@ -28,7 +28,7 @@ export function neededRoom(card: Pick<Card, 'architecture'>): Room {
 /**
  * Refuses to begin a round for which there is no room.
  *
- * @throws AppError `disk-full`; `memory-short`, which is tried again later.
+ * @throws AppError `disk-full`, `memory-short`; both are tried again later.
  */
 export function checkRoom(free: Room, needed: Room): void {
   const inGb = (bytes: number) => Number((bytes / 1e9).toFixed(1));

@@ -31,7 +31,8 @@ export interface JobPatch {
   readonly percent?: number;
   readonly secondsLeft?: number | null;
   readonly figures?: Readonly<Record<string, number>>;
-  readonly error?: ErrorRecord;
+  /** Of a job that waits to be tried again the fault of the last try; null takes it away. */
+  readonly error?: ErrorRecord | null;
 }
 
 const columns = `id, kind, owner, state, stage, percent, seconds_left as "secondsLeft", figures, error,
@@ -72,7 +73,7 @@ export async function updateJob(db: Queryable, id: string, patch: JobPatch): Pro
        update job_progress set
          state = coalesce($2, state), stage = coalesce($3, stage), percent = coalesce($4, percent),
          seconds_left = case when $5 then $6 else seconds_left end,
-         figures = coalesce($7::jsonb, figures), error = coalesce($8::jsonb, error),
+         figures = coalesce($7::jsonb, figures), error = case when $9 then $8::jsonb else error end,
          seq = seq + 1, updated_at = now()
        where id = $1 and state in ('queued', 'running')
        returning id)
@@ -86,6 +87,7 @@ export async function updateJob(db: Queryable, id: string, patch: JobPatch): Pro
       patch.secondsLeft ?? null,
       patch.figures ? JSON.stringify(patch.figures) : null,
       patch.error ? JSON.stringify(patch.error) : null,
+      patch.error !== undefined,
     ],
   );
   return rows.length > 0;

@@ -14,6 +14,7 @@ import {
   describeStage,
   describeUncertainty,
   describeVerdict,
+  describeWait,
   formatDice,
   formatMl,
   formatTimeLeft,
@@ -70,6 +71,10 @@ test('numbers are shown as a reader expects them', () => {
 test('stages and uncertainty are put into words, unknown stages too', () => {
   assert.equal(describeStage('retrieve'), 'Fetching the images');
   assert.equal(describeStage('polish'), 'Polish');
+  assert.equal(
+    describeWait({ code: 'disk-full', message: 'No space.', hint: 'Free some.' }),
+    'No space. Free some. The round goes on by itself from where it was.',
+  );
   assert.deepEqual(
     [0, 0.2, 0.8].map((value) => describeUncertainty(value).word),
     ['low', 'moderate', 'high'],
