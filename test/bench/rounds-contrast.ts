@@ -12,9 +12,14 @@ interface Contrast {
   readonly hasReplay?: boolean;
 }
 
-/** @param isTaught with the generalized teacher. */
+/** The mild shift, by number of slices. @param isTaught with the generalized teacher. */
 export function contrastJobs(seed: number, isTaught: boolean): readonly Job[] {
-  return shifts.flatMap((domain) => [1, 3, 5, 10].map((slices) => contrastJob({ seed, domain, slices, isTaught })));
+  return [1, 3, 5, 10].map((slices) => contrastJob({ seed, domain: 'G', slices, isTaught }));
+}
+
+/** The strong shift, for what it does to the old domain. */
+export function strongContrastJobs(seed: number): readonly Job[] {
+  return [contrastJob({ seed, domain: 'V', slices: 5 })];
 }
 
 /** The same without replay, to see what replay protects. */

@@ -1,4 +1,4 @@
-import { contrastJobs, forgettingJobs } from './rounds-contrast.ts';
+import { contrastJobs, forgettingJobs, strongContrastJobs } from './rounds-contrast.ts';
 import type { Job } from './rounds-job.ts';
 import { nothingGainedJobs, poisonJobs } from './rounds-safety.ts';
 import { streamJobs } from './rounds-stream.ts';
@@ -11,6 +11,7 @@ export function allJobs(): readonly Job[] {
     ...seeds(4).flatMap(poisonJobs),
     ...seeds(20).flatMap(nothingGainedJobs),
     ...seeds(5).flatMap((seed) => contrastJobs(seed, false)),
+    ...seeds(5).flatMap(strongContrastJobs),
     ...seeds(5).flatMap(forgettingJobs),
     ...seeds(5).flatMap(streamJobs),
     ...seeds(5).flatMap((seed) => contrastJobs(seed, true)),

@@ -4,6 +4,8 @@ import { rateAtMost } from './statistics.ts';
 
 /** What a promoted version may lose on the domain that it was made of. */
 const allowedLoss = 0.01;
+/** How far the version in service may fall below its best on the way. */
+const allowedFall = 0.005;
 
 /** All experiments that have rows, each with its tables and what follows from them. */
 export function report(rows: readonly Row[]): string {
@@ -150,7 +152,21 @@ function describeStream(rows: readonly Row[]): string {
   const [unseen, old] = [gain('unseen'), gain('old')];
   return `${table(['round', 'seeds', 'its subject before', 'after', 'unseen subjects', 'old domain', 'promoted'], body)}
 
-From the first version to the last in service: unseen subjects of the new kind ${unseen.text}; old domain ${old.text}.`;
+From the first version to the last in service: unseen subjects of the new kind ${unseen.text}; old domain ${old.text}.
+
+Claim: the version in service never falls more than ${allowedFall} below its best so far, and ends higher than it began. ${fallSentence(rows, 'unseen', 'On unseen subjects of the new kind')} ${fallSentence(rows, 'old', 'On the old domain')}`;
+}
+
+function fallSentence(rows: readonly Row[], what: string, place: string): string {
+  const streams = valuesOf(rows, 'seed').map((seed) => {
+    const of = where(rows, { seed });
+    const dice = [Number(of[0]?.[`${what}Before`]), ...numbersOf(of, `${what}After`)];
+    const falls = dice.map((value, at) => Math.max(...dice.slice(0, at + 1)) - value);
+    return { fall: Math.max(...falls), isHigher: (dice.at(-1) ?? 0) > (dice[0] ?? 0) };
+  });
+  const fall = Math.max(...streams.map((stream) => stream.fall));
+  const higher = streams.filter(({ isHigher }) => isHigher).length;
+  return `${place} the largest fall is ${fall.toFixed(3)}, in ${streams.filter((stream) => stream.fall > allowedFall).length} of ${streams.length} streams more than that; ${higher} end higher.`;
 }
 
 const boundOf = (events: number, trials: number) =>

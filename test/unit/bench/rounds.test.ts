@@ -44,3 +44,13 @@ test('a promoted wrong mask, a candidate called better too often and a loss are 
   assert.match(text, /the largest loss 0\.050: it \*\*does not hold\*\* for 1/);
   assert.match(text, /Ten rounds in a row\n\nNot run yet\./);
 });
+
+test('a stream tells how far the version in service fell below its best', () => {
+  const round = (n: number, dice: readonly [number, number]) => ({
+    ...{ experiment: 'stream', arm: 'round', seed: 1, round: n, before: 0, after: 0, oldBefore: 0.9, oldAfter: 0.9 },
+    ...{ unseenBefore: dice[0], unseenAfter: dice[1], verdict: 'promoted' },
+  });
+  const text = report([round(1, [0.5, 0.8]), round(2, [0.8, 0.78]), round(3, [0.78, 0.81])]);
+  assert.match(text, /new kind the largest fall is 0\.020, in 1 of 1 streams more than that; 1 end higher\./);
+  assert.match(text, /old domain the largest fall is 0\.000, in 0 of 1 streams more than that; 0 end higher\./);
+});
