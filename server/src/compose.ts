@@ -17,6 +17,7 @@ import { endAbandonedRounds, failRound, removeEndedRounds } from './jobs/round-e
 import { startRoundClock } from './jobs/round-start.ts';
 import { roundHandler } from './jobs/rounds.ts';
 import { startSurveyClock } from './jobs/survey.ts';
+import { startTrafficRecord, type TrafficMeters } from './jobs/traffic.ts';
 import type { TrainResult, TrainSetUp, TrainTask } from './jobs/train-child.ts';
 import { createRegistry, seedFolder } from './registry/registry.ts';
 import { openSigningKey } from './registry/signature.ts';
@@ -30,6 +31,7 @@ import { readSecretKey } from './store/secret-key.ts';
 import { createPacs, type PacsOptions } from './study/dicomweb.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { Traffic } from './telemetry/traffic.ts';
 import { createWorklists } from './worklist/worklists.ts';
 
 /** What the composed server stands on. */
@@ -53,7 +55,9 @@ const extensionFolder = fileURLToPath(new URL('../../extension/dist/', import.me
 export async function compose(ground: Ground): Promise<Express> {
   const { settings, host, database, log, metrics, stops } = ground;
   const pacsOptions = pacsOptionsOf(settings, host);
-  const pacs = createPacs(pacsOptions);
+  const { meters, stop: stopTrafficRecord } = startTrafficRecord({ database, metrics, log });
+  stops.push(stopTrafficRecord);
+  const pacs = createPacs({ ...pacsOptions, meter: meters.server });
   stops.push(() => pacs.close());
   const blobFolder = join(settings.home, 'blobs');
   const modelFolder = join(settings.home, 'models');
@@ -68,7 +72,7 @@ export async function compose(ground: Ground): Promise<Express> {
     aliases: () => readAliases(database),
   });
 
-  const children = createChildren(ground, pacsOptions, blobFolder);
+  const children = createChildren(ground, pacsOptions, blobFolder, meters);
   stops.push(() => Promise.all([children.infer.close(), children.train.close()]));
   const queue = await createJobQueue(database, { log, metrics, isAlone: settings.databaseUrl === undefined });
   // Ended before the children: their jobs go back to the queue instead of starting them again.
@@ -115,7 +119,7 @@ export async function compose(ground: Ground): Promise<Express> {
     host: settings.host,
     log,
     metrics,
-    viewer: { viewerFolder: host.viewerFolder, extensionFolder, pacs: host.pacs },
+    viewer: { viewerFolder: host.viewerFolder, extensionFolder, pacs: host.pacs, meter: meters.viewer },
   });
 }
 
@@ -125,9 +129,18 @@ interface Children {
 }
 
 /** The two processes that load networks; training leaves the cores to inference and has the lower priority. */
-function createChildren({ settings, host, log, metrics }: Ground, pacs: PacsOptions, blobFolder: string): Children {
+function createChildren(
+  { settings, host, log, metrics }: Ground,
+  pacs: PacsOptions,
+  blobFolder: string,
+  meters: TrafficMeters,
+): Children {
   const threads = settings.threads ?? availableThreads().count;
-  const common = { idleMs: settings.idleSeconds * 1000, log, metrics };
+  const idleMs = settings.idleSeconds * 1000;
+  const of = <Kind extends 'infer' | 'train'>(kind: Kind) => ({
+    ...{ kind, idleMs, log, metrics },
+    onTraffic: (traffic: Traffic) => meters[kind].add(traffic),
+  });
   const { maxVoxels, engine } = settings;
   const inferSetUp: InferSetUp = { pacs, maxVoxels, blobFolder, threads, engine };
   const trainSetUp: TrainSetUp = {
@@ -143,8 +156,8 @@ function createChildren({ settings, host, log, metrics }: Ground, pacs: PacsOpti
   const inferEntry = new URL('./jobs/infer-child.ts', import.meta.url);
   const trainEntry = new URL('./jobs/train-child.ts', import.meta.url);
   return {
-    infer: createChild({ ...common, kind: 'infer', entry: inferEntry, setUp: inferSetUp }),
-    train: createChild({ ...common, kind: 'train', entry: trainEntry, setUp: trainSetUp, background: true }),
+    infer: createChild({ ...of('infer'), entry: inferEntry, setUp: inferSetUp }),
+    train: createChild({ ...of('train'), entry: trainEntry, setUp: trainSetUp, background: true }),
   };
 }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { ModelList, Receipt } from '../../server/src/http/contract.ts';
-import { inference } from '../../server/src/http/contract.ts';
+import { inference, type ModelList, type Receipt } from '../../server/src/http/contract.ts';
 import type { Pool, Round, Verdict } from '../../server/src/http/contract-learning.ts';
 import { candidate as candidateSchema, round as roundSchema } from '../../server/src/http/contract-learning.ts';
 import { readRound } from '../../server/src/store/rounds.ts';
 import { assertPictures } from '../fixtures/assert-pictures.ts';
 import { assertRoundPage } from '../fixtures/assert-round-page.ts';
+import { assertUsage } from '../fixtures/assert-usage.ts';
 import { assertNowhere } from '../fixtures/find-canary.ts';
 import { type KeyedMask, LoopClient } from '../fixtures/loop-client.ts';
 import { type LoopServer, startLoopServer } from '../fixtures/loop-server.ts';
@@ -288,6 +288,10 @@ describe('the loop', { skip }, () => {
     const log = await world.readLog();
     assert.match(log, /Job ended/);
     assert.ok(!log.includes(canary));
+  });
+
+  it('tells what it took of the disk and of the PACS', async () => {
+    await assertUsage(client, world.home);
   });
 
   it('keeps nothing of a patient: no file, no table, no metric holds a name or an id', async () => {

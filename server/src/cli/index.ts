@@ -120,6 +120,16 @@ export function createProgram(): Command {
     );
 
   program
+    .command('usage')
+    .description('disk space that the server takes, and what it asked of the PACS, by day')
+    .addOption(new Option('--days <n>', 'days of traffic').argParser(wholeNumber).default(7))
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol usage --days 30'))
+    .action(({ days, json }: { days: number; json?: boolean }) =>
+      runCommand(json, async () => (await import('./usage.ts')).runUsage(days)),
+    );
+
+  program
     .command('forget')
     .description('let nothing be learnt from a study any more, and list the versions that it had a part in')
     .argument('<study>', 'Study Instance UID')
@@ -235,4 +245,10 @@ function parseVersion(value: string): string {
 function parseModel(value: string): string {
   if (/^[a-z0-9-]{1,40}(@\d{1,6})?$/.test(value)) return value;
   throw new InvalidArgumentError('A model is named as name or name@version, e.g. brain-mr@1.');
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 400) return value;
+  throw new InvalidArgumentError('A whole number from 1 to 400 is wanted.');
 }

@@ -10,10 +10,11 @@ import { poolRoutes } from './routes/pool.ts';
 import { promotionRoutes } from './routes/promotions.ts';
 import { reviewRoutes } from './routes/reviews.ts';
 import { roundRoutes } from './routes/rounds.ts';
+import { type UsageParts, usageRoutes } from './routes/usage.ts';
 import { worklistRoutes } from './routes/worklists.ts';
 
 /** Everything that the routes stand on. */
-export interface ApiParts extends InferenceParts, CorrectionParts {
+export interface ApiParts extends InferenceParts, CorrectionParts, UsageParts {
   /** Asked by `/readyz`. */
   readonly probes: Readonly<Record<string, Probe>>;
   readonly worklists: Worklists;
@@ -32,6 +33,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     ...roundRoutes(parts),
     ...promotionRoutes(parts),
     ...jobRoutes(parts),
+    ...usageRoutes(parts),
     ...healthRoutes(parts.probes, parts.metrics.registry),
   ];
 }

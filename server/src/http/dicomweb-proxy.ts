@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Request, RequestHandler } from 'express';
 import { request as send } from 'undici';
 import { AppError } from '../errors/app-error.ts';
+import type { TrafficMeter } from '../telemetry/traffic.ts';
 
 /** The PACS that the viewer reads from, with the server's own rights. */
 export interface ProxiedPacs {
@@ -25,7 +26,7 @@ const forwardedToViewer = [
 ];
 
 /** Streams reads (GET, HEAD) of the viewer to the PACS; nothing else passes, so the viewer cannot store. */
-export function proxyDicomweb(pacs: ProxiedPacs): RequestHandler {
+export function proxyDicomweb(pacs: ProxiedPacs, meter?: TrafficMeter): RequestHandler {
   const authorization = authorizationOf(pacs.credentials);
   return async (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -33,6 +34,7 @@ export function proxyDicomweb(pacs: ProxiedPacs): RequestHandler {
     }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
+    meter?.add({ requests: 1 });
     const answer = await send(targetOf(pacs.url, request), {
       method: request.method,
       headers: { ...pick(request.headers, forwardedToPacs), ...hostOf(pacs, request), ...authorization },
@@ -50,6 +52,7 @@ export function proxyDicomweb(pacs: ProxiedPacs): RequestHandler {
     response.status(answer.statusCode).set(pick(answer.headers, forwardedToViewer));
     response.set('cache-control', 'private, no-cache');
     // A cut transfer shows in the viewer as a failed request; the reply has begun, so there is no problem to send.
+    answer.body.on('data', (chunk: Uint8Array) => meter?.add({ receivedBytes: chunk.length }));
     await pipeline(answer.body, response).catch(() => response.destroy());
   };
 }

@@ -2,6 +2,7 @@ import { extname, join } from 'node:path';
 import compression from 'compression';
 import express, { type RequestHandler, Router } from 'express';
 import { AppError } from '../errors/app-error.ts';
+import type { TrafficMeter } from '../telemetry/traffic.ts';
 import type { Authenticate } from './auth.ts';
 import { type ProxiedPacs, proxyDicomweb } from './dicomweb-proxy.ts';
 import { requireRole } from './mount.ts';
@@ -12,6 +13,8 @@ export interface ViewerOptions {
   /** Our bundles `extension.js` and `mode.js`. */
   readonly extensionFolder: string;
   readonly pacs: ProxiedPacs;
+  /** Counts what the viewer reads of the PACS. */
+  readonly meter?: TrafficMeter;
   readonly authenticate: Authenticate;
 }
 
@@ -22,7 +25,7 @@ export interface ViewerOptions {
 export function viewerRouter(options: ViewerOptions): Router {
   const router = Router();
   const files = { redirect: false, index: false, cacheControl: false } as const;
-  router.use('/dicom-web', requireRole('reader', options.authenticate), proxyDicomweb(options.pacs));
+  router.use('/dicom-web', requireRole('reader', options.authenticate), proxyDicomweb(options.pacs, options.meter));
   router.use(
     compression({ filter: (request, response) => isCompressible(response.getHeader('content-type'), request.path) }),
   );

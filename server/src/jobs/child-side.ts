@@ -1,5 +1,9 @@
 import { toErrorRecord } from '../errors/app-error.ts';
+import { TrafficMeter } from '../telemetry/traffic.ts';
 import type { FromChild, ToChild } from './children.ts';
+
+/** What this process sends to a PACS and gets from it; the parent is told with every message. */
+export const pacsMeter = new TrafficMeter();
 
 /**
  * Handles one task after the other; `report` sends progress to the parent. Background work awaits `whenFree` before
@@ -19,7 +23,11 @@ export type TaskHandler<Task, Progress, Result> = (
 export function serveTasks<SetUp, Task, Progress, Result>(
   build: (setUp: SetUp, note: (text: string) => void) => TaskHandler<Task, Progress, Result>,
 ): void {
-  const send = (message: FromChild) => process.send?.(message);
+  const send = (message: FromChild) => {
+    const traffic = pacsMeter.take();
+    if (traffic) process.send?.({ type: 'traffic', traffic } satisfies FromChild);
+    process.send?.(message);
+  };
   let handle: TaskHandler<Task, Progress, Result> | undefined;
   let free: Promise<void> = Promise.resolve();
   let release = () => {};
@@ -41,7 +49,7 @@ export function serveTasks<SetUp, Task, Progress, Result>(
       return;
     }
     const { id } = message;
-    const report = (progress: Progress) => void send({ type: 'progress', id, progress });
+    const report = (progress: Progress) => send({ type: 'progress', id, progress });
     Promise.resolve()
       .then(() => {
         if (!handle) throw new TypeError('a task came before the set-up');

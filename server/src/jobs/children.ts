@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { AppError, type ErrorRecord, fromErrorRecord } from '../errors/app-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Traffic } from '../telemetry/traffic.ts';
 
 /** What parent and child say to each other; bodies are plain data (structured clone). */
 export type ToChild =
@@ -15,7 +16,9 @@ export type FromChild =
   | { readonly type: 'done'; readonly id: number; readonly result: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly error: ErrorRecord }
   /** A line for the log, without patient data. */
-  | { readonly type: 'note'; readonly text: string };
+  | { readonly type: 'note'; readonly text: string }
+  /** Since the last one. */
+  | { readonly type: 'traffic'; readonly traffic: Traffic };
 
 /** A process that is there only while it has work: the scale-to-zero part. */
 export interface Child<Task, Progress, Result> {
@@ -49,6 +52,8 @@ export interface ChildOptions {
   readonly idleMs: number;
   /** True lowers its priority below the server's and the other children's. */
   readonly background?: boolean;
+  /** Hears of what the process sent to the PACS and got from it. */
+  readonly onTraffic?: (traffic: Traffic) => void;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -86,6 +91,7 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
     metrics.childrenRunning.inc({ kind });
     started.on('message', (message: FromChild) => {
       if (message.type === 'note') log.info(message.text, { kind });
+      if (message.type === 'traffic') options.onTraffic?.(message.traffic);
     });
     if (holds > 0) tell(started, { type: 'hold', held: true });
     started.once('exit', (exitCode, endSignal) => {
@@ -191,7 +197,7 @@ function exchange<Progress, Result>(
       settle(() => reject(new AppError('child-lost', `The worker process ended ${how}.`)));
     };
     const onMessage = (message: FromChild) => {
-      if (message.type === 'note' || message.id !== id) return;
+      if (!('id' in message) || message.id !== id) return;
       if (message.type === 'progress') onProgress(message.progress as Progress);
       else if (message.type === 'done') settle(() => resolve(message.result as Result));
       else settle(() => reject(fromErrorRecord(message.error)));

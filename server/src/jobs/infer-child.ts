@@ -8,7 +8,7 @@ import type { PredictionResult } from '../store/inferences.ts';
 import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
 import type { RetrieveProgress } from '../study/retrieve.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
-import { serveTasks } from './child-side.ts';
+import { pacsMeter, serveTasks } from './child-side.ts';
 import { createSegmenter, type InferStage } from './segmenter.ts';
 
 /** What the process needs for its whole life. */
@@ -52,7 +52,7 @@ const spans: Readonly<Record<InferStage, readonly [number, number]>> = {
 };
 
 serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
-  const pacs = createPacs(setUp.pacs);
+  const pacs = createPacs({ ...setUp.pacs, meter: pacsMeter });
   const segmenter = createSegmenter(openOnce(setUp.engine, setUp, note));
   return async (task, report) => {
     const show = (stage: InferStage, percent: number) => {

@@ -23,7 +23,7 @@ import { openEmbeddingFolder } from '../store/embeddings.ts';
 import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
 import { abstainingTeacher, type GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
-import { serveTasks } from './child-side.ts';
+import { pacsMeter, serveTasks } from './child-side.ts';
 import { yieldingEngine } from './yielding-engine.ts';
 
 /** What the process needs for its whole life. */
@@ -86,7 +86,7 @@ async function train(
     throw new AppError('model-invalid', `The weights of ${card.name}@${card.version} are not those of its card.`);
   }
   const engine = await openEngine();
-  const pacs = createPacs(setUp.pacs);
+  const pacs = createPacs({ ...setUp.pacs, meter: pacsMeter });
   const volumes = await openCacheFolder(setUp.volumeFolder, setUp.volumeQuotaBytes);
   const opened = await openRoundTeacher(plan.teacher, seesSlices(card) ? 2 : 3, setUp);
   const { outcome, weights, tableHash } = await runRound(

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { AppError } from '../errors/app-error.ts';
+import type { TrafficMeter } from '../telemetry/traffic.ts';
 
 /** How the server identifies itself to the PACS. */
 export type PacsCredentials = { readonly username: string; readonly password: string } | { readonly token: string };
@@ -42,6 +43,7 @@ export function createConnection(options: {
   readonly credentials?: PacsCredentials | undefined;
   readonly idleSeconds: number;
   readonly requestsPerSecond?: number | undefined;
+  readonly meter?: TrafficMeter | undefined;
 }): Connection {
   const url = options.url.replace(/\/+$/, '');
   const { origin } = new URL(url);
@@ -59,7 +61,9 @@ export function createConnection(options: {
         if (new URL(target).origin !== origin) throw leadsAway(target);
         const headers = { ...wanted.headers, ...authorization };
         await turn(wanted.signal);
-        const answer = await exchange(agent, { ...wanted, url: target, headers }, idleMs);
+        const sentBytes = wanted.body?.length ?? 0;
+        options.meter?.add({ requests: 1, sentBytes });
+        const answer = await exchange(agent, { ...wanted, url: target, headers }, idleMs, options.meter);
         const location = answer.headers.get('location');
         if (answer.status < 300 || answer.status > 399 || location === undefined) return checkAccess(answer);
         await answer.body.return(undefined);
@@ -105,7 +109,12 @@ function authorizationOf(credentials: PacsCredentials): string {
   return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
 }
 
-async function exchange(agent: Agent, wanted: PacsRequest, idleMs: number): Promise<PacsAnswer> {
+async function exchange(
+  agent: Agent,
+  wanted: PacsRequest,
+  idleMs: number,
+  meter: TrafficMeter | undefined,
+): Promise<PacsAnswer> {
   wanted.signal?.throwIfAborted();
   const idle = new IdleLimit(idleMs);
   const signal = wanted.signal ? AbortSignal.any([wanted.signal, idle.signal]) : idle.signal;
@@ -125,7 +134,7 @@ async function exchange(agent: Agent, wanted: PacsRequest, idleMs: number): Prom
         Array.isArray(value) ? value.join(', ') : `${value}`,
       ]),
     );
-    return { status: answer.statusCode, headers, body: watch(answer.body, idle, wanted.signal) };
+    return { status: answer.statusCode, headers, body: watch(answer.body, idle, wanted.signal, meter) };
   } catch (cause) {
     idle.stop();
     throw toPacsError(cause, idle, wanted.signal);
@@ -146,6 +155,7 @@ async function* watch(
   body: AsyncIterable<Uint8Array> & { destroy(): unknown },
   idle: IdleLimit,
   signal: AbortSignal | undefined,
+  meter: TrafficMeter | undefined,
 ): AsyncGenerator<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]();
   try {
@@ -154,6 +164,7 @@ async function* watch(
       const { done, value } = await chunks.next();
       idle.stop();
       if (done) return;
+      meter?.add({ receivedBytes: value.length });
       yield value;
     }
   } catch (cause) {

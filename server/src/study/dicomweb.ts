@@ -1,5 +1,6 @@
 import dicomwebClient from 'dicomweb-client';
 import { AppError } from '../errors/app-error.ts';
+import type { TrafficMeter } from '../telemetry/traffic.ts';
 import { backOff, type Connection, createConnection, type PacsCredentials } from './connection.ts';
 import {
   type InstanceRecord,
@@ -28,6 +29,8 @@ export interface PacsOptions {
   readonly retries: number;
   /** At most so many requests are sent in a second; unset: as many as are asked for. */
   readonly requestsPerSecond?: number | undefined;
+  /** Counts what is sent and received. */
+  readonly meter?: TrafficMeter | undefined;
 }
 
 /** A PACS client. Nothing is sent before the first call. */

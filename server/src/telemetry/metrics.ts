@@ -68,6 +68,18 @@ export function createMetrics() {
       labelNames: ['result'] as const,
       registers,
     }),
+    pacsRequestsTotal: new Counter({
+      name: 'uncol_pacs_requests_total',
+      help: 'Requests to the PACS, by part of the server: viewer (OHIF through us), server, infer, train.',
+      labelNames: ['part'] as const,
+      registers,
+    }),
+    pacsBytesTotal: new Counter({
+      name: 'uncol_pacs_bytes_total',
+      help: 'Bytes of bodies that came from the PACS (received) and went to it (sent), by part of the server.',
+      labelNames: ['part', 'direction'] as const,
+      registers,
+    }),
     gateVerdictTotal: new Counter({
       name: 'uncol_gate_verdict_total',
       help: 'Verdicts of the promotion gate.',

@@ -14,7 +14,19 @@ describe('command line', () => {
     assert.deepEqual(
       createProgram().commands.map((command) => command.name()),
       [
-        ...['serve', 'segment', 'train', 'ablate', 'rounds', 'quality', 'worklist', 'models', 'sign', 'forget'],
+        ...[
+          'serve',
+          'segment',
+          'train',
+          'ablate',
+          'rounds',
+          'quality',
+          'worklist',
+          'models',
+          'sign',
+          'usage',
+          'forget',
+        ],
         ...['promote', 'rollback', 'pause', 'resume', 'pin', 'unpin', 'doctor'],
       ],
     );
