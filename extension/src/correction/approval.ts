@@ -2,7 +2,7 @@ import type { CorrectionHead } from '../api/contract.ts';
 
 /** What the reader did, as far as it decides which slices count. */
 export interface ReaderWork {
-  /** SOP Instance UIDs of all slices of the mask. */
+  /** Ids of all slices of the mask. */
   readonly allSlices: readonly string[];
   /** Slices where at least one voxel differs from the model's own mask. */
   readonly editedSlices: readonly string[];

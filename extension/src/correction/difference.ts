@@ -1,6 +1,6 @@
-/** One slice of a labelmap, `[row, column]` uint8 segment numbers, with the SOP Instance UID of its source image. */
+/** One slice of a labelmap, `[row, column]` uint8 segment numbers, with the id of its source image. */
 export interface MaskSlice {
-  readonly sopInstanceUid: string;
+  readonly sliceId: string;
   readonly voxels: Uint8Array;
 }
 
@@ -13,7 +13,7 @@ export interface Difference {
   readonly removedMl: number;
   /** 2 * equal foreground / (both foregrounds); 1 when both are empty. */
   readonly dice: number;
-  /** SOP Instance UIDs of the slices with at least one changed voxel, in the order given. */
+  /** Ids of the slices with at least one changed voxel, in the order given. */
   readonly editedSlices: readonly string[];
   /** Millilitres of each segment number that is there now. */
   readonly mlBySegment: ReadonlyMap<number, number>;
@@ -34,12 +34,12 @@ export function compareMasks(before: readonly MaskSlice[], after: readonly MaskS
   const editedSlices: string[] = [];
   before.forEach((slice, index) => {
     const other = after[index];
-    if (other?.sopInstanceUid !== slice.sopInstanceUid || other.voxels.length !== slice.voxels.length) {
+    if (other?.sliceId !== slice.sliceId || other.voxels.length !== slice.voxels.length) {
       throw new RangeError(`slice ${index} of the masks differ in source image or size`);
     }
     const changedBefore = tally.changed;
     compareSlice(slice.voxels, other.voxels, tally, voxelsBySegment);
-    if (tally.changed > changedBefore) editedSlices.push(slice.sopInstanceUid);
+    if (tally.changed > changedBefore) editedSlices.push(slice.sliceId);
   });
   return {
     changedVoxels: tally.changed,
@@ -58,7 +58,7 @@ export function isSameMask(a: readonly MaskSlice[], b: readonly MaskSlice[]): bo
 
 /** A copy that later edits cannot change. */
 export function copyMask(mask: readonly MaskSlice[]): readonly MaskSlice[] {
-  return mask.map(({ sopInstanceUid, voxels }) => ({ sopInstanceUid, voxels: voxels.slice() }));
+  return mask.map(({ sliceId, voxels }) => ({ sliceId, voxels: voxels.slice() }));
 }
 
 interface Tally {

@@ -19,12 +19,12 @@ export const bands: readonly [Band, Band] = [
 export function findLeastSure(map: Envelope<LabelmapHead>): string | null {
   let most = 0;
   let found: string | null = null;
-  map.head.slices.forEach((sopInstanceUid, index) => {
+  map.head.slices.forEach((sliceId, index) => {
     let doubt = 0;
     for (const value of sliceOf(map, index)) if (value >= bands[0].from) doubt += value;
     if (doubt <= most) return;
     most = doubt;
-    found = sopInstanceUid;
+    found = sliceId;
   });
   return found;
 }

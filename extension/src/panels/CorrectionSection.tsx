@@ -11,7 +11,7 @@ interface Props {
   readonly service: UncolService;
   readonly mask: MaskState;
   readonly submission: Submission;
-  /** SOP Instance UID of the slice on display. */
+  /** Id of the slice on display. */
   readonly currentSlice: string | null;
 }
 

@@ -44,8 +44,8 @@ export class Corrector {
   /** Takes a freshly drawn mask as the baseline of a series; the one before is removed from the viewer. */
   adopt(seriesUid: string, inference: Inference, envelope: Envelope<LabelmapHead>, drawn: DrawnMask): void {
     const before = this.#find(seriesUid);
-    const baseline = envelope.head.slices.map((sopInstanceUid, index) => ({
-      sopInstanceUid,
+    const baseline = envelope.head.slices.map((sliceId, index) => ({
+      sliceId,
       voxels: sliceOf(envelope, index),
     }));
     this.#works.set(drawn.segmentationId, {

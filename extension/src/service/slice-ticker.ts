@@ -47,9 +47,9 @@ export class SliceTicker {
   }
 
   /** Turns the viewports to a slice. */
-  async turnTo(sopInstanceUid: string): Promise<void> {
+  async turnTo(sliceId: string): Promise<void> {
     const state = activeSeries(this.#holder.get());
-    if (state !== null) await turnTo(this.#host, state.series, sopInstanceUid);
+    if (state !== null) await turnTo(this.#host, state.series, sliceId);
   }
 
   /** The slice of the mask that is on display. */

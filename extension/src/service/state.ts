@@ -34,7 +34,7 @@ export type Loadable<T> =
 export interface MaskState {
   readonly inference: Inference;
   readonly segmentationId: string;
-  /** SOP Instance UIDs in the viewer's order. */
+  /** Slice ids in the viewer's order. */
   readonly slices: readonly string[];
   /** Against the model's own mask. */
   readonly difference: Difference;
@@ -116,7 +116,7 @@ export interface WorklistState {
 /** Everything the panel draws; replaced, never changed. */
 export interface UncolState {
   readonly activeSeriesUid: string | null;
-  /** SOP Instance UID of the slice on display in the active viewport. */
+  /** Id of the slice on display in the active viewport. */
   readonly currentSlice: string | null;
   readonly series: Readonly<Record<string, SeriesState>>;
   readonly learning: Readonly<Record<string, LearningState>>;

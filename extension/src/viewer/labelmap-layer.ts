@@ -3,6 +3,7 @@ import { type Envelope, sliceOf } from '../api/envelope.ts';
 import type { SeriesRef } from '../service/state.ts';
 import { findViewports } from './active-series.ts';
 import type { Host } from './host.ts';
+import { sliceIdOf } from './slices.ts';
 
 /** One entry of a layer's legend. */
 export interface LayerSegment {
@@ -22,7 +23,7 @@ export interface LayerLook {
 }
 
 /**
- * Adds a labelmap to the viewer in every viewport that shows the series. Slices are paired by SOP Instance UID, never by
+ * Adds a labelmap to the viewer in every viewport that shows the series. Slices are paired by slice id, never by
  * position: the viewer's order may be the reverse of the server's.
  *
  * @returns the host's segmentation id.
@@ -66,7 +67,7 @@ export function activate(host: Host, series: SeriesRef, segmentationId: string):
   }
 }
 
-/** Images of a segmentation by the SOP Instance UID of their sources; null when it is not in the viewer. */
+/** Images of a segmentation by the slices that they lie on; null when it is not in the viewer. */
 export function findLabelmapImages(host: Host, segmentationId: string): Map<string, ohif.CornerstoneImage> | null {
   const { cornerstone, cornerstoneTools } = host.libraries;
   const labelmap = cornerstoneTools.segmentation.state.getSegmentation(segmentationId)?.representationData.Labelmap;
@@ -76,8 +77,8 @@ export function findLabelmapImages(host: Host, segmentationId: string): Map<stri
     const image = cornerstone.cache.getImage(imageId);
     const source = image?.referencedImageId;
     if (image === undefined || source === undefined) continue;
-    const sopInstanceUid = cornerstone.metaData.get('instance', source)?.['SOPInstanceUID'];
-    if (typeof sopInstanceUid === 'string') images.set(sopInstanceUid, image);
+    const slice = sliceIdOf(host, source);
+    if (slice !== null) images.set(slice, image);
   }
   return images;
 }
@@ -101,8 +102,8 @@ function createSegments({ segments, algorithmName, isLocked }: LayerLook): Recor
 
 function writeVoxels(host: Host, segmentationId: string, envelope: Envelope<LabelmapHead>): void {
   const images = findLabelmapImages(host, segmentationId) ?? new Map<string, ohif.CornerstoneImage>();
-  envelope.head.slices.forEach((sopInstanceUid, index) => {
-    const image = images.get(sopInstanceUid);
+  envelope.head.slices.forEach((id, index) => {
+    const image = images.get(id);
     if (image === undefined) throw new Error('The mask holds a slice that the viewer does not show.');
     const voxels = image.voxelManager.getScalarData();
     const slice = sliceOf(envelope, index);

@@ -11,7 +11,7 @@ export interface DrawnMask {
   readonly segmentationId: string;
   /** Volume of one voxel, millilitres. */
   readonly voxelMl: number;
-  /** SOP Instance UIDs in the viewer's order. */
+  /** Slice ids in the viewer's order. */
   readonly slices: readonly string[];
 }
 
@@ -50,10 +50,10 @@ export function readMask(host: Host, segmentationId: string, slices: readonly st
   const images = findLabelmapImages(host, segmentationId);
   if (images === null) return null;
   const mask: MaskSlice[] = [];
-  for (const sopInstanceUid of slices) {
-    const image = images.get(sopInstanceUid);
+  for (const sliceId of slices) {
+    const image = images.get(sliceId);
     if (image === undefined) return null;
-    mask.push({ sopInstanceUid, voxels: image.voxelManager.getScalarData() });
+    mask.push({ sliceId, voxels: image.voxelManager.getScalarData() });
   }
   return mask;
 }

@@ -1,11 +1,12 @@
+import { frameOf } from '../correction/frame.ts';
 import type { SeriesRef } from '../service/state.ts';
 import { findViewports } from './active-series.ts';
 import type { Host } from './host.ts';
 
-/** SOP Instance UIDs of a series in the viewer's order; empty when it is no longer open. */
+/** Slices of a series (see {@link sliceIdOf}) in the viewer's order; empty when it is no longer open. */
 export function slicesInOrder(host: Host, { displaySetInstanceUid }: SeriesRef): readonly string[] {
   const imageIds = host.services.displaySetService.getDisplaySetByUID(displaySetInstanceUid)?.imageIds ?? [];
-  return imageIds.map((imageId) => sopInstanceUidOf(host, imageId)).filter((uid) => uid !== null);
+  return imageIds.map((imageId) => sliceIdOf(host, imageId)).filter((id) => id !== null);
 }
 
 /** The slice on display in the active viewport; null where none is. */
@@ -14,15 +15,15 @@ export function findCurrentSlice(host: Host): string | null {
   const viewportId = viewportGridService.getState().activeViewportId;
   const viewport = viewportId === null ? null : cornerstoneViewportService.getCornerstoneViewport(viewportId);
   const imageId = viewport?.getCurrentImageId?.();
-  return imageId === undefined ? null : sopInstanceUidOf(host, imageId);
+  return imageId === undefined ? null : sliceIdOf(host, imageId);
 }
 
 /** Turns every stack viewport of a series to one of its slices. */
-export async function turnTo(host: Host, series: SeriesRef, sopInstanceUid: string): Promise<void> {
+export async function turnTo(host: Host, series: SeriesRef, slice: string): Promise<void> {
   for (const viewportId of findViewports(host, series.displaySetInstanceUid)) {
     const viewport = host.services.cornerstoneViewportService.getCornerstoneViewport(viewportId);
     const imageIds = viewport?.getImageIds?.() ?? [];
-    const at = imageIds.findIndex((imageId) => sopInstanceUidOf(host, imageId) === sopInstanceUid);
+    const at = imageIds.findIndex((imageId) => sliceIdOf(host, imageId) === slice);
     if (at >= 0) await viewport?.setImageIdIndex?.(at);
   }
 }
@@ -42,7 +43,10 @@ export function listenToSlices(listener: () => void): () => void {
   };
 }
 
-function sopInstanceUidOf({ libraries }: Host, imageId: string): string | null {
-  const uid = libraries.cornerstone.metaData.get('instance', imageId)?.['SOPInstanceUID'];
-  return typeof uid === 'string' ? uid : null;
+/** A slice as the server names it: its SOP Instance UID, and for a frame of a multi-frame object `:` and its number. */
+export function sliceIdOf({ libraries }: Host, imageId: string): string | null {
+  const instance = libraries.cornerstone.metaData.get('instance', imageId);
+  const uid = instance?.['SOPInstanceUID'];
+  if (typeof uid !== 'string') return null;
+  return Number(instance?.['NumberOfFrames'] ?? 1) > 1 ? `${uid}:${frameOf(imageId)}` : uid;
 }

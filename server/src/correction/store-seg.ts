@@ -4,7 +4,7 @@ import { decodeEnvelope } from '../labelmap/envelope.ts';
 import type { Segment } from '../labelmap/labelmap.ts';
 import type { SegRequest } from '../seg/write.ts';
 import type { CorrectionRow } from '../store/corrections.ts';
-import type { SourceSeries } from '../study/source-series.ts';
+import { type SourceSeries, sliceId } from '../study/source-series.ts';
 
 /** Series number of corrected masks: high, so that they stand below the images in a viewer's list. */
 const seriesNumber = 9001;
@@ -29,11 +29,7 @@ export function requestSeg(
   source: SourceSeries,
 ): SegRequest {
   const { geometry } = source.volume;
-  const data = orderLabels(
-    envelope,
-    source.instances.map((instance) => instance.sopInstanceUid),
-    geometry.size[0] * geometry.size[1],
-  );
+  const data = orderLabels(envelope, source.instances.map(sliceId), geometry.size[0] * geometry.size[1]);
   return {
     source,
     labelmap: { data, geometry, segments },
@@ -48,7 +44,7 @@ export function requestSeg(
 }
 
 /**
- * The labels of a gzip envelope in the order of `slices` (SOP Instance UIDs), `[slice, pixel]`.
+ * The labels of a gzip envelope in the order of `slices` (see `sliceId`), `[slice, pixel]`.
  *
  * @throws AppError `correction-geometry-mismatch` when the envelope lacks a slice or has another size.
  */

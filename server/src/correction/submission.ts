@@ -4,7 +4,7 @@ import { AppError } from '../errors/app-error.ts';
 export interface KeyedLabels {
   readonly columns: number;
   readonly rows: number;
-  /** SOP Instance UID of the source of each slice. */
+  /** Id of each slice. */
   readonly slices: readonly string[];
   /** Segment numbers, 0 = background. */
   readonly labels: Uint8Array;

@@ -6,6 +6,12 @@ export const uid = z
   .max(64)
   .regex(/^(0|[1-9]\d*)(\.(0|[1-9]\d*))*$/)
   .meta({ id: 'Uid' });
+/** A slice of a series: its SOP Instance UID, and for a frame of a multi-frame object `:` and its number, from 1. */
+export const slice = z
+  .string()
+  .max(71)
+  .regex(/^(0|[1-9]\d*)(\.(0|[1-9]\d*))*(:[1-9]\d{0,5})?$/)
+  .meta({ id: 'Slice' });
 export const id = z.uuid().meta({ id: 'Id' });
 export const modelName = z.string().regex(/^[a-z0-9-]{1,40}$/);
 
@@ -87,8 +93,7 @@ export const labelmapHead = z
   .strictObject({
     columns: z.int().min(1).max(65535),
     rows: z.int().min(1).max(65535),
-    /** SOP Instance UID of the source of each slice. */
-    slices: z.array(uid).min(1),
+    slices: z.array(slice).min(1),
   })
   .meta({ id: 'LabelmapHead' });
 
@@ -99,7 +104,7 @@ export const correctionHead = labelmapHead
     /** `edited`: the reader changed something; `accepted`: unchanged, and right on the slices vouched for. */
     kind: z.enum(['edited', 'accepted']),
     /** Slices the reader vouches for; all others count as unlabelled. */
-    approvedSlices: z.array(uid).min(1),
+    approvedSlices: z.array(slice).min(1),
   })
   .meta({ id: 'CorrectionHead' });
 

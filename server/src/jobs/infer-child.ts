@@ -8,6 +8,7 @@ import type { PredictionResult } from '../store/inferences.ts';
 import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
 import type { RetrieveProgress } from '../study/retrieve.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
+import { sliceId } from '../study/source-series.ts';
 import { pacsMeter, serveTasks } from './child-side.ts';
 import { createSegmenter, type InferStage } from './segmenter.ts';
 
@@ -73,7 +74,7 @@ serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
     show('save', 0);
     const saveStarted = performance.now();
     const [columns, rows] = labelmap.geometry.size;
-    const head = { columns, rows, slices: series.instances.map((instance) => instance.sopInstanceUid) };
+    const head = { columns, rows, slices: series.instances.map(sliceId) };
     const blobs = await openBlobStore(setUp.blobFolder);
     // Level 1: masks shrink to a few kilobytes at any level, and the reader waits for this.
     const keep = (voxels: Uint8Array) => blobs.put(gzipSync(encodeEnvelope(head, voxels), { level: 1 }));

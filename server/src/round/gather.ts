@@ -6,7 +6,7 @@ import type { Card } from '../registry/card.ts';
 import type { Colin27 } from '../sample/colin27.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import { prepareInput } from '../student/input.ts';
-import type { SourceSeries } from '../study/source-series.ts';
+import { type SourceSeries, sliceId } from '../study/source-series.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import type { ComparedCase } from './compare.ts';
 import { isGenerated } from './data/sources.ts';
@@ -169,11 +169,11 @@ async function readCorrected(
 ): Promise<LabelledVolume> {
   const series = await readSeries(correction);
   const { geometry } = series.volume;
-  const uids = series.instances.map((instance) => instance.sopInstanceUid);
+  const ids = series.instances.map(sliceId);
   const envelope = await blobs.get(correction.labelmapSha256);
-  const data = orderLabels(envelope, uids, geometry.size[0] * geometry.size[1]);
-  const approvedUids = new Set(correction.approvedSlices);
-  const approved = new Set([...uids.keys()].filter((k) => approvedUids.has(uids[k] ?? '')));
+  const data = orderLabels(envelope, ids, geometry.size[0] * geometry.size[1]);
+  const vouched = new Set(correction.approvedSlices);
+  const approved = new Set([...ids.keys()].filter((k) => vouched.has(ids[k] ?? '')));
   return labelVolume(series.volume, { data, geometry, segments: [] }, card.input, approved);
 }
 

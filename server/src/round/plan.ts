@@ -7,7 +7,7 @@ const correction = seriesRef.extend({
   correctionId: z.uuid(),
   /** Blob of the gzip envelope. */
   labelmapSha256: z.string(),
-  /** SOP Instance UIDs. */
+  /** Slice ids. */
   approvedSlices: z.array(z.string()),
 });
 

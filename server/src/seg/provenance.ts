@@ -58,6 +58,12 @@ export function trackSegment(segment: Segment, trackingUid: string): { readonly 
   };
 }
 
+/** Image SOP Instance Reference Macro (PS3.3 10.3): of a multi-frame object the one frame. */
+export function referToFrame(instance: SourceInstance) {
+  const { frameNumber } = instance;
+  return { ...referTo(instance), ...(frameNumber === undefined ? {} : { ReferencedFrameNumber: frameNumber }) };
+}
+
 /** SOP Instance Reference Macro (PS3.3 10.8). */
 export function referTo(instance: SourceInstance) {
   return { ReferencedSOPClassUID: instance.sopClassUid, ReferencedSOPInstanceUID: instance.sopInstanceUid };

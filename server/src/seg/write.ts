@@ -1,6 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
-import type { SourceSeries } from '../study/source-series.ts';
+import { objectsOf, type SourceSeries } from '../study/source-series.ts';
 import type { Geometry, Vec3 } from '../volume/geometry.ts';
 import { cieLab, codeItem, codes, lateralities } from './codes.ts';
 import { repairHeader } from './header.ts';
@@ -14,6 +14,7 @@ import {
   type ModelReference,
   readerName,
   referTo,
+  referToFrame,
   trackSegment,
 } from './provenance.ts';
 import { deriveUid } from './uid.ts';
@@ -76,7 +77,10 @@ export function writeSeg(request: SegRequest): { readonly bytes: Uint8Array; rea
     ...image(request, columns, rows, frames.length),
     SegmentSequence: labelmap.segments.map((segment) => segmentItem(segment, request)),
     ReferencedSeriesSequence: [
-      { SeriesInstanceUID: source.seriesInstanceUid, ReferencedInstanceSequence: source.instances.map(referTo) },
+      {
+        SeriesInstanceUID: source.seriesInstanceUid,
+        ReferencedInstanceSequence: objectsOf(source.instances).map(referTo),
+      },
     ],
     DimensionOrganizationSequence: [{ DimensionOrganizationUID: dimensionUid }],
     DimensionIndexSequence: dimensionIndex(dimensionUid),
@@ -215,7 +219,7 @@ function frameGroups(frame: SegFrame, geometry: Geometry, source: SegSource): Re
         DerivationCodeSequence: [codeItem(codes.segmentation)],
         SourceImageSequence: [
           {
-            ...referTo(instance),
+            ...referToFrame(instance),
             PurposeOfReferenceCodeSequence: [codeItem(codes.sourceImage)],
             SpatialLocationsPreserved: 'YES',
           },

@@ -12,6 +12,7 @@ import {
 } from '../seg/provenance.ts';
 import { deriveUid } from '../seg/uid.ts';
 import { type SegRequest, segmentationStorage } from '../seg/write.ts';
+import { objectsOf } from '../study/source-series.ts';
 import { anyProcedure, concepts, modalities } from './codes.ts';
 import { type ContentItem, code, container, image, measured, personName, point, text, uidRef } from './items.ts';
 
@@ -75,7 +76,7 @@ function imageLibrary({ seg, modality }: Reported): ContentItem {
   const acquisition = modalities.get(modality)?.acquisition;
   const group = container(concepts.imageLibraryGroup, [
     ...(acquisition ? [code('HAS ACQ CONTEXT', concepts.modality, acquisition)] : []),
-    ...seg.source.instances.map((instance) => image(referTo(instance))),
+    ...objectsOf(seg.source.instances).map((instance) => image(referTo(instance))),
   ]);
   return container(concepts.imageLibrary, [group], '1600');
 }

@@ -3,6 +3,7 @@ import { repairHeader } from '../seg/header.ts';
 import { encodePart10 } from '../seg/part10.ts';
 import { describeEquipment, describeSeries, dicomDateTime, referTo } from '../seg/provenance.ts';
 import { segmentationStorage } from '../seg/write.ts';
+import { objectsOf } from '../study/source-series.ts';
 import { concepts } from './codes.ts';
 import { containerOf } from './items.ts';
 import { describeReview, type Reported, reportContent } from './report.ts';
@@ -85,7 +86,7 @@ function evidence({ seg }: SrRequest): Record<string, unknown> {
   return {
     StudyInstanceUID: source.studyInstanceUid,
     ReferencedSeriesSequence: [
-      { SeriesInstanceUID: source.seriesInstanceUid, ReferencedSOPSequence: source.instances.map(referTo) },
+      { SeriesInstanceUID: source.seriesInstanceUid, ReferencedSOPSequence: objectsOf(source.instances).map(referTo) },
       { SeriesInstanceUID: seg.seriesInstanceUid, ReferencedSOPSequence: [referTo(segmentation)] },
     ],
   };

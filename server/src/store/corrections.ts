@@ -23,7 +23,7 @@ export interface CorrectionRow {
   readonly kind: 'edited' | 'accepted';
   /** Blob of the gzip labelmap envelope as it was sent. */
   readonly labelmapSha256: string;
-  /** SOP Instance UIDs of the slices the reader vouches for. */
+  /** Ids of the slices the reader vouches for. */
   readonly approvedSlices: readonly string[];
   readonly changedVoxels: number;
   readonly dice: number | null;

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../errors/app-error.ts';
 import { createFrameDecoder, type FrameDecoder } from './frame-decoder.ts';
 import { readHeader } from './header.ts';
-import { type ImageObject, readImageObject } from './image-object.ts';
+import { type ImageObject, readImageObjects } from './image-object.ts';
 import { decodeSlice, type StoredSlice } from './pixel-data.ts';
 import { rescale } from './rescale.ts';
 import { checkSameKind, gridOf, type PlacedImage, sortAlongNormal, tolerance } from './slice-order.ts';
@@ -25,8 +25,8 @@ export interface AssembleOptions {
  */
 export async function assembleSeries(files: readonly Uint8Array[], options: AssembleOptions): Promise<SourceSeries> {
   const notes: string[] = [];
-  const images = files.map((bytes, n) => readImageObject(bytes, n + 1));
-  const distinct = dropCopies(images, files, notes);
+  const objects = files.map((bytes, n) => readImageObjects(bytes, n + 1));
+  const distinct = dropCopies(objects, files, notes).flat();
   checkSameKind(distinct);
   checkSize(distinct, options.maxVoxels);
   // A second thread takes longer to start than a few frames take to decode.
@@ -62,7 +62,10 @@ function describe(
     seriesInstanceUid: first.seriesInstanceUid,
     frameOfReferenceUid: first.frameOfReferenceUid,
     modality: first.modality,
-    instances: ordered.map(({ sopClassUid, sopInstanceUid }) => ({ sopClassUid, sopInstanceUid })),
+    instances: ordered.map(({ sopClassUid, sopInstanceUid, frameNumber }) => ({
+      ...{ sopClassUid, sopInstanceUid },
+      ...(frameNumber === undefined ? {} : { frameNumber }),
+    })),
     volume,
     header: readHeader((lossy ?? first).dataSet),
     lossy: lossy !== undefined,
@@ -71,21 +74,27 @@ function describe(
 }
 
 /** One object under several names or sent twice is one object, if it is the same byte for byte. */
-function dropCopies(images: readonly ImageObject[], files: readonly Uint8Array[], notes: string[]): ImageObject[] {
+function dropCopies(
+  objects: readonly (readonly ImageObject[])[],
+  files: readonly Uint8Array[],
+  notes: string[],
+): readonly (readonly ImageObject[])[] {
   const seen = new Map<string, number>();
-  const distinct: ImageObject[] = [];
-  images.forEach((image, n) => {
+  const distinct: (readonly ImageObject[])[] = [];
+  objects.forEach((images, n) => {
+    const [image] = images;
+    if (image === undefined) return;
     const before = seen.get(image.sopInstanceUid);
     if (before === undefined) {
       seen.set(image.sopInstanceUid, n);
-      distinct.push(image);
+      distinct.push(images);
     } else if (Buffer.compare(files[before]!, files[n]!) !== 0) {
       throw new AppError('series-duplicate-slices', `${image.name} is there twice with different contents.`, {
         sopInstanceUid: image.sopInstanceUid,
       });
     }
   });
-  const copies = images.length - distinct.length;
+  const copies = objects.length - distinct.length;
   if (copies > 0) notes.push(`${copies} byte-equal copies of instances are ignored.`);
   return distinct;
 }

@@ -1,6 +1,7 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Vec3 } from '../volume/geometry.ts';
 import { Attributes } from './attributes.ts';
+import { type FramePlace, frameCount, nameFrame, readFramePlaces } from './frame-groups.ts';
 import { type DataSet, instanceName, parsePart10, unreadable } from './part10.ts';
 
 /** Layout of one frame's samples (PS3.3 C.7.6.3). */
@@ -14,14 +15,18 @@ export interface FrameFormat {
   readonly photometricInterpretation: string;
 }
 
-/** A single-frame grey image with a place in the patient, its required attributes checked. */
+/** A grey image with a place in the patient, an object or one frame of it, its required attributes checked. */
 export interface ImageObject {
-  /** For messages: `Instance 12`, or its place in the input when it has no number. */
+  /** For messages: `Instance 12`, or its place in the input when it has no number; of a frame `Instance 12 frame 3`. */
   readonly name: string;
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly sopClassUid: string;
   readonly sopInstanceUid: string;
+  /** From 1; undefined for an object of one image. */
+  readonly frameNumber: number | undefined;
+  /** Of its object. */
+  readonly frames: number;
   readonly frameOfReferenceUid: string;
   readonly modality: string;
   readonly isLocalizer: boolean;
@@ -58,35 +63,34 @@ const derivedClasses: Readonly<Record<string, string>> = {
   '1.2.840.10008.5.1.4.1.1.481.2': 'radiotherapy doses',
 };
 
+/** Enhanced and legacy converted CT, MR and PET: many frames, each placed by functional groups. */
 const enhancedClasses: ReadonlySet<string> = new Set([
   '1.2.840.10008.5.1.4.1.1.2.1',
   '1.2.840.10008.5.1.4.1.1.2.2',
   '1.2.840.10008.5.1.4.1.1.4.1',
   '1.2.840.10008.5.1.4.1.1.4.3',
   '1.2.840.10008.5.1.4.1.1.4.4',
+  '1.2.840.10008.5.1.4.1.1.128.1',
   '1.2.840.10008.5.1.4.1.1.130',
 ]);
 
 const lossySyntaxes: ReadonlySet<string> = new Set(['1.2.840.10008.1.2.4.50', '1.2.840.10008.1.2.4.51']);
 
 /**
- * A DICOM file as an image object.
+ * The images of a DICOM file: one, or the frames of a multi-frame object in their order.
  *
  * @param ordinal place in the input, from 1; names the object while its InstanceNumber is unknown.
- * @throws AppError `series-not-image`: another kind of object, colour, multi-frame, or without a place in the patient.
+ * @throws AppError `series-not-image`: another kind of object, colour, or without a place in the patient.
  * @throws AppError `instance-unreadable`: damaged, or a required attribute is missing or not valid.
  */
-export function readImageObject(bytes: Uint8Array, ordinal: number): ImageObject {
+export function readImageObjects(bytes: Uint8Array, ordinal: number): readonly ImageObject[] {
   const dataSet = parsePart10(bytes, `Object ${ordinal}`);
   const name = instanceName(dataSet, `Object ${ordinal}`);
   const read = new Attributes(dataSet, name);
   const sopClassUid = read.uid('x00080016', 'SOPClassUID');
   refuseOtherKinds(dataSet, name, sopClassUid);
-  const [columnSpacingMm, rowSpacingMm] = readSpacing(read);
-  const orientation = read.decimals('x00200037', 'ImageOrientationPatient', 6);
   const format = readFormat(read);
-  return {
-    name,
+  const common = {
     studyInstanceUid: read.uid('x0020000d', 'StudyInstanceUID'),
     seriesInstanceUid: read.uid('x0020000e', 'SeriesInstanceUID'),
     sopClassUid,
@@ -96,15 +100,34 @@ export function readImageObject(bytes: Uint8Array, ordinal: number): ImageObject
     isLocalizer: /(^|\\)LOCALIZER(\\|$)/.test(read.text('x00080008') ?? ''),
     transferSyntaxUid: read.uid('x00020010', 'TransferSyntaxUID'),
     format,
-    position: vec3(read.decimals('x00200032', 'ImagePositionPatient', 3), 0),
-    rowDirection: vec3(orientation, 0),
-    columnDirection: vec3(orientation, 3),
-    columnSpacingMm,
-    rowSpacingMm,
-    ...readRescale(read),
     paddingRange: readPadding(dataSet, format.signed),
     lossy: isLossy(dataSet),
     dataSet,
+  };
+  if (!enhancedClasses.has(sopClassUid)) {
+    const own = { position: read, orientation: read, measures: read, values: read };
+    return [{ ...common, name, frameNumber: undefined, frames: 1, ...readPlace(own) }];
+  }
+  const places = readFramePlaces(dataSet, name);
+  return places.map((place, n) => ({
+    ...common,
+    name: nameFrame(name, n + 1),
+    frameNumber: n + 1,
+    frames: places.length,
+    ...readPlace(place),
+  }));
+}
+
+function readPlace({ position, orientation, measures, values }: FramePlace) {
+  const [columnSpacingMm, rowSpacingMm] = readSpacing(measures);
+  const cosines = orientation.decimals('x00200037', 'ImageOrientationPatient', 6);
+  return {
+    position: vec3(position.decimals('x00200032', 'ImagePositionPatient', 3), 0),
+    rowDirection: vec3(cosines, 0),
+    columnDirection: vec3(cosines, 3),
+    columnSpacingMm,
+    rowSpacingMm,
+    ...(values ? readRescale(values) : { slope: 1, intercept: 0 }),
   };
 }
 
@@ -112,11 +135,12 @@ function refuseOtherKinds(dataSet: DataSet, name: string, sopClassUid: string): 
   const refuse = (reason: string): AppError => new AppError('series-not-image', `${name} ${reason}.`, { sopClassUid });
   const derived = derivedClasses[sopClassUid];
   if (derived !== undefined) throw refuse(`is no image: the series holds ${derived}`);
-  const frames = Number(dataSet.string('x00280008') ?? '1');
-  if (enhancedClasses.has(sopClassUid) || frames > 1) {
-    throw refuse(`is a multi-frame object with ${frames} frames; only single-frame images are read`);
+  const isEnhanced = enhancedClasses.has(sopClassUid);
+  const frames = frameCount(dataSet);
+  if (!isEnhanced && frames > 1) {
+    throw refuse(`has ${frames} frames, and its kind of object says of none where it lies`);
   }
-  const isSlice = sliceClasses.has(sopClassUid);
+  const isSlice = isEnhanced || sliceClasses.has(sopClassUid);
   if (dataSet.elements['x7fe00010'] === undefined) {
     if (isSlice) throw unreadable(name, 'has no PixelData');
     throw refuse(`holds no pixels (modality ${dataSet.string('x00080060') ?? 'unknown'})`);

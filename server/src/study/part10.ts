@@ -4,8 +4,8 @@ import { AppError } from '../errors/app-error.ts';
 
 export type { DataSet, Element };
 
-/** A deflated data set may inflate to this: three times the largest single-frame images in use. */
-const maxInflatedBytes = 128 * 2 ** 20;
+/** A deflated data set may inflate to this: a multi-frame CT of a thousand frames. */
+const maxInflatedBytes = 512 * 2 ** 20;
 
 const pixelDataTag = 'x7fe00010';
 

@@ -1,5 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import { hasEndMarker, readComponentSize } from './codestream.ts';
+import { compressedBytes } from './fragments.ts';
 import type { CodecName, FrameDecoder } from './frame-decoder.ts';
 import type { FrameFormat, ImageObject } from './image-object.ts';
 import { type Element, unreadable, valueBytes } from './part10.ts';
@@ -83,7 +84,11 @@ function nativeBytes(image: ImageObject, element: Element): Uint8Array {
   if (element.fragments !== undefined) {
     throw unreadable(image.name, `has encapsulated pixels in the native syntax ${image.transferSyntaxUid}`);
   }
-  return valueBytes(image.dataSet, element);
+  const bytes = valueBytes(image.dataSet, element);
+  if (image.frameNumber === undefined) return bytes;
+  const { rows, columns, bitsAllocated } = image.format;
+  const frameBytes = (rows * columns * bitsAllocated) / 8;
+  return bytes.subarray((image.frameNumber - 1) * frameBytes, image.frameNumber * frameBytes);
 }
 
 interface Decoded {
@@ -98,7 +103,7 @@ async function decompress(
   codec: CodecName,
   decoder: FrameDecoder,
 ): Promise<Decoded> {
-  const bytes = joinFragments(image, element);
+  const bytes = compressedBytes(image, element);
   if (codec !== 'decodeRle' && !hasEndMarker(bytes)) throw unreadable(image.name, 'has a frame without its end marker');
   const format = codestreamFormat(image.format, codec, bytes);
   const detail = { transferSyntaxUid: image.transferSyntaxUid };
@@ -131,18 +136,4 @@ function codestreamFormat(format: FrameFormat, codec: CodecName, bytes: Uint8Arr
   const size = codec === 'decodeJpeg2000' || codec === 'decodeHtJpeg2000' ? readComponentSize(bytes) : undefined;
   if (size === undefined || size.precisionBits > format.bitsAllocated) return aligned;
   return { ...aligned, signed: size.signed, bitsStored: size.precisionBits, highBit: size.precisionBits - 1 };
-}
-
-/** A single frame may be cut into any number of fragments (PS3.5 A.4). */
-function joinFragments(image: ImageObject, element: Element): Uint8Array<ArrayBuffer> {
-  const fragments = element.fragments ?? [];
-  const total = fragments.reduce((sum, fragment) => sum + fragment.length, 0);
-  if (total === 0) throw unreadable(image.name, 'has no compressed frame');
-  const joined = new Uint8Array(total);
-  let at = 0;
-  for (const { position, length } of fragments) {
-    joined.set(image.dataSet.byteArray.subarray(position, position + length), at);
-    at += length;
-  }
-  return joined;
 }

@@ -1,5 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import { backOff } from './connection.ts';
+import { frameCount } from './frame-groups.ts';
 import type { Pacs, SeriesAddress } from './pacs.ts';
 import { type DataSet, parsePart10 } from './part10.ts';
 
@@ -115,7 +116,8 @@ class Collection {
 
   /** Stops a series that is too large at its first instance. */
   #checkSize(dataSet: DataSet): void {
-    const voxels = (dataSet.uint16('x00280010') ?? 0) * (dataSet.uint16('x00280011') ?? 0) * this.#expected;
+    const pixels = (dataSet.uint16('x00280010') ?? 0) * (dataSet.uint16('x00280011') ?? 0);
+    const voxels = pixels * frameCount(dataSet) * this.#expected;
     if (voxels <= this.#options.maxVoxels) return;
     throw new AppError('image-too-large', `The series has ${voxels} voxels; the limit is ${this.#options.maxVoxels}.`, {
       voxels,

@@ -1,9 +1,21 @@
 import type { Volume } from '../volume/volume.ts';
 
-/** One image object of the source series, in slice order (k of the volume's geometry). */
+/** One image of the source series: an object, or a frame of a multi-frame one. */
 export interface SourceInstance {
   readonly sopClassUid: string;
   readonly sopInstanceUid: string;
+  /** From 1; absent for an object of one image. */
+  readonly frameNumber?: number;
+}
+
+/** Names a slice on the wire and in blobs: its SOP Instance UID, and for a frame `:` and its number. */
+export function sliceId({ sopInstanceUid, frameNumber }: SourceInstance): string {
+  return frameNumber === undefined ? sopInstanceUid : `${sopInstanceUid}:${frameNumber}`;
+}
+
+/** The objects that images belong to, each once, in the order of their first image. */
+export function objectsOf(instances: readonly SourceInstance[]): readonly SourceInstance[] {
+  return [...new Map(instances.map((instance) => [instance.sopInstanceUid, instance])).values()];
 }
 
 /** DICOM JSON-like naturalized attributes copied from the source into derived objects: keyword to value(s). */

@@ -7,7 +7,7 @@ import { keyEnvelope } from '../../../extension/src/correction/submission-key.ts
 import { nextUnticked, withTick } from '../../../extension/src/correction/ticks.ts';
 
 const mask = (...slices: readonly (readonly number[])[]): MaskSlice[] =>
-  slices.map((voxels, index) => ({ sopInstanceUid: `1.${index}`, voxels: Uint8Array.from(voxels) }));
+  slices.map((voxels, index) => ({ sliceId: `1.${index}`, voxels: Uint8Array.from(voxels) }));
 
 test('an untouched mask differs in nothing and has Dice 1', () => {
   const model = mask([0, 1, 1, 0], [2, 2, 0, 0]);
@@ -44,7 +44,7 @@ test('empty against empty is 1, something against nothing is 0, never NaN', () =
 test('masks of other slices or sizes are never compared', () => {
   assert.throws(() => compareMasks(mask([0], [0]), mask([0]), 1), RangeError);
   assert.throws(() => compareMasks(mask([0, 0]), mask([0]), 1), RangeError);
-  const other = [{ sopInstanceUid: '9.9', voxels: Uint8Array.of(0) }];
+  const other = [{ sliceId: '9.9', voxels: Uint8Array.of(0) }];
   assert.throws(() => compareMasks(mask([0]), other, 1), /source image/);
 });
 
