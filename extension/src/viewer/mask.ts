@@ -1,6 +1,7 @@
 import type { Inference, LabelmapHead } from '../api/contract.ts';
 import { type Envelope, sliceOf } from '../api/envelope.ts';
 import type { MaskSlice } from '../correction/difference.ts';
+import { measureStep } from '../correction/step.ts';
 import type { SeriesRef } from '../service/state.ts';
 import type { Host } from './host.ts';
 import { activate, addLabelmap, findLabelmapImages } from './labelmap-layer.ts';
@@ -74,16 +75,12 @@ function countForeground(slice: Uint8Array): number {
   return count;
 }
 
-/** In-plane spacing times the distance between the first two slices along the normal (a slice gap counts). */
+/** In-plane spacing times the distance between slices along their normal (a gap counts), in whatever order they come. */
 function measureVoxelMl({ libraries }: Host, imageIds: readonly string[]): number {
-  const planes = imageIds.slice(0, 2).map((imageId) => libraries.cornerstone.metaData.get('imagePlaneModule', imageId));
-  const [first, second] = planes;
+  const planes = imageIds.map((imageId) => libraries.cornerstone.metaData.get('imagePlaneModule', imageId));
+  const [first] = planes;
   const area = Number(first?.['rowPixelSpacing'] ?? 0) * Number(first?.['columnPixelSpacing'] ?? 0);
-  const a = first?.['imagePositionPatient'] as readonly number[] | undefined;
-  const b = second?.['imagePositionPatient'] as readonly number[] | undefined;
-  const step =
-    a !== undefined && b !== undefined
-      ? Math.hypot(...a.map((value, axis) => value - (b[axis] ?? value)))
-      : Number(first?.['sliceThickness'] ?? 0);
-  return (area * step) / 1000;
+  const positions = planes.map((plane) => plane?.['imagePositionPatient'] as readonly number[] | undefined);
+  const step = measureStep(positions.filter((position) => position !== undefined));
+  return (area * (step ?? Number(first?.['sliceThickness'] ?? 0))) / 1000;
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { approve } from '../../../extension/src/correction/approval.ts';
 import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../../../extension/src/correction/difference.ts';
+import { frameOf } from '../../../extension/src/correction/frame.ts';
+import { measureStep } from '../../../extension/src/correction/step.ts';
 import { keyEnvelope } from '../../../extension/src/correction/submission-key.ts';
 
 import { nextUnticked, withTick } from '../../../extension/src/correction/ticks.ts';
@@ -95,4 +97,21 @@ test('a retry of the same content keeps its key, other content gets a fresh one'
   const retry = keyEnvelope(Uint8Array.of(1, 2), first, createKey);
   const edited = keyEnvelope(Uint8Array.of(1, 3), retry, createKey);
   assert.deepEqual([first.key, retry.key, edited.key], ['key-1', 'key-1', 'key-2']);
+});
+
+test('the step of a stack does not depend on the order of its slices', () => {
+  const at = (k: number) => [10, -5 + 3 * k, 4 * k];
+  for (const order of [
+    [0, 1, 2, 3],
+    [2, 0, 3, 1],
+    [1, 3, 0, 2],
+  ])
+    assert.ok(Math.abs((measureStep(order.map(at)) ?? 0) - 5) < 1e-9);
+  assert.equal(measureStep([at(0)]), null);
+});
+
+test('the frame of an image id is found in both of its forms', () => {
+  assert.equal(frameOf('wadors:http://pacs/studies/1/series/2/instances/3/frames/12'), 12);
+  assert.equal(frameOf('dicomweb:http://pacs/wado?objectUID=3&frame=7'), 7);
+  assert.equal(frameOf('wadouri:http://pacs/file.dcm'), 1);
 });
