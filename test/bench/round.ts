@@ -2,6 +2,8 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LabelmapHead, ModelList } from '../../server/src/http/contract.ts';
+import { evenly } from '../../server/src/round/draw.ts';
 import { meanOf } from '../../server/src/round/statistics.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { sampleTruth } from '../../server/src/sample/studies.ts';
@@ -11,11 +13,22 @@ import { memoryMib } from './memory.ts';
 import { type Bench, numbersOf, type Row, table } from './record.ts';
 import { overlap } from './served-dice.ts';
 import { findSample, preparedHome, prepareHome } from './server.ts';
-import { readLabelmap, readRound, type ServerProcess, segment, startServer, submit } from './server-process.ts';
-import { shorten } from './spread.ts';
+import {
+  postJson,
+  read,
+  readLabelmap,
+  readRound,
+  type ServerProcess,
+  segment,
+  startServer,
+  submit,
+} from './server-process.ts';
+import { shorten, spreadTable } from './spread.ts';
 
 const model = 'lesion-mr';
 const corrected = ['lesion-10100', 'lesion-10101'];
+const approvedPerStudy = 10;
+const rollbacks = 7;
 const untouched = ['lesion-10102', 'lesion-10103', 'lesion-10104', 'lesion-10105'];
 
 async function run(tell: (line: string) => void): Promise<readonly Row[]> {
@@ -49,6 +62,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
         version,
       });
     }
+    if (round['verdict'] === 'promoted') rows.push(...(await timeRollbacks(server.url, 2)));
     return rows;
   } finally {
     await server.stop();
@@ -56,7 +70,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   }
 }
 
-/** Corrects two studies by their truth, every slice vouched for; the second starts the round. */
+/** Corrects two studies by their truth; the second starts the round. */
 async function correctAndWait(
   server: ServerProcess,
   readTruth: (name: string) => Uint8Array,
@@ -68,7 +82,8 @@ async function correctAndWait(
     const { inference } = await segment(server.url, await findSample(name), model);
     const { head } = await readLabelmap(server.url, inference.id);
     started = performance.now();
-    roundId = (await submit(server.url, inference.id, head, readTruth(name))).roundId;
+    const truth = readTruth(name);
+    roundId = (await submit(server.url, inference.id, head, truth, approve(head, truth))).roundId;
   }
   if (roundId === null) throw new Error(`${corrected.length} corrections started no round`);
   let trainerPeakMib = 0;
@@ -96,6 +111,37 @@ async function correctAndWait(
   }
 }
 
+/** Slices to vouch for: six through the lesion and four beside it, spread evenly. */
+function approve({ slices, columns, rows }: LabelmapHead, truth: Uint8Array): readonly string[] {
+  const pixels = columns * rows;
+  const isFilled = (k: number) => truth.subarray(k * pixels, (k + 1) * pixels).includes(1);
+  const all = [...slices.keys()];
+  const chosen = [
+    ...evenly(all.filter(isFilled), 6),
+    ...evenly(
+      all.filter((k) => !isFilled(k)),
+      approvedPerStudy - 6,
+    ),
+  ];
+  return chosen.map((k) => slices[k] ?? '');
+}
+
+/** Takes the new version back and puts it in service again, so often. @returns of each roll-back the time until it is done, ms. */
+async function timeRollbacks(url: string, version: number): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (let n = 0; n < rollbacks; n++) {
+    if (n > 0) await postJson(url, '/v1/promotions', { name: model, version, reason: 'bench' });
+    const started = performance.now();
+    await postJson(url, '/v1/rollbacks', { model, reason: 'bench' });
+    const { models } = await read<ModelList>(url, '/v1/models');
+    const ms = Math.round(10 * (performance.now() - started)) / 10;
+    const serves = models.find(({ name, inService }) => name === model && inService)?.version;
+    if (serves === version) throw new Error('the version is still in service');
+    rows.push({ what: 'rollback', rollbackMs: ms });
+  }
+  return rows;
+}
+
 async function truthReader(): Promise<(name: string) => Uint8Array> {
   const colin = await loadColin27(await unpackDebian(preparedHome, samplePackages, () => {}));
   return (name) => sampleTruth(colin, name).truth;
@@ -121,15 +167,19 @@ function report(rows: readonly Row[]): string {
 - Submit of the second correction to verdict: **${round?.['submitToVerdictSeconds']} s**; verdict: ${round?.['verdict']}, ${round?.['chosen']}.
 - Mean Dice of the next mask on ${studies.length} untouched studies: ${shorten(meanOf(before))} before, **${shorten(meanOf(after))}** after.
 - Base set of the gate: ${round?.['baseBefore']} before, ${round?.['baseAfter']} after.
+- Roll-back until the version before serves:
+
+${spreadTable(rows, [['rollbackMs', '**roll-back, ms**']])}
+
 - Slices: ${round?.['labelledSlices']} corrected, ${round?.['replaySlices']} replayed, ${round?.['unlabelledSlices']} unlabelled.
 - Peak memory of the trainer: ${round?.['trainerPeakMib']} MiB.`;
 }
 
 export const round: Bench = {
   name: 'round',
-  title: 'A round on two corrected studies',
+  title: 'A round on twenty corrected slices',
   about:
-    'The server as `npm start` runs it with its default settings (no patients held out), lesion-mr (full student). Two sample studies are segmented and corrected by their truth, every slice vouched for; the second correction starts the round. Then four studies that nobody corrected are segmented again, by the version in service. Dice is that of the mask the viewer gets, on the grid of the source.',
+    'The server as `npm start` runs it with its default settings (no patients held out), lesion-mr (full student). Two sample studies are segmented and corrected by their truth, ten slices of each vouched for, six of them through the lesion; the second correction starts the round. Then four studies that nobody corrected are segmented again, by the version in service. Dice is that of the mask the viewer gets, on the grid of the source. In the end the version is rolled back and promoted in turn; a roll-back is timed from the request until the list of models shows the version before in service.',
   run,
   report,
 };

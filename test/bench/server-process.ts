@@ -94,6 +94,11 @@ export async function read<T>(url: string, path: string): Promise<T> {
   return (await response.json()) as T;
 }
 
+/** POST of JSON, answered by JSON. */
+export function postJson<T>(url: string, path: string, body: object): Promise<T> {
+  return post<T>(url, path, JSON.stringify(body), { 'content-type': 'application/json' });
+}
+
 async function post<T>(url: string, path: string, body: string | Uint8Array, headers: Record<string, string>) {
   const response = await fetch(url + path, {
     method: 'POST',
@@ -111,9 +116,7 @@ export async function segment(
   model: string,
 ): Promise<{ readonly inference: Inference; readonly totalMs: number }> {
   const started = performance.now();
-  const body = JSON.stringify({ ...series, model });
-  const json = { 'content-type': 'application/json' };
-  const { id, jobId } = await post<{ id: string; jobId: string }>(url, '/v1/inferences', body, json);
+  const { id, jobId } = await postJson<{ id: string; jobId: string }>(url, '/v1/inferences', { ...series, model });
   await followJob(url, jobId);
   const totalMs = performance.now() - started;
   const inference = await read<Inference>(url, `/v1/inferences/${id}`);
@@ -136,14 +139,15 @@ export async function readLabelmap(url: string, id: string) {
   return { head: head as LabelmapHead, labels };
 }
 
-/** Hands in `labels` with every slice vouched for. */
+/** Hands in `labels`, vouched for on some slices: SOP Instance UIDs, all by default. */
 export async function submit(
   url: string,
   inferenceId: string,
   head: LabelmapHead,
   labels: Uint8Array,
+  approvedSlices: readonly string[] = head.slices,
 ): Promise<Receipt> {
-  const correction = { ...head, inferenceId, kind: 'edited', approvedSlices: head.slices };
+  const correction = { ...head, inferenceId, kind: 'edited', approvedSlices };
   const body = gzipSync(encodeEnvelope(correction, labels));
   return post<Receipt>(url, '/v1/corrections', body, {
     'content-type': 'application/octet-stream',
