@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type SegRequest, writeSeg } from '../../server/src/seg/write.ts';
 import { sliceId } from '../../server/src/study/source-series.ts';
-import { randomSegRequest } from '../fixtures/seg-request.ts';
+import { leanBy, randomSegRequest } from '../fixtures/seg-request.ts';
 import { complaints, readWithPydicom, skipWithout } from '../fixtures/validators.ts';
 
 const skip = skipWithout('python3', 'dciodvfy');
@@ -99,6 +99,15 @@ test('a SEG on frames of multi-frame objects names each by its number', { skip }
   const path = await save(changed);
   assert.deepEqual(complaints(path), []);
   compare(see(path), changed);
+});
+
+test('a SEG on the slices of a tilted gantry lies where they lie', { skip }, async () => {
+  const upright = randomSegRequest(9);
+  const geometry = leanBy(upright.labelmap.geometry, 20);
+  const request = { ...upright, labelmap: { ...upright.labelmap, geometry } };
+  const path = await save(request);
+  assert.deepEqual(complaints(path), []);
+  compare(see(path), request);
 });
 
 test('a mask without any voxel is a valid object with its segments', { skip }, async () => {

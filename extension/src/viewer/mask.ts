@@ -80,7 +80,10 @@ function measureVoxelMl({ libraries }: Host, imageIds: readonly string[]): numbe
   const planes = imageIds.map((imageId) => libraries.cornerstone.metaData.get('imagePlaneModule', imageId));
   const [first] = planes;
   const area = Number(first?.['rowPixelSpacing'] ?? 0) * Number(first?.['columnPixelSpacing'] ?? 0);
-  const positions = planes.map((plane) => plane?.['imagePositionPatient'] as readonly number[] | undefined);
-  const step = measureStep(positions.filter((position) => position !== undefined));
+  const vectorOf = (plane: (typeof planes)[number], key: string) => plane?.[key] as readonly number[] | undefined;
+  const positions = planes
+    .map((plane) => vectorOf(plane, 'imagePositionPatient'))
+    .filter((position) => position !== undefined);
+  const step = measureStep(positions, vectorOf(first, 'rowCosines') ?? [], vectorOf(first, 'columnCosines') ?? []);
   return (area * (step ?? Number(first?.['sliceThickness'] ?? 0))) / 1000;
 }

@@ -50,7 +50,7 @@ export const errorTable = {
   'series-missing-slices': row(422, 'Slices are missing', 'Send the complete series to the PACS and try again.'),
   'series-duplicate-slices': row(422, 'Two different slices at one position', 'Remove the duplicates from the series.'),
   'series-uneven-spacing': row(422, 'Slices are unevenly spaced', 'Choose an evenly spaced reconstruction.'),
-  'series-tilted': row(422, 'Gantry tilt', 'Choose a reconstruction without tilt.'),
+  'series-tilted': row(422, 'Slices lean too far', 'Choose a reconstruction whose slices lie above each other.'),
   'series-no-contrast': row(422, 'Series is constant', 'Choose a series with image content.'),
   'series-not-writable': row(
     422,

@@ -105,7 +105,7 @@ function measure(labelmap: Labelmap, card: Card): SegmentFigure[] {
   for (const label of labelmap.data) counts[label] = (counts[label] ?? 0) + 1;
   return card.segments.map(({ number, label, colour }) => {
     const voxels = counts[number] ?? 0;
-    return { number, label, voxels, ml: voxelsToMl(voxels, labelmap.geometry.spacingMm), colour };
+    return { number, label, voxels, ml: voxelsToMl(voxels, labelmap.geometry), colour };
   });
 }
 

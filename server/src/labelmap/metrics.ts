@@ -1,4 +1,4 @@
-import { indexToPatient, sameGrid, type Vec3 } from '../volume/geometry.ts';
+import { type Geometry, indexToPatient, leanDegrees, sameGrid, sliceStepMm, type Vec3 } from '../volume/geometry.ts';
 import { squaredDistances } from './distance.ts';
 import type { Labelmap } from './labelmap.ts';
 
@@ -40,9 +40,10 @@ export function dice(a: Labelmap, b: Labelmap, segmentNumber: number): number {
   return diceOf(countOverlap(a.data, b.data, segmentNumber));
 }
 
-/** Millilitres of a number of voxels; spacing `[i, j, k]` between voxel centres, not slice thickness. */
-export function voxelsToMl(voxels: number, spacingMm: Vec3): number {
-  return (voxels * spacingMm[0] * spacingMm[1] * spacingMm[2]) / 1000;
+/** Millilitres of a number of voxels, by the distances between voxel centres and between slices, not by slice thickness. */
+export function voxelsToMl(voxels: number, geometry: Geometry): number {
+  const [column, row] = geometry.spacingMm;
+  return (voxels * column * row * sliceStepMm(geometry)) / 1000;
 }
 
 /** How much of a labelmap one segment takes, and where. */
@@ -76,17 +77,18 @@ export function measureSegments({ data, geometry, segments }: Labelmap): readonl
   return segments.map(({ number }) => {
     const [voxels = 0, i = 0, j = 0, k = 0] = sums.subarray(number * 4);
     const centre = voxels === 0 ? null : indexToPatient(geometry, [i / voxels, j / voxels, k / voxels]);
-    return { number, voxels, ml: voxelsToMl(voxels, geometry.spacingMm), centre };
+    return { number, voxels, ml: voxelsToMl(voxels, geometry), centre };
   });
 }
 
 /**
  * 95th percentile Hausdorff distance of one segment, mm: the larger of the two directed 95th percentiles between
  * surface voxels (those with a face neighbour outside the segment). 0 when both are empty, null when one is: there is
- * no distance to nothing, and JSON has no Infinity. Other grids: `RangeError`.
+ * no distance to nothing, and JSON has no Infinity. Other grids, and leaning ones: `RangeError`.
  */
 export function hausdorff95Mm(a: Labelmap, b: Labelmap, segmentNumber: number): number | null {
   checkGrids(a, b);
+  if (leanDegrees(a.geometry.direction) > 0) throw new RangeError('distances on a leaning grid are not measured');
   const box = boundingBox([a, b], segmentNumber);
   if (box === null) return 0;
   const surfaceA = cropSurface(a, segmentNumber, box);

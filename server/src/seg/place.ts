@@ -1,5 +1,13 @@
 import { AppError } from '../errors/app-error.ts';
-import { createGeometry, type Geometry, patientToIndex, type Vec3, voxelCount } from '../volume/geometry.ts';
+import {
+  createGeometry,
+  type Geometry,
+  maxLeanDegrees,
+  patientToIndex,
+  sliceStepMm,
+  type Vec3,
+  voxelCount,
+} from '../volume/geometry.ts';
 import { nearestVoxels } from '../volume/resample.ts';
 import type { PlacedFrame, SegObject } from './read.ts';
 
@@ -61,19 +69,19 @@ function stackOf(
   if (!first) throw new RangeError('a stack needs a frame');
   const { rowDirection, columnDirection, columnSpacingMm, rowSpacingMm } = first;
   const normal = cross(rowDirection, columnDirection);
-  for (const frame of frames) checkParallel(first, frame, normal);
+  const step = stepDirection(frames, normal, image);
   const along = frames.map(({ position }) => dot(position, normal));
   const lowest = along.indexOf(Math.min(...along));
   const origin = (frames[lowest] ?? first).position;
-  const step = stepOf(along, candidates(frames, origin, normal, image));
-  const slices = along.map((mm) => Math.round((mm - (along[lowest] ?? 0)) / step));
+  const stepMm = stepOf(along, candidates(frames, origin, normal, image));
+  const slices = along.map((mm) => Math.round((mm - (along[lowest] ?? 0)) / stepMm));
   const count = slices.reduce((most, slice) => Math.max(most, slice), 0) + 1;
   try {
     const geometry = createGeometry({
       size: [columns, rows, count],
-      spacingMm: [columnSpacingMm, rowSpacingMm, step],
+      spacingMm: [columnSpacingMm, rowSpacingMm, stepMm / dot(step, normal)],
       origin,
-      direction: [rowDirection, columnDirection, normal],
+      direction: [rowDirection, columnDirection, step],
     });
     return { geometry, slices };
   } catch (cause) {
@@ -81,17 +89,29 @@ function stackOf(
   }
 }
 
-function checkParallel(first: PlacedFrame, frame: PlacedFrame, normal: Vec3): void {
+/** The unit vector from slice to slice: the normal, or the one that the image's own slices lean along. */
+function stepDirection(frames: readonly PlacedFrame[], normal: Vec3, image: Geometry): Vec3 {
+  const [first] = frames;
+  const ofImage = scale(image.direction[2], Math.sign(dot(image.direction[2], normal)));
+  const isOblique = dot(ofImage, normal) < Math.cos((maxLeanDegrees * Math.PI) / 180);
+  const found = (isOblique ? [normal] : [normal, ofImage]).find((step) =>
+    frames.every((frame) => isSliceOfStack(first ?? frame, frame, normal, step)),
+  );
+  if (!found) throw new AppError('seg-unsupported', 'The frames of the SEG are not slices of one stack.');
+  return found;
+}
+
+function isSliceOfStack(first: PlacedFrame, frame: PlacedFrame, normal: Vec3, step: Vec3): boolean {
   const near = (a: readonly number[], b: readonly number[], limit: number) =>
     a.every((value, n) => Math.abs(value - (b[n] ?? Number.NaN)) <= limit);
   const offset = subtract(frame.position, first.position);
-  const beside = Math.hypot(...subtract(offset, scale(normal, dot(offset, normal))));
-  const isSlice =
+  const beside = Math.hypot(...subtract(offset, scale(step, dot(offset, normal) / dot(step, normal))));
+  return (
     near(frame.rowDirection, first.rowDirection, cosineTolerance) &&
     near(frame.columnDirection, first.columnDirection, cosineTolerance) &&
     near([frame.columnSpacingMm, frame.rowSpacingMm], [first.columnSpacingMm, first.rowSpacingMm], 3e-3) &&
-    beside <= lateralMm;
-  if (!isSlice) throw new AppError('seg-unsupported', 'The frames of the SEG are not slices of one stack.');
+    beside <= lateralMm
+  );
 }
 
 /**
@@ -102,9 +122,11 @@ function candidates(frames: readonly PlacedFrame[], origin: Vec3, normal: Vec3, 
   const [first] = frames;
   const told = first?.sliceSpacingMm ?? first?.thicknessMm;
   const ofImage = image.direction.flatMap((axis, a) => {
-    const step = image.spacingMm[a] ?? Number.NaN;
+    const isSlices = a === 2;
+    const step = isSlices ? sliceStepMm(image) : (image.spacingMm[a] ?? Number.NaN);
     const index = patientToIndex(image, origin)[a] ?? Number.NaN;
-    const isAxis = Math.abs(dot(axis, normal)) >= 1 - cosineTolerance;
+    const across = isSlices ? normalOf(image) : axis;
+    const isAxis = Math.abs(dot(across, normal)) >= 1 - cosineTolerance;
     const isOnSlice = Math.abs(index - Math.round(index)) <= sliceTolerance;
     const agrees = told === undefined || Math.abs(told - step) <= sliceTolerance * step;
     return isAxis && isOnSlice && agrees ? [step] : [];
@@ -112,6 +134,10 @@ function candidates(frames: readonly PlacedFrame[], origin: Vec3, normal: Vec3, 
   // The thickness says nothing about the distance when there are gaps between slices.
   const only = frames.every(({ position }) => Math.abs(dot(subtract(position, origin), normal)) <= sameSliceMm);
   return [...ofImage, ...[first?.sliceSpacingMm, only ? first?.thicknessMm : undefined].flatMap((mm) => mm ?? [])];
+}
+
+function normalOf({ direction: [row, column] }: Geometry): Vec3 {
+  return cross(row, column);
 }
 
 /** The distance between slices that the frames' own positions confirm. */

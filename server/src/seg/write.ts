@@ -1,7 +1,7 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
 import { objectsOf, type SourceSeries } from '../study/source-series.ts';
-import type { Geometry, Vec3 } from '../volume/geometry.ts';
+import { type Geometry, indexToPatient, sliceStepMm, type Vec3 } from '../volume/geometry.ts';
 import { cieLab, codeItem, codes, lateralities } from './codes.ts';
 import { repairHeader } from './header.ts';
 import { packBinary, type SegFrame } from './pack.ts';
@@ -196,7 +196,8 @@ function dimensionIndex(organizationUid: string): readonly Record<string, unknow
 }
 
 function sharedGroups(geometry: Geometry): Record<string, unknown> {
-  const [column, row, slice] = geometry.spacingMm;
+  const [column, row] = geometry.spacingMm;
+  const slice = sliceStepMm(geometry);
   const [alongRow, alongColumn] = geometry.direction;
   return {
     PlaneOrientationSequence: [{ ImageOrientationPatient: [...alongRow, ...alongColumn].map(decimalString) }],
@@ -233,8 +234,6 @@ function frameGroups(frame: SegFrame, geometry: Geometry, source: SegSource): Re
 }
 
 /** Image Position (Patient) of slice k: centre of its first voxel, LPS mm. */
-function slicePosition({ origin, spacingMm, direction }: Geometry, k: number): Vec3 {
-  const step = k * spacingMm[2];
-  const [, , normal] = direction;
-  return [origin[0] + step * normal[0], origin[1] + step * normal[1], origin[2] + step * normal[2]];
+function slicePosition(geometry: Geometry, k: number): Vec3 {
+  return indexToPatient(geometry, [0, 0, k]);
 }

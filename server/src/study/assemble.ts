@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../errors/app-error.ts';
+import { leanDegrees } from '../volume/geometry.ts';
 import { createFrameDecoder, type FrameDecoder } from './frame-decoder.ts';
 import { readHeader } from './header.ts';
 import { type ImageObject, readImageObjects } from './image-object.ts';
@@ -36,6 +37,9 @@ export async function assembleSeries(files: readonly Uint8Array[], options: Asse
     const decoded = await decodeAll(sorted, decoder, options.signal);
     const placed = dropTwins(sorted, decoded, notes);
     const geometry = gridOf(placed);
+    const lean = leanDegrees(geometry.direction);
+    if (lean > 0)
+      notes.push(`The slices lean by ${lean.toFixed(1)} degrees, as of a tilted gantry; the mask follows them.`);
     const ordered = placed.map(({ image }) => image);
     const slices = ordered.map((image) => decoded.get(image)!);
     const surplus = slices.filter(({ surplusBytes }) => surplusBytes > 0).length;

@@ -1,5 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
-import { createGeometry, type Geometry, type Vec3 } from '../volume/geometry.ts';
+import { createGeometry, type Geometry, maxLeanDegrees, type Vec3 } from '../volume/geometry.ts';
 import type { ImageObject } from './image-object.ts';
 
 /**
@@ -70,16 +70,16 @@ export function sortAlongNormal(images: readonly ImageObject[]): readonly Placed
 }
 
 /**
- * The grid of a sorted series of one kind.
+ * The grid of a sorted series of one kind. Slices of a tilted gantry give one that leans.
  *
- * @throws AppError `series-tilted`, `series-mixed-geometry`, `series-missing-slices`, `series-uneven-spacing`
+ * @throws AppError `series-tilted` (beyond what a gantry can), `series-mixed-geometry`, `series-missing-slices`, `series-uneven-spacing`
  */
 export function gridOf(placed: readonly PlacedImage[]): Geometry {
   const images = placed.map(({ image }) => image);
   const { row, column, normal } = meanDirections(images);
   const first = placed[0]!;
   const last = placed[placed.length - 1]!;
-  checkLine(placed, normal);
+  const along = checkLine(placed, normal);
   checkGaps(placed.map(({ alongMm }) => alongMm));
   const { format } = first.image;
   return createGeometry({
@@ -87,10 +87,10 @@ export function gridOf(placed: readonly PlacedImage[]): Geometry {
     spacingMm: [
       median(images.map((image) => image.columnSpacingMm)),
       median(images.map((image) => image.rowSpacingMm)),
-      (last.alongMm - first.alongMm) / (placed.length - 1),
+      (last.alongMm - first.alongMm) / (placed.length - 1) / dot(along, normal),
     ],
     origin: first.image.position,
-    direction: [row, column, normal],
+    direction: [row, column, along],
   });
 }
 
@@ -135,14 +135,19 @@ function firstDifference(a: ImageObject, b: ImageObject): string | undefined {
   return undefined;
 }
 
-/** Tilt is a common shift of all slices within their plane; one slice off the line does not belong there. */
-function checkLine(placed: readonly PlacedImage[], normal: Vec3): void {
+/**
+ * Tilt is a common shift of all slices within their plane; one slice off the line does not belong there.
+ *
+ * @returns the unit vector from slice to slice: the normal, or of a tilted gantry the line that leans against it.
+ */
+function checkLine(placed: readonly PlacedImage[], normal: Vec3): Vec3 {
   const first = placed[0]!;
   const last = placed[placed.length - 1]!;
   const length = last.alongMm - first.alongMm;
   const shift = lateral(subtract(last.image.position, first.image.position), normal);
   const degrees = (Math.atan2(Math.hypot(...shift), length) * 180) / Math.PI;
-  if (degrees > tolerance.tiltDegrees && Math.hypot(...shift) > tolerance.lateralMm) {
+  const isTilted = degrees > tolerance.tiltDegrees && Math.hypot(...shift) > tolerance.lateralMm;
+  if (isTilted && degrees > maxLeanDegrees) {
     throw new AppError('series-tilted', `The slices are sheared by ${degrees.toFixed(2)} degrees.`, { degrees });
   }
   for (const { image, alongMm } of placed) {
@@ -156,6 +161,7 @@ function checkLine(placed: readonly PlacedImage[], normal: Vec3): void {
       });
     }
   }
+  return isTilted ? unit(subtract(last.image.position, first.image.position)) : normal;
 }
 
 function checkGaps(alongMm: readonly number[]): void {

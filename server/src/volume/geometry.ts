@@ -10,11 +10,14 @@ export type Vec3 = readonly [number, number, number];
 export interface Geometry {
   /** `[columns, rows, slices]`, each >= 1. */
   readonly size: Vec3;
-  /** Millimetres between voxel centres along i, j and k, each > 0. */
+  /** Millimetres between voxel centres along i, j and k, each > 0. Along k of a leaning grid see {@link sliceStepMm}. */
   readonly spacingMm: Vec3;
   /** Patient position (LPS, mm) of the centre of voxel (0, 0, 0). */
   readonly origin: Vec3;
-  /** Unit vectors (LPS) along which i, j and k grow; orthonormal, either handedness. */
+  /**
+   * Unit vectors (LPS) along which i, j and k grow, either handedness. Those of i and j are perpendicular, that of k to
+   * both, unless the grid leans: slices of a tilted gantry are parallel, and each is shifted against the one before.
+   */
   readonly direction: readonly [Vec3, Vec3, Vec3];
 }
 
@@ -26,6 +29,9 @@ export interface IndexMap {
   readonly offset: Vec3;
   readonly columns: readonly [Vec3, Vec3, Vec3];
 }
+
+/** How far the slices of a grid may lean. Gantries tilt by 30 degrees at most. */
+export const maxLeanDegrees = 40;
 
 /** How far direction cosines may be from orthonormal. DICOM writes them with 6 decimals; 0.5 degree is 9e-3. */
 const ORTHONORMAL_TOLERANCE = 1e-3;
@@ -53,8 +59,8 @@ const planeDirections: Readonly<Record<Plane, Geometry['direction']>> = {
 };
 
 /**
- * A checked geometry: sizes are integers >= 1, spacings finite and > 0, directions orthonormal to 1e-3. The values are
- * kept as they are. Throws a `RangeError` that names the value seen.
+ * A checked geometry: sizes are integers >= 1, spacings finite and > 0, directions orthonormal to 1e-3, but for a k that
+ * leans by at most {@link maxLeanDegrees}. The values are kept as they are. Throws a `RangeError` that names the value seen.
  */
 export function createGeometry(parts: Geometry): Geometry {
   const { size, spacingMm, origin, direction } = parts;
@@ -66,11 +72,27 @@ export function createGeometry(parts: Geometry): Geometry {
   for (let a = 0; a < 3; a++) {
     for (let b = a; b < 3; b++) {
       const product = dot(direction[a]!, direction[b]!);
+      // Of k with i or j: looked at below.
+      if (b === 2 && a !== 2) continue;
       if (!(Math.abs(product - (a === b ? 1 : 0)) <= ORTHONORMAL_TOLERANCE))
         throw new RangeError(`directions ${direction.join(' | ')} are not orthonormal: ${a} . ${b} = ${product}`);
     }
   }
+  const lean = leanDegrees(direction);
+  if (!(lean <= maxLeanDegrees)) throw new RangeError(`directions ${direction.join(' | ')} lean by ${lean} degrees`);
   return { size, spacingMm, origin, direction };
+}
+
+/** Angle between the direction of k and the normal of the slices, degrees; 0 within the noise of written cosines. */
+export function leanDegrees([u, v, w]: Geometry['direction']): number {
+  const beside = Math.hypot(dot(u, w), dot(v, w));
+  return beside <= ORTHONORMAL_TOLERANCE ? 0 : (Math.atan2(beside, Math.abs(dot(cross(u, v), w))) * 180) / Math.PI;
+}
+
+/** Millimetres between neighbouring slices along their normal. */
+export function sliceStepMm({ spacingMm, direction }: Geometry): number {
+  const lean = leanDegrees(direction);
+  return lean === 0 ? spacingMm[2] : spacingMm[2] * Math.cos((lean * Math.PI) / 180);
 }
 
 /** Patient position (LPS, mm) of a voxel index `[i, j, k]`, which may be fractional. */

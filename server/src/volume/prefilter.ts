@@ -1,4 +1,4 @@
-import { createGeometry, type Geometry, indexToPatient, type Vec3 } from './geometry.ts';
+import { createGeometry, type Geometry, indexMap, indexToPatient, leanDegrees, type Vec3 } from './geometry.ts';
 import { applyWindow, findRange, type IntensityWindow } from './intensity.ts';
 import type { Volume } from './volume.ts';
 
@@ -13,6 +13,11 @@ export interface Field {
  * length of the target's spacing ellipsoid along that axis, so an isotropic target counts the same at every angle.
  */
 export function findFootprint(source: Geometry, target: Geometry): Vec3 {
+  if (leanDegrees(source.direction) > 0) {
+    const { columns } = indexMap(target, source);
+    const of = (axis: 0 | 1 | 2) => Math.hypot(...columns.map((column) => column[axis]));
+    return [of(0), of(1), of(2)];
+  }
   const along = (axis: 0 | 1 | 2): number => {
     const u = source.direction[axis];
     const parts = target.direction.map(

@@ -99,15 +99,26 @@ test('a retry of the same content keeps its key, other content gets a fresh one'
   assert.deepEqual([first.key, retry.key, edited.key], ['key-1', 'key-1', 'key-2']);
 });
 
-test('the step of a stack does not depend on the order of its slices', () => {
-  const at = (k: number) => [10, -5 + 3 * k, 4 * k];
+test('the step of a stack depends neither on the order of its slices nor on the tilt of a gantry', () => {
+  const [row, column] = [
+    [1, 0, 0],
+    [0, 0.8, -0.6],
+  ];
+  const at = (k: number, shift = 0) => [10, -5 + 3 * k + 0.8 * shift * k, 4 * k - 0.6 * shift * k];
   for (const order of [
     [0, 1, 2, 3],
     [2, 0, 3, 1],
     [1, 3, 0, 2],
   ])
-    assert.ok(Math.abs((measureStep(order.map(at)) ?? 0) - 5) < 1e-9);
-  assert.equal(measureStep([at(0)]), null);
+    for (const shift of [0, 1.3]) {
+      const step = measureStep(
+        order.map((k) => at(k, shift)),
+        row ?? [],
+        column ?? [],
+      );
+      assert.ok(Math.abs((step ?? 0) - 5) < 1e-9, `${step}`);
+    }
+  assert.equal(measureStep([at(0)], row ?? [], column ?? []), null);
 });
 
 test('the frame of an image id is found in both of its forms', () => {

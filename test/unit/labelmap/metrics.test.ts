@@ -5,7 +5,7 @@ import { squaredDistances } from '../../../server/src/labelmap/distance.ts';
 import type { Labelmap } from '../../../server/src/labelmap/labelmap.ts';
 import { dice, diceOf, hausdorff95Mm, measureSegments, voxelsToMl } from '../../../server/src/labelmap/metrics.ts';
 import { indexToPatient, type Vec3 } from '../../../server/src/volume/geometry.ts';
-import { threeSegments } from '../../fixtures/seg-request.ts';
+import { leanBy, threeSegments } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid } from '../volume/grids.ts';
 
 function row(labels: readonly number[], spacingMm: Vec3 = [1, 1, 1]): Labelmap {
@@ -30,7 +30,11 @@ test('labelmaps on different grids are not compared', () => {
 });
 
 test('a volume is voxels times the distance between slices, not their thickness', () => {
-  assert.equal(voxelsToMl(1000, [0.5, 0.8, 2.5]), 1);
+  const { geometry } = row([1], [0.5, 0.8, 2.5]);
+  assert.equal(voxelsToMl(1000, geometry), 1);
+  assert.ok(Math.abs(voxelsToMl(1000, leanBy(geometry, 25)) - 1) < 1e-12, 'a tilted gantry makes no head larger');
+  const leaning = { ...row([1, 1]), geometry: leanBy(row([1, 1]).geometry, 25) };
+  assert.throws(() => hausdorff95Mm(leaning, leaning, 1), RangeError);
 });
 
 test('each segment has its voxels, volume and centre in the patient, one without a voxel has no centre', () => {

@@ -11,7 +11,7 @@ import { placeSegments } from '../../../server/src/seg/place.ts';
 import { readSeg } from '../../../server/src/seg/read.ts';
 import { writeSeg } from '../../../server/src/seg/write.ts';
 import { type Geometry, indexToPatient, type Vec3 } from '../../../server/src/volume/geometry.ts';
-import { randomSegRequest } from '../../fixtures/seg-request.ts';
+import { leanBy, randomSegRequest } from '../../fixtures/seg-request.ts';
 import { tiny } from '../../fixtures/tiny-seg.ts';
 
 const maxVoxels = 1e7;
@@ -55,6 +55,22 @@ test('a SEG of ours comes back voxel for voxel, on any oblique grid', () => {
         [3, 'thalamus', 'AUTOMATIC'],
       ],
     );
+  }
+});
+
+test('a SEG on the slices of a tilted gantry comes back voxel for voxel, also a sparse one', () => {
+  for (const [seed, degrees] of [
+    [21, 12],
+    [22, -28],
+  ] as const) {
+    const upright = randomSegRequest(seed, [40, 36, 12]);
+    const geometry = leanBy(upright.labelmap.geometry, degrees);
+    const pixels = 40 * 36;
+    const sparse = upright.labelmap.data.map((label, n) => (Math.floor(n / pixels) % 3 === 1 ? label : 0));
+    for (const data of [upright.labelmap.data, sparse]) {
+      const seg = readSeg(writeSeg({ ...upright, labelmap: { ...upright.labelmap, geometry, data } }).bytes);
+      assert.deepEqual(placeSegments(seg, { classes: same, image: geometry, maxVoxels }), data, `seed ${seed}`);
+    }
   }
 });
 

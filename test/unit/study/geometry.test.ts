@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assembleSeries } from '../../../server/src/study/assemble.ts';
 import { tolerance } from '../../../server/src/study/slice-order.ts';
-import { sameGrid, type Vec3 } from '../../../server/src/volume/geometry.ts';
+import { indexToPatient, sameGrid, type Vec3 } from '../../../server/src/volume/geometry.ts';
 import type { Volume } from '../../../server/src/volume/volume.ts';
 import { makeSeries, type SeriesOptions } from '../../fixtures/make-series.ts';
 import { obliqueGrid, phantom } from './phantom.ts';
@@ -133,10 +133,19 @@ test('a gap that creeps is refused, though each step is within the tolerance', a
   await refuses(read(phantom(40), { attributes }), 'series-uneven-spacing', /gaps/);
 });
 
-test('gantry tilt is refused with its angle', async () => {
-  const shear = (k: number): number => Math.tan((15 * Math.PI) / 180) * 2.5 * k;
-  const attributes = (k: number) => ({ ImagePositionPatient: movedPosition(k, alongRow(shear(k))) });
-  await refuses(read(phantom(), { attributes }), 'series-tilted', /15\.00 degrees/);
+test('slices of a tilted gantry are read where they lie, with a note; more than a gantry can is refused', async () => {
+  const tilted = (degrees: number) => (k: number) => ({
+    ImagePositionPatient: movedPosition(k, alongRow(Math.tan((degrees * Math.PI) / 180) * 2.5 * k)),
+  });
+  const { volume, notes } = await read(phantom(), { attributes: tilted(15) });
+  assert.deepEqual(volume.data, phantom().data);
+  for (const k of [0, 3, 5]) {
+    const wanted = tilted(15)(k).ImagePositionPatient.map(Number);
+    const seen = indexToPatient(volume.geometry, [0, 0, k]);
+    assert.ok(Math.hypot(...seen.map((mm, axis) => mm - (wanted[axis] ?? Number.NaN))) < 1e-4);
+  }
+  assert.deepEqual(notes, ['The slices lean by 15.0 degrees, as of a tilted gantry; the mask follows them.']);
+  await refuses(read(phantom(), { attributes: tilted(45) }), 'series-tilted', /45\.00 degrees/);
 });
 
 test('two different slices at one position are refused, both named', async () => {

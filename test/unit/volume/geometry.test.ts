@@ -6,13 +6,16 @@ import {
   type Geometry,
   indexMap,
   indexToPatient,
+  leanDegrees,
   patientToIndex,
   planeGrid,
   sameGrid,
+  sliceStepMm,
   subGrid,
   type Vec3,
 } from '../../../server/src/volume/geometry.ts';
 import { createVolume } from '../../../server/src/volume/volume.ts';
+import { leanBy } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid, coronalDirection, obliqueGrids, turnedDirection } from './grids.ts';
 
 const index = fc.tuple(
@@ -67,7 +70,7 @@ test('an index map agrees with going through the patient', () => {
 test('a geometry with a fractional size, zero spacing or skewed directions is refused', () => {
   const good: Geometry = { size: [2, 2, 2], spacingMm: [1, 1, 1], origin: [0, 0, 0], direction: axialDirection };
   const [u, v] = axialDirection;
-  const skewed: Geometry['direction'] = [u, v, [0, 0.01, 0.99995]];
+  const skewed: Geometry['direction'] = [u, [0.01, 0.99995, 0], [0, 0, 1]];
   assert.equal(createGeometry(good).size[0], 2);
   assert.throws(() => createGeometry({ ...good, size: [2, 2.5, 2] }), RangeError);
   assert.throws(() => createGeometry({ ...good, size: [0, 2, 2] }), RangeError);
@@ -76,6 +79,19 @@ test('a geometry with a fractional size, zero spacing or skewed directions is re
   assert.throws(() => createGeometry({ ...good, origin: [0, Number.NaN, 1] }), RangeError);
   assert.throws(() => createGeometry({ ...good, direction: skewed }), /orthonormal/);
   assert.throws(() => createGeometry({ ...good, direction: [u, v, [0, 0, Number.NaN]] }), RangeError);
+});
+
+test('a grid may lean as a tilted gantry does: positions go round exactly, slices keep their distance', () => {
+  const upright = centredGrid([7, 6, 5], [0.7, 0.9, 3], axialDirection);
+  for (const degrees of [0.2, 15, 30, -30]) {
+    const leaning = createGeometry(leanBy(upright, degrees));
+    const index: Vec3 = [1.5, 4, 3.25];
+    assertClose(patientToIndex(leaning, indexToPatient(leaning, index)), index, 1e-9);
+    assert.ok(Math.abs(leanDegrees(leaning.direction) - Math.abs(degrees)) < 1e-9);
+    assert.ok(Math.abs(sliceStepMm(leaning) - 3) < 1e-9);
+  }
+  assert.equal(leanDegrees(upright.direction), 0);
+  assert.throws(() => createGeometry(leanBy(upright, 41)), /lean by 41/);
 });
 
 test('a volume refuses arrays that do not fit its grid', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { createGeometry, type Geometry, type Vec3 } from '../../../server/src/volume/geometry.ts';
+import { leanBy } from '../../fixtures/seg-request.ts';
 
 /** Directions of a grid turned by three angles (radians). */
 export function turnedDirection(a: number, b: number, c: number): Geometry['direction'] {
@@ -41,7 +42,7 @@ export const sagittalDirection: Geometry['direction'] = [
   [-1, 0, 0],
 ];
 
-/** Random oblique grids of up to `most` voxels an axis. */
+/** Random oblique grids of up to `most` voxels an axis; half of them lean. */
 export function obliqueGrids(least: number, most: number): fc.Arbitrary<Geometry> {
   const angle = fc.double({ min: -3, max: 3, noNaN: true });
   const count = fc.integer({ min: least, max: most });
@@ -51,6 +52,10 @@ export function obliqueGrids(least: number, most: number): fc.Arbitrary<Geometry
       angles: fc.tuple(angle, angle, angle),
       size: fc.tuple(count, count, count),
       spacingMm: fc.tuple(spacing, spacing, spacing),
+      lean: fc.oneof(fc.constant(0), fc.double({ min: -30, max: 30, noNaN: true })),
     })
-    .map(({ angles, size, spacingMm }) => centredGrid(size, spacingMm, turnedDirection(...angles)));
+    .map(({ angles, size, spacingMm, lean }) => {
+      const leaning = leanBy(centredGrid(size, spacingMm, turnedDirection(...angles)), lean);
+      return centredGrid(size, leaning.spacingMm, leaning.direction);
+    });
 }
