@@ -166,6 +166,7 @@ export function pacsOptionsOf(settings: Settings, host: Pick<PreparedHost, 'pacs
   return {
     url: host.pacs.url,
     credentials: host.pacs.credentials,
+    tls: host.pacs.tls,
     idleSeconds: settings.pacsIdleSeconds,
     retries: settings.pacsRetries,
   };

@@ -4,7 +4,7 @@ import { engineName } from '../engine/choose.ts';
 import { availableThreads } from '../engine/threads.ts';
 import { toErrorRecord } from '../errors/app-error.ts';
 import { readWeights } from '../registry/registry.ts';
-import { readCredentials } from '../setup/prepare.ts';
+import { readPacsAccess } from '../setup/pacs-access.ts';
 import { createPacs } from '../study/dicomweb.ts';
 import { threadsOf } from './engine.ts';
 import { chooseTried, type EngineRow, type TriedEngine, tryEngines } from './engine-trials.ts';
@@ -82,9 +82,8 @@ function describeTrial({ stepMs, maxRelativeDifference, reason }: EngineRow): st
 
 async function describePacs(settings: Settings): Promise<string> {
   if (settings.pacsUrl === undefined) return 'own Orthanc, started and ended by `uncol serve`';
-  const credentials = await readCredentials(settings.pacsCredentialsFile);
   const { pacsUrl: url, pacsIdleSeconds: idleSeconds } = settings;
-  const pacs = createPacs({ url, credentials, idleSeconds, retries: 0 });
+  const pacs = createPacs({ url, ...(await readPacsAccess(settings)), idleSeconds, retries: 0 });
   try {
     await pacs.echo(AbortSignal.timeout(10_000));
     return 'answers a search';

@@ -1,11 +1,11 @@
 import type { Settings } from '../config/schema.ts';
-import { readCredentials } from '../setup/prepare.ts';
+import { readPacsAccess } from '../setup/pacs-access.ts';
 import { createPacs, type Pacs } from '../study/dicomweb.ts';
 
 /** A PACS that a command line or a recipe names by its DICOMweb root; the caller closes it. */
 export async function openPacs(settings: Settings, url: string): Promise<Pacs> {
   // They are for the PACS of the settings: an address from elsewhere must not get them.
   const isOfSettings = settings.pacsUrl === undefined || new URL(settings.pacsUrl).origin === new URL(url).origin;
-  const credentials = isOfSettings ? await readCredentials(settings.pacsCredentialsFile) : undefined;
-  return createPacs({ url, credentials, idleSeconds: settings.pacsIdleSeconds, retries: settings.pacsRetries });
+  const access = isOfSettings ? await readPacsAccess(settings) : {};
+  return createPacs({ url, ...access, idleSeconds: settings.pacsIdleSeconds, retries: settings.pacsRetries });
 }

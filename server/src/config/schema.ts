@@ -18,7 +18,13 @@ export const settingsSchema = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address to listen on. Another than loopback needs an OIDC issuer.'),
   port: int(0, 65535).default(8190).describe('Port of viewer and API; 0 takes a free one.'),
   pacsUrl: z.url().optional().describe('DICOMweb root of an existing PACS. Unset: an own Orthanc with sample studies.'),
-  pacsCredentialsFile: z.string().optional().describe('JSON file {"username","password"} or {"token"} for the PACS.'),
+  pacsCredentialsFile: z
+    .string()
+    .optional()
+    .describe('JSON file {"username","password"}, {"token"} or {"tokenUrl","clientId","clientSecret"} for the PACS.'),
+  pacsCaFile: z.string().optional().describe('PEM file of the authority that signed the certificate of the PACS.'),
+  pacsCertificateFile: z.string().optional().describe('PEM file of the certificate that is shown to the PACS.'),
+  pacsKeyFile: z.string().optional().describe('PEM file of its key.'),
   pacsIdleSeconds: int(1, 600).default(30).describe('A transfer without any byte for this long is cut and resumed.'),
   pacsRetries: int(0, 10).default(3).describe('Renewed tries of one retrieval after a reset or an idle cut.'),
   databaseUrl: z.string().optional().describe('PostgreSQL to use instead of the embedded one (secret).'),

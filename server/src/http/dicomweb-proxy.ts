@@ -2,13 +2,14 @@ import { pipeline } from 'node:stream/promises';
 import type { Request, RequestHandler } from 'express';
 import { request as send } from 'undici';
 import { AppError } from '../errors/app-error.ts';
+import type { PacsAccess } from '../setup/pacs-access.ts';
+import { createAuthorization, createPacsAgent } from '../study/authorization.ts';
 import type { TrafficMeter } from '../telemetry/traffic.ts';
 
 /** The PACS that the viewer reads from, with the server's own rights. */
-export interface ProxiedPacs {
+export interface ProxiedPacs extends PacsAccess {
   /** DICOMweb root without a slash at its end. */
   readonly url: string;
-  readonly credentials?: { readonly username: string; readonly password: string } | { readonly token: string };
   /** Our own Orthanc: it builds the addresses in its answers from the Host that the browser asked. */
   readonly own: boolean;
 }
@@ -27,23 +28,30 @@ const forwardedToViewer = [
 
 /** Streams reads (GET, HEAD) of the viewer to the PACS; nothing else passes, so the viewer cannot store. */
 export function proxyDicomweb(pacs: ProxiedPacs, meter?: TrafficMeter): RequestHandler {
-  const authorization = authorizationOf(pacs.credentials);
+  const agent = createPacsAgent(pacs);
+  const authorization = createAuthorization(pacs.credentials, agent);
   return async (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw new AppError('not-allowed', `The viewer may read from the PACS; ${request.method} is not passed on.`);
     }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    meter?.add({ requests: 1 });
-    const answer = await send(targetOf(pacs.url, request), {
-      method: request.method,
-      headers: { ...pick(request.headers, forwardedToPacs), ...hostOf(pacs, request), ...authorization },
-      signal: gone.signal,
-      headersTimeout: 120_000,
-      bodyTimeout: 60_000,
-    }).catch((cause: unknown) => {
-      throw new AppError('pacs-unreachable', 'The PACS does not answer.', {}, { cause });
-    });
+    const target = targetOf(pacs.url, request);
+    const { method } = request;
+    const ask = async () => {
+      const own = { ...pick(request.headers, forwardedToPacs), ...hostOf(pacs, request) };
+      const headers = { ...own, ...(await authorization.headers()) };
+      meter?.add({ requests: 1 });
+      const limits = { signal: gone.signal, headersTimeout: 120_000, bodyTimeout: 60_000 };
+      return send(target, { method, headers, dispatcher: agent, ...limits }).catch((cause: unknown) => {
+        throw new AppError('pacs-unreachable', 'The PACS does not answer.', {}, { cause });
+      });
+    };
+    let answer = await ask();
+    if (answer.statusCode === 401 && authorization.renew()) {
+      await answer.body.dump();
+      answer = await ask();
+    }
     if (answer.statusCode === 401 || answer.statusCode === 403) {
       await answer.body.dump();
       // Passed on as it is, the browser would ask the reader for the server's password.
@@ -55,14 +63,6 @@ export function proxyDicomweb(pacs: ProxiedPacs, meter?: TrafficMeter): RequestH
     answer.body.on('data', (chunk: Uint8Array) => meter?.add({ receivedBytes: chunk.length }));
     await pipeline(answer.body, response).catch(() => response.destroy());
   };
-}
-
-/** Authorization header of the server's own PACS account. */
-function authorizationOf(credentials: ProxiedPacs['credentials']): Record<string, string> {
-  if (!credentials) return {};
-  if ('token' in credentials) return { authorization: `Bearer ${credentials.token}` };
-  const pair = Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
-  return { authorization: `Basic ${pair}` };
 }
 
 function hostOf(pacs: ProxiedPacs, request: Request): Record<string, string> {
@@ -78,7 +78,8 @@ function targetOf(root: string, request: Request): URL {
     throw new AppError('request-invalid', 'The DICOMweb path is not valid.');
   }
   const target = new URL(root + request.url);
-  if (!target.pathname.startsWith(`${new URL(root).pathname}/`)) {
+  // A root may be that of the host: then it has no path of its own.
+  if (!target.pathname.startsWith(`${new URL(root).pathname.replace(/\/$/, '')}/`)) {
     throw new AppError('request-invalid', 'The DICOMweb path is not valid.');
   }
   return target;

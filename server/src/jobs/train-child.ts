@@ -106,7 +106,8 @@ async function train(
         // Credentials are for the PACS of the settings alone.
         openPacs: async (url) => {
           const isOfSettings = new URL(url).origin === new URL(setUp.pacs.url).origin;
-          return createPacs({ ...setUp.pacs, url, credentials: isOfSettings ? setUp.pacs.credentials : undefined });
+          const { credentials, tls, ...common } = setUp.pacs;
+          return createPacs({ ...common, url, ...(isOfSettings ? { credentials, tls } : {}) });
         },
       },
     },

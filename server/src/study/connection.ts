@@ -1,11 +1,10 @@
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Agent, request } from 'undici';
+import { type Agent, request } from 'undici';
 import { AppError } from '../errors/app-error.ts';
+import type { PacsAccess } from '../setup/pacs-access.ts';
 import type { TrafficMeter } from '../telemetry/traffic.ts';
-
-/** How the server identifies itself to the PACS. */
-export type PacsCredentials = { readonly username: string; readonly password: string } | { readonly token: string };
+import { createAuthorization, createPacsAgent } from './authorization.ts';
 
 /** An answer whose body has not been read yet. */
 export interface PacsAnswer {
@@ -38,32 +37,40 @@ const maxRedirects = 3;
 const uploadChunkBytes = 64 * 1024;
 
 /** A connection to a DICOMweb root. `idleSeconds` bounds every wait for a byte, in either direction. */
-export function createConnection(options: {
-  readonly url: string;
-  readonly credentials?: PacsCredentials | undefined;
-  readonly idleSeconds: number;
-  readonly requestsPerSecond?: number | undefined;
-  readonly meter?: TrafficMeter | undefined;
-}): Connection {
+export function createConnection(
+  options: PacsAccess & {
+    readonly url: string;
+    readonly idleSeconds: number;
+    readonly requestsPerSecond?: number | undefined;
+    readonly meter?: TrafficMeter | undefined;
+  },
+): Connection {
   const url = options.url.replace(/\/+$/, '');
   const { origin } = new URL(url);
   const idleMs = options.idleSeconds * 1000;
   // The idle limit below replaces those of the agent.
-  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: idleMs } });
-  const authorization = options.credentials ? { authorization: authorizationOf(options.credentials) } : {};
+  const agent = createPacsAgent(options, { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: idleMs } });
+  const authorization = createAuthorization(options.credentials, agent);
   const turn = createPace(options.requestsPerSecond);
   return {
     url,
     close: () => agent.close(),
     async send(wanted) {
       let target = wanted.url;
+      let isRenewed = false;
       for (let hops = 0; hops <= maxRedirects; hops++) {
         if (new URL(target).origin !== origin) throw leadsAway(target);
-        const headers = { ...wanted.headers, ...authorization };
+        const headers = { ...wanted.headers, ...(await authorization.headers()) };
         await turn(wanted.signal);
         const sentBytes = wanted.body?.length ?? 0;
         options.meter?.add({ requests: 1, sentBytes });
         const answer = await exchange(agent, { ...wanted, url: target, headers }, idleMs, options.meter);
+        if (answer.status === 401 && !isRenewed && authorization.renew()) {
+          // A token may be taken back before its time.
+          isRenewed = true;
+          await answer.body.return(undefined);
+          continue;
+        }
         const location = answer.headers.get('location');
         if (answer.status < 300 || answer.status > 399 || location === undefined) return checkAccess(answer);
         await answer.body.return(undefined);
@@ -102,11 +109,6 @@ async function checkAccess(answer: PacsAnswer): Promise<PacsAnswer> {
 function leadsAway(target: string): AppError {
   const { host } = new URL(target);
   return new AppError('pacs-answer-invalid', 'The PACS leads to another origin, which is not followed.', { host });
-}
-
-function authorizationOf(credentials: PacsCredentials): string {
-  if ('token' in credentials) return `Bearer ${credentials.token}`;
-  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
 }
 
 async function exchange(

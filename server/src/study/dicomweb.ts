@@ -1,7 +1,8 @@
 import dicomwebClient from 'dicomweb-client';
 import { AppError } from '../errors/app-error.ts';
+import type { PacsAccess } from '../setup/pacs-access.ts';
 import type { TrafficMeter } from '../telemetry/traffic.ts';
-import { backOff, type Connection, createConnection, type PacsCredentials } from './connection.ts';
+import { backOff, type Connection, createConnection } from './connection.ts';
 import {
   type InstanceRecord,
   parseInstances,
@@ -19,10 +20,9 @@ import { ConnectionXhr } from './xhr.ts';
 
 export type { Pacs, SeriesAddress } from './pacs.ts';
 
-export interface PacsOptions {
+export interface PacsOptions extends PacsAccess {
   /** DICOMweb root. */
   readonly url: string;
-  readonly credentials?: PacsCredentials | undefined;
   /** Longest silence of a transfer, seconds. */
   readonly idleSeconds: number;
   /** Renewed tries of a request without any progress. */
