@@ -21,6 +21,8 @@ const systemPackages = [
   { name: 'python3-pydicom', kinds: ['conformance', 'e2e', 'integration'] },
   { name: 'python3-numpy', kinds: ['conformance', 'e2e', 'integration'] },
   { name: 'python3-gdcm', kinds: ['integration'] },
+  { name: 'python3-nibabel', kinds: ['conformance'] },
+  { name: 'teem-apps', kinds: ['conformance'] },
 ];
 
 /** Runs a child that shares our terminal. */

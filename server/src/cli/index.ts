@@ -28,7 +28,12 @@ export function createProgram(): Command {
     .command('segment')
     .description('segment one series and write a DICOM SEG file')
     .argument('<source>', 'folder of DICOM files, or DICOMweb address of a series (.../studies/1/series/2)')
-    .requiredOption('--out <file.dcm>', 'DICOM SEG file to write')
+    .requiredOption('--out <file>', 'file to write')
+    .addOption(
+      new Option('--format <format>', 'a DICOM SEG, or the labels alone: .nii.gz, or .seg.nrrd for 3D Slicer')
+        .choices(maskFormats)
+        .default('dicom-seg'),
+    )
     .option('--series <uid>', 'Series Instance UID, when the folder holds several')
     .option('--model <name[@version]>', 'model; default: the first that fits the series', parseModel)
     .option(...jsonOption)
@@ -214,7 +219,10 @@ interface RoundArguments {
   readonly json?: boolean;
 }
 
+const maskFormats = ['dicom-seg', 'nifti', 'nrrd'] as const;
+
 export interface SegmentArguments {
+  readonly format: (typeof maskFormats)[number];
   readonly out: string;
   readonly series?: string;
   readonly model?: string;

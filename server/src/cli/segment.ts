@@ -5,11 +5,13 @@ import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { AppError } from '../errors/app-error.ts';
 import { createSegmenter } from '../jobs/segmenter.ts';
+import { writeNifti } from '../labelmap/nifti.ts';
+import { writeNrrd } from '../labelmap/nrrd.ts';
 import { fittingVersions } from '../registry/choose.ts';
 import { createRegistry, type ListedVersion, type Registry, seedFolder } from '../registry/registry.ts';
 import { openSigningKey } from '../registry/signature.ts';
 import { createUid } from '../seg/uid.ts';
-import { writeSeg } from '../seg/write.ts';
+import { type SegRequest, writeSeg } from '../seg/write.ts';
 import { readSeriesFromFolder, readSeriesFromPacs } from '../study/series.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 import { openForCommand } from './engine.ts';
@@ -20,7 +22,7 @@ import { openPacs } from './pacs.ts';
 /** Series number of the SEG: behind those of the images. */
 const seriesNumber = 9000;
 
-/** Segments one series without database or server and writes a SEG file; the highest seed version serves. */
+/** Segments one series without database or server and writes the mask; the highest seed version serves. */
 export async function runSegment(options: SegmentArguments & { readonly source: string }): Promise<Outcome> {
   const settings = loadSettings();
   const signal = interruption('Stopping ...');
@@ -38,17 +40,7 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
   const { labelmap, result } = await segmenter.segment(series, model, { signal });
   await segmenter.close();
   const reference = { name: model.card.name, version: model.card.version, sha256: model.card.weights.sha256 };
-  const { bytes, notes } = writeSeg({
-    source: series,
-    labelmap,
-    model: reference,
-    algorithmType: 'AUTOMATIC',
-    sopInstanceUid: createUid(),
-    seriesInstanceUid: createUid(),
-    seriesNumber,
-    createdAt: new Date(),
-    trackingUid: createUid(),
-  });
+  const { bytes, notes } = write(options.format, { source: series, labelmap, model: reference });
   await writeWhole(options.out, bytes);
   const segments = result.segments.map(({ number, label, voxels, ml }) => ({ number, label, voxels, ml }));
   const timingsMs = { read: readMs, ...result.timingsMs };
@@ -74,6 +66,23 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
       `Written: ${options.out}`,
     ],
   };
+}
+
+function write(
+  format: SegmentArguments['format'],
+  what: Pick<SegRequest, 'source' | 'labelmap' | 'model'>,
+): ReturnType<typeof writeSeg> {
+  if (format === 'nifti') return { bytes: writeNifti(what.labelmap), notes: [] };
+  if (format === 'nrrd') return { bytes: writeNrrd(what.labelmap), notes: [] };
+  return writeSeg({
+    ...what,
+    algorithmType: 'AUTOMATIC',
+    sopInstanceUid: createUid(),
+    seriesInstanceUid: createUid(),
+    seriesNumber,
+    createdAt: new Date(),
+    trackingUid: createUid(),
+  });
 }
 
 async function readSource(
@@ -113,7 +122,7 @@ async function firstFitting(registry: Registry, series: SourceSeries): Promise<L
   );
 }
 
-/** The file is whole or not there: a stopped command leaves no half SEG. */
+/** The file is whole or not there: a stopped command leaves no half of it. */
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const draft = `${path}.part`;

@@ -38,7 +38,9 @@ test('the credentials of the PACS go to its own address and to no other', async 
     ['https://pacs.example/dicom-web', undefined],
   ] as const) {
     process.env['UNCOL_PACS_URL'] = pacsUrl;
-    await assert.rejects(runSegment({ source, out: join(home, 'out.dcm') }), { code: 'series-not-found' });
+    await assert.rejects(runSegment({ source, format: 'dicom-seg', out: join(home, 'out.dcm') }), {
+      code: 'series-not-found',
+    });
     assert.equal(authorizations.at(-1), expected);
   }
 });
