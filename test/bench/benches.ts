@@ -2,6 +2,7 @@ import { ablation } from './ablation.ts';
 import { engineStep } from './engine-step.ts';
 import { firstRounds } from './first-rounds.ts';
 import { kills } from './kills.ts';
+import { proof } from './proof.ts';
 import type { Bench } from './record.ts';
 import { robustness } from './robustness.ts';
 import { round } from './round.ts';
@@ -26,4 +27,5 @@ export const benches: readonly Bench[] = [
   robustness,
   worklist,
   kills,
+  proof,
 ];

@@ -42,7 +42,7 @@ const startLimitMs = 60_000;
 export function createFrameDecoder(
   options: { readonly lanes?: number; readonly timeLimitMs?: number } = {},
 ): FrameDecoder {
-  const { lanes = Math.max(1, Math.min(2, availableParallelism())), timeLimitMs = 5000 } = options;
+  const { lanes = Math.max(1, Math.min(2, availableParallelism())), timeLimitMs = 4000 } = options;
   const all = Array.from({ length: lanes }, () => new Lane(timeLimitMs));
   const idle = [...all];
   const waiting: ((lane: Lane) => void)[] = [];

@@ -23,14 +23,29 @@ export function isPart10(bytes: Uint8Array): boolean {
  */
 export function parsePart10(bytes: Uint8Array, what: string, headerOnly = false): DataSet {
   if (!isPart10(bytes)) throw unreadable(what, 'is not a DICOM file', { bytes: bytes.length });
+  const damaged = (dataSet: DataSet | undefined, cause?: unknown) => {
+    const name = dataSet ? instanceName(dataSet, what) : what;
+    return unreadable(name, 'is cut off or damaged', { bytes: bytes.length }, cause);
+  };
+  let dataSet: DataSet;
   try {
-    return dicomParser.parseDicom(bytes, { inflater, ...(headerOnly ? { untilTag: pixelDataTag } : {}) });
+    dataSet = dicomParser.parseDicom(bytes, { inflater, ...(headerOnly ? { untilTag: pixelDataTag } : {}) });
   } catch (cause) {
     // The parser throws what it has read so far beside the reason.
     const partial = (cause as { readonly dataSet?: DataSet } | undefined)?.dataSet;
-    const name = partial ? instanceName(partial, what) : what;
-    throw unreadable(name, 'is cut off or damaged', { bytes: bytes.length }, cause);
+    throw damaged(partial && holdsItsValues(partial, true) ? partial : undefined, cause);
   }
+  if (!holdsItsValues(dataSet, headerOnly)) throw damaged(undefined);
+  return dataSet;
+}
+
+/** Whether every value ends within the file: the parser finds an element by its length and looks at its value later. */
+function holdsItsValues({ byteArray, elements }: DataSet, headerOnly: boolean): boolean {
+  return Object.values(elements).every(({ tag, dataOffset, length, items }) => {
+    if (headerOnly && tag === pixelDataTag) return true;
+    const isInside = dataOffset + length <= byteArray.length;
+    return isInside && (items ?? []).every(({ dataSet }) => !dataSet || holdsItsValues(dataSet, false));
+  });
 }
 
 /** `Instance 12` by its InstanceNumber, else `what`. */

@@ -97,6 +97,24 @@ test('what an image must have and lacks is refused by name', async () => {
   await refuses(read({ FrameOfReferenceUID: undefined }), 'series-not-writable', /no FrameOfReferenceUID/);
 });
 
+test('a length that reaches beyond the file is refused, whatever attribute has it', async () => {
+  const { files } = makeSeries(phantom());
+  for (const tag of [
+    [0x10, 0x00, 0x10, 0x00],
+    [0x20, 0x00, 0x37, 0x00],
+    [0x20, 0x00, 0x32, 0x00],
+    [0x08, 0x00, 0x16, 0x00],
+  ]) {
+    const changed = files.map((file) => {
+      const at = Buffer.from(file).indexOf(Buffer.from(tag), 300);
+      const copy = Uint8Array.from(file);
+      new DataView(copy.buffer).setUint16(at + 6, 0xfffe, true);
+      return copy;
+    });
+    await refuses(assembleSeries(changed, { maxVoxels }), 'instance-unreadable', /cut off or damaged/);
+  }
+});
+
 test('a file cut anywhere is refused by instance number, never padded', async () => {
   const { files } = makeSeries(phantom());
   for (const share of [0.002, 0.5, 0.9, 0.999]) {

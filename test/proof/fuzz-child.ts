@@ -1,0 +1,8 @@
+// `fuzz-child.ts TARGET SEED CASES`: one target in a process of its own. It tells each hundredth case, and in the end the result.
+import { fuzz } from './fuzz.ts';
+
+const [target = '', seed = '1', cases = '1000'] = process.argv.slice(2);
+const result = await fuzz(target, Number(seed), Number(cases), (n) => {
+  if (n % 100 === 0) process.send?.({ at: n });
+});
+process.send?.({ result }, () => process.exit(0));

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fuzz, inputOf } from '../../proof/fuzz.ts';
+import { targets } from '../../proof/targets.ts';
+
+/** A sample of what `npm run proof` does; those that start threads or talk to a server are slower. */
+const cases: Readonly<Record<string, number>> = { frames: 150, rest: 200 };
+
+for (const name of Object.keys(targets)) {
+  test(`damaged input (${name}) is read or refused with a code, nothing else`, async () => {
+    const { faults, refused, accepted } = await fuzz(name, 77, cases[name] ?? 1500);
+    assert.deepEqual(faults, []);
+    assert.ok(refused > 0 && accepted > 0, `${refused} refused, ${accepted} accepted`);
+  });
+}
+
+test('the same seed and case give the same input', async () => {
+  const [one, again, other] = [await inputOf('seg', 5, 8), await inputOf('seg', 5, 8), await inputOf('seg', 5, 9)];
+  assert.deepEqual(one, again);
+  assert.notDeepEqual(one, other);
+});
