@@ -3,6 +3,7 @@ import { engineStep } from './engine-step.ts';
 import { firstRounds } from './first-rounds.ts';
 import { kills } from './kills.ts';
 import { proof } from './proof.ts';
+import { realFiles } from './real-files.ts';
 import type { Bench } from './record.ts';
 import { robustness } from './robustness.ts';
 import { round } from './round.ts';
@@ -28,4 +29,5 @@ export const benches: readonly Bench[] = [
   worklist,
   kills,
   proof,
+  realFiles,
 ];
