@@ -8,6 +8,7 @@ import type { Bench } from './record.ts';
 import { robustness } from './robustness.ts';
 import { round } from './round.ts';
 import { roundMemory } from './round-memory.ts';
+import { roundTrips } from './round-trip.ts';
 import { rounds } from './rounds.ts';
 import { server } from './server.ts';
 import { stageTwo } from './stage-two.ts';
@@ -30,4 +31,5 @@ export const benches: readonly Bench[] = [
   kills,
   proof,
   realFiles,
+  roundTrips,
 ];

@@ -1,0 +1,26 @@
+"""Reads SEGs with pydicom. Standard input: lines of JSON {"path", "slices", "positions"}, the source slices in their order and
+where each lies (LPS mm). Prints for each a line of JSON: sha256 of the labels on these slices, and how far frames lie beside them."""
+import hashlib
+import json
+import sys
+
+import numpy
+import pydicom
+
+names = ["ReferencedSOPInstanceUID", "ReferencedFrameNumber"]
+for line in sys.stdin:
+    wanted = json.loads(line)
+    ds = pydicom.dcmread(wanted["path"])
+    at = {name: k for k, name in enumerate(wanted["slices"])}
+    labels = numpy.zeros((len(at), ds.Rows, ds.Columns), numpy.uint8)
+    pixels = ds.pixel_array
+    if pixels.ndim == 2:
+        pixels = pixels[None]
+    off = 0.0
+    for group, plane in zip(ds.PerFrameFunctionalGroupsSequence, pixels):
+        source = group.DerivationImageSequence[0].SourceImageSequence[0]
+        k = at[":".join(str(source[name].value) for name in names if name in source)]
+        position = [float(v) for v in group.PlanePositionSequence[0].ImagePositionPatient]
+        off = max(off, max(abs(a - b) for a, b in zip(position, wanted["positions"][k])))
+        labels[k][plane == 1] = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+    print(json.dumps({"sha256": hashlib.sha256(labels.tobytes()).hexdigest(), "offMm": off}), flush=True)
