@@ -1,7 +1,7 @@
 import type { HeaderAttributes } from '../study/source-series.ts';
 
 /** Attributes copied into derived objects: those of the Patient, General Study and Patient Study modules. */
-const copied = {
+export const copied = {
   // Type 2 attributes stay, empty when the source has none (PS3.3 C.7.1.1, C.7.2.1).
   PatientName: { vr: 'PN', required: true },
   PatientID: { vr: 'LO', required: true },

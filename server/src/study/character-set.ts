@@ -1,5 +1,5 @@
 /** Labels of the WHATWG decoders for the single-byte and multi-byte sets of PS3.3 C.12.1.1.2, by ISO number. */
-const encodings: Readonly<Record<string, string>> = {
+export const encodings: Readonly<Record<string, string>> = {
   '6': 'us-ascii',
   '13': 'shift_jis',
   '100': 'iso-8859-1',

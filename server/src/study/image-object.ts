@@ -49,10 +49,10 @@ export interface ImageObject {
 }
 
 /** Storage classes whose objects are slices by definition: what is missing in one is damage, not another kind of object. */
-const sliceClasses: ReadonlySet<string> = new Set([
-  '1.2.840.10008.5.1.4.1.1.2',
-  '1.2.840.10008.5.1.4.1.1.4',
-  '1.2.840.10008.5.1.4.1.1.128',
+export const sliceClasses: ReadonlyMap<string, string> = new Map([
+  ['1.2.840.10008.5.1.4.1.1.2', 'CT Image Storage'],
+  ['1.2.840.10008.5.1.4.1.1.4', 'MR Image Storage'],
+  ['1.2.840.10008.5.1.4.1.1.128', 'Positron Emission Tomography Image Storage'],
 ]);
 
 /** Objects with PixelData that are results or doses, not images to segment. */
@@ -63,15 +63,15 @@ const derivedClasses: Readonly<Record<string, string>> = {
   '1.2.840.10008.5.1.4.1.1.481.2': 'radiotherapy doses',
 };
 
-/** Enhanced and legacy converted CT, MR and PET: many frames, each placed by functional groups. */
-const enhancedClasses: ReadonlySet<string> = new Set([
-  '1.2.840.10008.5.1.4.1.1.2.1',
-  '1.2.840.10008.5.1.4.1.1.2.2',
-  '1.2.840.10008.5.1.4.1.1.4.1',
-  '1.2.840.10008.5.1.4.1.1.4.3',
-  '1.2.840.10008.5.1.4.1.1.4.4',
-  '1.2.840.10008.5.1.4.1.1.128.1',
-  '1.2.840.10008.5.1.4.1.1.130',
+/** Many frames, each placed by functional groups. */
+export const enhancedClasses: ReadonlyMap<string, string> = new Map([
+  ['1.2.840.10008.5.1.4.1.1.2.1', 'Enhanced CT Image Storage'],
+  ['1.2.840.10008.5.1.4.1.1.2.2', 'Legacy Converted Enhanced CT Image Storage'],
+  ['1.2.840.10008.5.1.4.1.1.4.1', 'Enhanced MR Image Storage'],
+  ['1.2.840.10008.5.1.4.1.1.4.3', 'Enhanced MR Color Image Storage'],
+  ['1.2.840.10008.5.1.4.1.1.4.4', 'Legacy Converted Enhanced MR Image Storage'],
+  ['1.2.840.10008.5.1.4.1.1.128.1', 'Legacy Converted Enhanced PET Image Storage'],
+  ['1.2.840.10008.5.1.4.1.1.130', 'Enhanced PET Image Storage'],
 ]);
 
 const lossySyntaxes: ReadonlySet<string> = new Set(['1.2.840.10008.1.2.4.50', '1.2.840.10008.1.2.4.51']);

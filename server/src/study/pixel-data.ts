@@ -17,28 +17,31 @@ export interface StoredSlice {
 
 const bigEndian = '1.2.840.10008.1.2.2';
 
-/** Syntaxes with native pixels: implicit, explicit, deflated, big-endian (PS3.5 A.1 to A.5). */
-const nativeSyntaxes: ReadonlySet<string> = new Set([
-  '1.2.840.10008.1.2',
-  '1.2.840.10008.1.2.1',
-  '1.2.840.10008.1.2.1.99',
-  bigEndian,
-]);
+interface Syntax {
+  readonly name: string;
+  /** Null for native pixels. */
+  readonly codec: CodecName | null;
+}
 
-const codecs: Readonly<Record<string, CodecName>> = {
-  '1.2.840.10008.1.2.5': 'decodeRle',
-  '1.2.840.10008.1.2.4.50': 'decodeJpeg',
-  '1.2.840.10008.1.2.4.51': 'decodeJpeg',
-  '1.2.840.10008.1.2.4.57': 'decodeJpeg',
-  '1.2.840.10008.1.2.4.70': 'decodeJpeg',
-  '1.2.840.10008.1.2.4.80': 'decodeJpegLs',
-  '1.2.840.10008.1.2.4.81': 'decodeJpegLs',
-  '1.2.840.10008.1.2.4.90': 'decodeJpeg2000',
-  '1.2.840.10008.1.2.4.91': 'decodeJpeg2000',
-  '1.2.840.10008.1.2.4.201': 'decodeHtJpeg2000',
-  '1.2.840.10008.1.2.4.202': 'decodeHtJpeg2000',
-  '1.2.840.10008.1.2.4.203': 'decodeHtJpeg2000',
-};
+/** What is read (PS3.5 A.1 to A.5, PS3.6 A-1), by UID. */
+export const transferSyntaxes: ReadonlyMap<string, Syntax> = new Map<string, Syntax>([
+  ['1.2.840.10008.1.2', { name: 'Implicit VR Little Endian', codec: null }],
+  ['1.2.840.10008.1.2.1', { name: 'Explicit VR Little Endian', codec: null }],
+  ['1.2.840.10008.1.2.1.99', { name: 'Deflated Explicit VR Little Endian', codec: null }],
+  [bigEndian, { name: 'Explicit VR Big Endian', codec: null }],
+  ['1.2.840.10008.1.2.5', { name: 'RLE Lossless', codec: 'decodeRle' }],
+  ['1.2.840.10008.1.2.4.50', { name: 'JPEG Baseline (8 bit)', codec: 'decodeJpeg' }],
+  ['1.2.840.10008.1.2.4.51', { name: 'JPEG Extended (12 bit)', codec: 'decodeJpeg' }],
+  ['1.2.840.10008.1.2.4.57', { name: 'JPEG Lossless', codec: 'decodeJpeg' }],
+  ['1.2.840.10008.1.2.4.70', { name: 'JPEG Lossless, First-Order Prediction', codec: 'decodeJpeg' }],
+  ['1.2.840.10008.1.2.4.80', { name: 'JPEG-LS Lossless', codec: 'decodeJpegLs' }],
+  ['1.2.840.10008.1.2.4.81', { name: 'JPEG-LS Near-lossless', codec: 'decodeJpegLs' }],
+  ['1.2.840.10008.1.2.4.90', { name: 'JPEG 2000 Lossless', codec: 'decodeJpeg2000' }],
+  ['1.2.840.10008.1.2.4.91', { name: 'JPEG 2000', codec: 'decodeJpeg2000' }],
+  ['1.2.840.10008.1.2.4.201', { name: 'High-Throughput JPEG 2000 Lossless', codec: 'decodeHtJpeg2000' }],
+  ['1.2.840.10008.1.2.4.202', { name: 'High-Throughput JPEG 2000 RPCL Lossless', codec: 'decodeHtJpeg2000' }],
+  ['1.2.840.10008.1.2.4.203', { name: 'High-Throughput JPEG 2000', codec: 'decodeHtJpeg2000' }],
+]);
 
 /**
  * The stored values of an image: decompressed, reduced to BitsStored, sign-extended, padding marked.
@@ -50,16 +53,15 @@ export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Pr
   const { format, transferSyntaxUid } = image;
   const element = image.dataSet.elements['x7fe00010'];
   if (element === undefined) throw unreadable(image.name, 'has no PixelData');
-  const codec = codecs[transferSyntaxUid];
-  if (codec === undefined && !nativeSyntaxes.has(transferSyntaxUid)) {
+  const syntax = transferSyntaxes.get(transferSyntaxUid);
+  if (syntax === undefined) {
     throw new AppError('transfer-syntax-unsupported', `${image.name} is compressed by ${transferSyntaxUid}.`, {
       transferSyntaxUid,
     });
   }
+  const { codec } = syntax;
   const decoded =
-    codec === undefined
-      ? { bytes: nativeBytes(image, element), format }
-      : await decompress(image, element, codec, decoder);
+    codec === null ? { bytes: nativeBytes(image, element), format } : await decompress(image, element, codec, decoder);
   const expected = (format.rows * format.columns * format.bitsAllocated) / 8;
   if (decoded.bytes.length < expected) {
     throw unreadable(image.name, `has ${decoded.bytes.length} bytes of pixels where ${expected} are needed`);
@@ -77,7 +79,7 @@ export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Pr
   if (values === undefined) {
     throw unreadable(image.name, 'has negative pixels in its codestream although PixelRepresentation is 0');
   }
-  return { values, ...(padding ? { padding } : {}), surplusBytes: codec === undefined && surplus > 1 ? surplus : 0 };
+  return { values, ...(padding ? { padding } : {}), surplusBytes: codec === null && surplus > 1 ? surplus : 0 };
 }
 
 function nativeBytes(image: ImageObject, element: Element): Uint8Array {
