@@ -12,6 +12,7 @@ import { roundTrips } from './round-trip.ts';
 import { rounds } from './rounds.ts';
 import { server } from './server.ts';
 import { stageTwo } from './stage-two.ts';
+import { studyIo } from './study-io.ts';
 import { viewer } from './viewer.ts';
 import { worklist } from './worklist.ts';
 
@@ -32,4 +33,5 @@ export const benches: readonly Bench[] = [
   proof,
   realFiles,
   roundTrips,
+  studyIo,
 ];
