@@ -4,6 +4,9 @@ export interface SegFrame {
   readonly slice: number;
 }
 
+/** So far bits are counted in 32-bit numbers: half a gigabyte. */
+const mostBits = 2 ** 32 - 16;
+
 /**
  * Labels to BINARY pixel data (PS3.5 8.1.1, PS3.3 C.8.20.2): one bit a pixel, least significant first, bits running on
  * over frame borders, the end padded to an even byte. Frames go by segment, then slice; slices without a voxel of the
@@ -18,12 +21,22 @@ export function packBinary(
 ): { readonly frames: readonly SegFrame[]; readonly pixelData: Uint8Array } {
   const slices = labels.length / pixelsPerSlice;
   const frames = listFrames(labels, pixelsPerSlice, slices, segmentCount);
-  const pixelData = new Uint8Array((Math.ceil((frames.length * pixelsPerSlice) / 8) + 1) & ~1);
-  let bit = 0;
-  for (const { segmentNumber, slice } of frames) {
-    const end = (slice + 1) * pixelsPerSlice;
-    for (let i = slice * pixelsPerSlice; i < end; i++, bit++) {
-      if (labels[i] === segmentNumber) pixelData[bit >> 3] = (pixelData[bit >> 3] ?? 0) | (1 << (bit & 7));
+  const bits = frames.length * pixelsPerSlice;
+  if (bits > mostBits) throw new RangeError(`${bits} bits of pixel data are more than ${mostBits}`);
+  const pixelData = new Uint8Array((Math.ceil(bits / 8) + 1) & ~1);
+  const framesOfSlice: [segmentNumber: number, frame: number][][] = Array.from({ length: slices }, () => []);
+  for (const [frame, { segmentNumber, slice }] of frames.entries()) framesOfSlice[slice]?.push([segmentNumber, frame]);
+  // Each voxel is looked at once, however many segments there are: its label says which frame it belongs to.
+  const firstBit = new Float64Array(256);
+  for (const [slice, own] of framesOfSlice.entries()) {
+    for (const [segmentNumber, frame] of own) firstBit[segmentNumber] = frame * pixelsPerSlice;
+    const start = slice * pixelsPerSlice;
+    for (let i = 0; i < pixelsPerSlice; i++) {
+      const label = labels[start + i] ?? 0;
+      if (label === 0) continue;
+      const bit = (firstBit[label] ?? 0) + i;
+      const at = bit >>> 3;
+      pixelData[at] = (pixelData[at] ?? 0) | (1 << (bit & 7));
     }
   }
   return { frames, pixelData };

@@ -93,7 +93,9 @@ export function writeSeg(request: SegRequest): { readonly bytes: Uint8Array; rea
 }
 
 function checkLabels({ data, segments }: Labelmap): void {
-  const highest = data.reduce((most, label) => Math.max(most, label), 0);
+  let highest = 0;
+  // A callback for each of a hundred million voxels takes half a second.
+  for (let n = 0; n < data.length; n++) highest = Math.max(highest, data[n] ?? 0);
   const gap = segments.findIndex((segment, i) => segment.number !== i + 1);
   if (gap >= 0) throw new RangeError(`segment ${gap + 1} has number ${segments[gap]?.number}`);
   if (highest > segments.length) {
