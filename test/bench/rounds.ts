@@ -7,7 +7,7 @@ import { seedsOf } from '../../server/src/round/recipe.ts';
 import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
 import type { PromptableTeacher } from '../../server/src/uncol/teachers/promptable.ts';
 import { benchEnds, benchThreads } from './limits.ts';
-import type { Bench, Row } from './record.ts';
+import { type Bench, type Row, readRecord } from './record.ts';
 import { allJobs } from './rounds-experiments.ts';
 import { type Experiment, experiments, type Job } from './rounds-job.ts';
 import { report } from './rounds-report.ts';
@@ -26,7 +26,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   const { folder } = world.parts;
   await mkdir(folder, { recursive: true });
   const file = join(folder, 'rows.jsonl');
-  const kept = await readKept(file, world.setup);
+  const kept = new Map([...recordedRows(world.setup), ...(await readKept(file, world.setup))]);
   const jobs = allJobs();
   const open = jobs.filter((job) => isAskedFor(job) && !kept.has(job.name));
   let teacher: PromptableTeacher | undefined;
@@ -43,7 +43,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
     await teacher?.dispose();
     await world.parts.measure.dispose();
   }
-  return jobs.flatMap((job) => kept.get(job.name) ?? []);
+  return jobs.flatMap(({ name }) => (kept.get(name) ?? []).map((row) => ({ ...row, setup: world.setup, job: name })));
 }
 
 /** A round that fails promotes nothing. */
@@ -72,6 +72,16 @@ function openMinisam(folder: string): Promise<PromptableTeacher> {
   );
 }
 
+/** Rounds of the record that were played in this setup, by job: on the same kind of machine they would end the same. */
+function recordedRows(setup: string): Map<string, readonly Row[]> {
+  const found = new Map<string, Row[]>();
+  for (const { setup: of, job, ...row } of readRecord('rounds').rows) {
+    if (of !== setup || typeof job !== 'string') continue;
+    found.set(job, [...(found.get(job) ?? []), row]);
+  }
+  return found;
+}
+
 /** Whole lines of this setup, by job. The last line may have been cut by a crash. */
 async function readKept(file: string, setup: string): Promise<Map<string, readonly Row[]>> {
   const text = await readFile(file, 'utf8').catch(() => '');
@@ -94,7 +104,7 @@ export const rounds: Bench = {
     `${sizes.unseen.count} other subjects of its kind; \`old\`: of ${sizes.old.count} base subjects; none of these trains, chooses or judges. ` +
     'Wrong masks: 32 mm off, mirrored, empty, a disc anywhere else, foreground and background exchanged; seeds 1 and 3 on base subjects, 2 and 4 on G. ' +
     `Nothing to gain: corrections that repeat the masks of the version in service, without replay; and its weights shaken by 1 %, put to the gate directly; gain on the ${sizes.old.count} base subjects. ` +
-    'Rows are kept below UNCOL_HOME and added to from call to call, so times may come from other loads. UNCOL_BENCH_EXPERIMENTS, UNCOL_BENCH_SEEDS and UNCOL_BENCH_THREADS ' +
+    'Rows are kept, below UNCOL_HOME and in the record, and added to from call to call, so times may come from other loads. UNCOL_BENCH_EXPERIMENTS, UNCOL_BENCH_SEEDS and UNCOL_BENCH_THREADS ' +
     'narrow what is run, UNCOL_BENCH_TEACHER=none leaves the teacher out, after UNCOL_BENCH_MINUTES no round is begun; the record holds all rows that are there.',
   run,
   report,
