@@ -26,7 +26,7 @@ export function createProgram(): Command {
 
   program
     .command('segment')
-    .description('segment one series and write a DICOM SEG file')
+    .description('segment one series and write its mask, as a DICOM SEG or as labels')
     .argument('<source>', 'folder of DICOM files, or DICOMweb address of a series (.../studies/1/series/2)')
     .requiredOption('--out <file>', 'file to write')
     .addOption(
