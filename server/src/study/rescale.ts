@@ -67,17 +67,36 @@ type Marks = (Uint8Array | undefined)[];
 
 /** The loops over voxels stand in functions of their own, which the compiler optimises after a few slices. */
 function fill(target: VoxelArray, values: Int16Array | Uint16Array, slope: number, intercept: number): void {
-  for (let n = 0; n < values.length; n++) target[n] = values[n]! * slope + intercept;
+  if (slope === 1 && intercept === 0) target.set(values);
+  // All values fit: `allocate` has seen to it. Whole numbers stay whole numbers for the processor, too.
+  else if (target instanceof Int16Array) fillWhole(target, values, slope, intercept);
+  else for (let n = 0; n < values.length; n++) target[n] = values[n]! * slope + intercept;
+}
+
+function fillWhole(target: Int16Array, values: Int16Array | Uint16Array, slope: number, intercept: number): void {
+  for (let n = 0; n < values.length; n++) target[n] = Math.imul(values[n]!, slope) + intercept;
 }
 
 function storedRange(values: Int16Array | Uint16Array, mark: Uint8Array | undefined): readonly [number, number] {
+  if (mark === undefined) return wholeRange(values);
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (let n = 0; n < values.length; n++) {
-    if (mark !== undefined && mark[n] === 1) continue;
+    if (mark[n] === 1) continue;
     const value = values[n]!;
     if (value < low) low = value;
     if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+function wholeRange(values: Int16Array | Uint16Array): readonly [number, number] {
+  let low = values[0] ?? Number.POSITIVE_INFINITY;
+  let high = values[0] ?? Number.NEGATIVE_INFINITY;
+  for (let n = 1; n < values.length; n++) {
+    const value = values[n]!;
+    if (value < low) low = value;
+    else if (value > high) high = value;
   }
   return [low, high];
 }
