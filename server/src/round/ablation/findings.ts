@@ -9,7 +9,8 @@ export function findingsOf(rows: readonly AblationRow[], task: string): readonly
   return [
     ...gains(rows, task),
     ...pseudoGains(rows, task),
-    ...shareOfFull(of('uncol'), of('full')),
+    ...shareOfFull('uncol', of('uncol'), of('full')),
+    ...shareOfFull('uncol-visual', of('uncol-visual'), of('full')),
     ...enrichment(of('uncol')),
     ...armNames.flatMap((arm) => repeats(arm, of(arm))),
     ...armNames.flatMap((arm) => admissions(arm, of(arm))),
@@ -21,6 +22,12 @@ const comparisons: readonly (readonly [arm: ArmName, against: ArmName, words: st
   ['uncol', 'mean-teacher', 'UnCoL - mean teacher'],
   ['uncol', 'supervised', 'UnCoL - supervised'],
   ['uncol', 'stage-1', 'UnCoL - stage 1'],
+  ['uncol-visual', 'mean-teacher', 'UnCoL with visual distillation - mean teacher'],
+  ['uncol-visual', 'supervised', 'UnCoL with visual distillation - supervised'],
+  ['uncol-visual', 'stage-1', 'UnCoL with visual distillation - stage 1'],
+  ['uncol-visual', 'uncol', 'UnCoL with - without visual distillation in stage 2'],
+  ['uncol-distilled', 'uncol', 'UnCoL from a stage 1 with - without distillation'],
+  ['stage-1-distilled', 'stage-1', 'Stage 1 with - without distillation'],
   ['uncol', 'uncol-no-vit', 'UnCoL with - without the transformer branch'],
   ['supervised', 'supervised-no-vit', 'Supervised with - without the transformer branch'],
 ];
@@ -47,9 +54,9 @@ function pseudoGains(rows: readonly AblationRow[], task: string): readonly strin
   });
 }
 
-function shareOfFull(uncol: readonly AblationRow[], full: readonly AblationRow[]): readonly string[] {
-  const share = meanOf(uncol.map(({ dice }) => dice)) / meanOf(full.map(({ dice }) => dice));
-  return Number.isFinite(share) ? [`Share of full supervision: ${share.toFixed(3)}.`] : [];
+function shareOfFull(name: ArmName, rows: readonly AblationRow[], full: readonly AblationRow[]): readonly string[] {
+  const share = meanOf(rows.map(({ dice }) => dice)) / meanOf(full.map(({ dice }) => dice));
+  return Number.isFinite(share) ? [`${arms[name].title}: share of full supervision ${share.toFixed(3)}.`] : [];
 }
 
 function enrichment(uncol: readonly AblationRow[]): readonly string[] {
