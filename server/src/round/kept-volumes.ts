@@ -39,10 +39,9 @@ export function keepVolumes(
 
 const hashBytes = 32;
 
-/** SHA-256 of what follows; length of the grid; the grid as JSON, padded to whole floats; voxels, little-endian. */
+/** SHA-256 of what follows; length of the grid; the grid as JSON; voxels, little-endian. */
 function pack({ grid, image }: PreparedVolume): Buffer {
-  const text = JSON.stringify(grid);
-  const head = Buffer.from(text.padEnd(4 * Math.ceil(text.length / 4)));
+  const head = Buffer.from(JSON.stringify(grid));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(head.length);
   const body = Buffer.concat([length, head, Buffer.from(image.buffer, image.byteOffset, image.byteLength)]);

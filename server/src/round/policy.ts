@@ -31,7 +31,7 @@ export function policyOf(
 }
 
 /** Hours as settings have them, e.g. `20-6`; null for none. */
-export function parseHours(text: string | undefined): Hours | null {
+function parseHours(text: string | undefined): Hours | null {
   if (text === undefined) return null;
   const [from = 0, to = 0] = text.split('-').map(Number);
   return { from, to };

@@ -10,14 +10,15 @@ export interface CacheFolder {
   set(key: string, bytes: Uint8Array): Promise<void>;
 }
 
-const suffix = '.cache';
-
-/** Keeps at most `quotaBytes`; beyond that what was used longest ago is dropped. Nothing that is larger is kept at all. */
+/**
+ * Keeps at most `quotaBytes`; beyond that what was used longest ago is dropped. Nothing that is larger is kept at all. The
+ * folder is the cache's own: what an earlier version or a crash has left in it counts, and is dropped, too.
+ */
 export async function openCacheFolder(folder: string, quotaBytes: number): Promise<CacheFolder> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const counts = { hits: 0, misses: 0 };
   // Keys may hold anything, also UIDs; a file name may not.
-  const pathOf = (key: string) => join(folder, createHash('sha256').update(key).digest('hex') + suffix);
+  const pathOf = (key: string) => join(folder, createHash('sha256').update(key).digest('hex'));
   let used = await sizeOf(folder);
   return {
     counts,
@@ -54,7 +55,7 @@ export async function emptyCacheFolder(folder: string): Promise<void> {
 }
 
 async function listFiles(folder: string) {
-  const names = (await readdir(folder)).filter((name) => name.endsWith(suffix));
+  const names = await readdir(folder);
   const found = await Promise.all(
     names.map(async (name) => {
       const path = join(folder, name);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { keepVolumes } from '../../../server/src/round/kept-volumes.ts';
-import { openCacheFolder } from '../../../server/src/store/cache-folder.ts';
+import { emptyCacheFolder, openCacheFolder } from '../../../server/src/store/cache-folder.ts';
 import type { PreparedVolume } from '../../../server/src/student/prepare-volume.ts';
 
 const place = await mkdtemp(join(tmpdir(), 'uncol-volumes-'));
@@ -72,4 +72,12 @@ test('with a quota of nothing, nothing is kept', async () => {
   assert.equal(await ask('none', ['1.1'], { quotaBytes: 0 }), 1);
   assert.equal(await ask('none', ['1.1'], { quotaBytes: 0 }), 1);
   assert.deepEqual(await readdir(join(place, 'none')), []);
+});
+
+test('what an earlier version or a crash has left in the folder is emptied with the rest', async () => {
+  const folder = join(place, 'left');
+  await ask('left', ['1.1']);
+  for (const name of ['old.f16', 'half.123.tmp']) await writeFile(join(folder, name), new Uint8Array(100));
+  await emptyCacheFolder(folder);
+  assert.deepEqual(await readdir(folder), []);
 });
