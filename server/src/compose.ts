@@ -28,6 +28,7 @@ import { openBlobStore } from './store/blobs.ts';
 import type { Database } from './store/database.ts';
 import { readAliases } from './store/models.ts';
 import { readSecretKey } from './store/secret-key.ts';
+import { pruneTraffic } from './store/traffic.ts';
 import { createPacs, type PacsOptions } from './study/dicomweb.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -57,6 +58,7 @@ export async function compose(ground: Ground): Promise<Express> {
   const pacsOptions = pacsOptionsOf(settings, host);
   const { meters, stop: stopTrafficRecord } = startTrafficRecord({ database, metrics, log });
   stops.push(stopTrafficRecord);
+  await pruneTraffic(database);
   const pacs = createPacs({ ...pacsOptions, meter: meters.server });
   stops.push(() => pacs.close());
   const blobFolder = join(settings.home, 'blobs');

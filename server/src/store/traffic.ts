@@ -24,6 +24,10 @@ export async function addTraffic(db: Queryable, part: TrafficPart, traffic: Traf
        sent_bytes = pacs_traffic.sent_bytes + excluded.sent_bytes`,
     [part, traffic.requests, traffic.receivedBytes, traffic.sentBytes],
   );
+}
+
+/** Drops the count of days long gone. */
+export async function pruneTraffic(db: Queryable): Promise<void> {
   await db.query(`delete from pacs_traffic where day < current_date - ${keptDays}`);
 }
 
