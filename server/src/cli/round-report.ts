@@ -1,4 +1,5 @@
 import type { RoundVerdict } from '../jobs/rounds.ts';
+import { armWords } from '../round/outcome.ts';
 import { facts, type Html, html, page, raw, table } from '../round/report/html.ts';
 import type { RoundRow } from '../store/rounds.ts';
 
@@ -10,8 +11,6 @@ const triggers: Readonly<Record<RoundRow['trigger'], string>> = {
   clock: 'the clock, after a wait',
   person: 'a person',
 };
-
-const armNames = { uncol: 'with unlabelled studies', supervised: 'from corrections and replay alone' } as const;
 
 /** What a round learnt from and how, each with its name. */
 export function describeRound(round: JudgedRound): readonly (readonly [string, string])[] {
@@ -28,8 +27,8 @@ export function describeRound(round: JudgedRound): readonly (readonly [string, s
       `${round.labelledSlices} corrected, ${round.replaySlices} replayed, ${round.unlabelledSlices} unlabelled`,
     ],
     ['Generalized teacher', round.generalizedTeacher],
-    ...evidence.arms.map((arm) => [`Learnt ${armNames[arm.arm]}`, describeMeans(arm)] as const),
-    ['Chosen', chosen.arm === null ? 'the version in service' : `${armNames[chosen.arm]}, ${chosen.source}`],
+    ...evidence.arms.map((arm) => [`Learnt ${armWords[arm.arm]}`, describeMeans(arm)] as const),
+    ['Chosen', chosen.arm === null ? 'the version in service' : `${armWords[chosen.arm]}, ${chosen.source}`],
     ['Corrected slices', `Dice ${digits(evidence.corrected.before)} before, ${digits(evidence.corrected.after)} after`],
     ['Held-out patients', `${heldOut.patients} of ${heldOut.needed} needed`],
     ...(passedOver.length > 0 ? [['Series passed over', passedOver.join(', ')] as const] : []),

@@ -1,16 +1,18 @@
 /** Everything on the wire under `/v1`. Imports only zod, so that the extension can take its types. */
 import { z } from 'zod';
 
+const uidForm = '(0|[1-9]\\d*)(\\.(0|[1-9]\\d*))*';
+
 export const uid = z
   .string()
   .max(64)
-  .regex(/^(0|[1-9]\d*)(\.(0|[1-9]\d*))*$/)
+  .regex(new RegExp(`^${uidForm}$`))
   .meta({ id: 'Uid' });
 /** A slice of a series: its SOP Instance UID, and for a frame of a multi-frame object `:` and its number, from 1. */
 export const slice = z
   .string()
   .max(71)
-  .regex(/^(0|[1-9]\d*)(\.(0|[1-9]\d*))*(:[1-9]\d{0,5})?$/)
+  .regex(new RegExp(`^${uidForm}(:[1-9]\\d{0,5})?$`))
   .meta({ id: 'Slice' });
 export const id = z.uuid().meta({ id: 'Id' });
 export const modelName = z.string().regex(/^[a-z0-9-]{1,40}$/);

@@ -51,7 +51,8 @@ export function describeArms({ arms, chosen }: Pick<RoundOutcome, 'arms' | 'chos
   return `Two ways of learning were compared: ${said.join(' and ')}. ${best}`;
 }
 
-const armWords: Readonly<Record<RoundArm, string>> = {
+/** How each way of learning is called. */
+export const armWords: Readonly<Record<RoundArm, string>> = {
   uncol: 'with unlabelled studies',
   supervised: 'from corrections and replay alone',
 };

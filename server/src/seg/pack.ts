@@ -1,3 +1,5 @@
+import { AppError } from '../errors/app-error.ts';
+
 /** One frame of a BINARY SEG: which segment, which slice of the source. */
 export interface SegFrame {
   readonly segmentNumber: number;
@@ -13,6 +15,7 @@ const mostBits = 2 ** 32 - 16;
  * segment are left out, but an empty segment keeps one empty frame so that it stays in the object.
  *
  * @param labels `[slice, pixel]` uint8, 0 = background, 1..segmentCount.
+ * @throws AppError `image-too-large`
  */
 export function packBinary(
   labels: Uint8Array,
@@ -22,7 +25,8 @@ export function packBinary(
   const slices = labels.length / pixelsPerSlice;
   const frames = listFrames(labels, pixelsPerSlice, slices, segmentCount);
   const bits = frames.length * pixelsPerSlice;
-  if (bits > mostBits) throw new RangeError(`${bits} bits of pixel data are more than ${mostBits}`);
+  if (bits > mostBits)
+    throw new AppError('image-too-large', `A SEG of ${frames.length} frames holds more than half a gigabyte of bits.`);
   const pixelData = new Uint8Array((Math.ceil(bits / 8) + 1) & ~1);
   const framesOfSlice: [segmentNumber: number, frame: number][][] = Array.from({ length: slices }, () => []);
   for (const [frame, { segmentNumber, slice }] of frames.entries()) framesOfSlice[slice]?.push([segmentNumber, frame]);

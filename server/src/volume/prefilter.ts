@@ -13,6 +13,7 @@ export interface Field {
  * length of the target's spacing ellipsoid along that axis, so an isotropic target counts the same at every angle.
  */
 export function findFootprint(source: Geometry, target: Geometry): Vec3 {
+  // Lengths by cosines stay exactly 1 where grids agree, so that nothing is smoothed; only a leaning grid needs its inverse.
   if (leanDegrees(source.direction) > 0) {
     const { columns } = indexMap(target, source);
     const of = (axis: 0 | 1 | 2) => Math.hypot(...columns.map((column) => column[axis]));
