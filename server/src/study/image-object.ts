@@ -68,7 +68,6 @@ export const enhancedClasses: ReadonlyMap<string, string> = new Map([
   ['1.2.840.10008.5.1.4.1.1.2.1', 'Enhanced CT Image Storage'],
   ['1.2.840.10008.5.1.4.1.1.2.2', 'Legacy Converted Enhanced CT Image Storage'],
   ['1.2.840.10008.5.1.4.1.1.4.1', 'Enhanced MR Image Storage'],
-  ['1.2.840.10008.5.1.4.1.1.4.3', 'Enhanced MR Color Image Storage'],
   ['1.2.840.10008.5.1.4.1.1.4.4', 'Legacy Converted Enhanced MR Image Storage'],
   ['1.2.840.10008.5.1.4.1.1.128.1', 'Legacy Converted Enhanced PET Image Storage'],
   ['1.2.840.10008.5.1.4.1.1.130', 'Enhanced PET Image Storage'],
@@ -136,10 +135,6 @@ function refuseOtherKinds(dataSet: DataSet, name: string, sopClassUid: string): 
   const derived = derivedClasses[sopClassUid];
   if (derived !== undefined) throw refuse(`is no image: the series holds ${derived}`);
   const isEnhanced = enhancedClasses.has(sopClassUid);
-  const frames = frameCount(dataSet);
-  if (!isEnhanced && frames > 1) {
-    throw refuse(`has ${frames} frames, and its kind of object says of none where it lies`);
-  }
   const isSlice = isEnhanced || sliceClasses.has(sopClassUid);
   if (dataSet.elements['x7fe00010'] === undefined) {
     if (isSlice) throw unreadable(name, 'has no PixelData');
@@ -147,6 +142,10 @@ function refuseOtherKinds(dataSet: DataSet, name: string, sopClassUid: string): 
   }
   const samples = dataSet.uint16('x00280002') ?? 1;
   if (samples !== 1) throw refuse(`is in colour (SamplesPerPixel ${samples})`);
+  const frames = frameCount(dataSet);
+  if (!isEnhanced && frames > 1) {
+    throw refuse(`has ${frames} frames, and its kind of object says of none where it lies`);
+  }
   if (!isSlice && dataSet.elements['x00200032'] === undefined) {
     throw refuse('has no place in the patient (ImagePositionPatient is missing)');
   }

@@ -102,6 +102,8 @@ test('frames without a description or a place, too few pixels, and kinds without
   await refuses(readOne({ groups: noPlace }), 'instance-unreadable', /frame \d has no PlanePositionSequence/);
   const short = { PixelData: new Int16Array(6 * pixels).buffer };
   await refuses(readOne({ attributes: short }), 'instance-unreadable', /frame 7 has 0 bytes of pixels/);
+  const colour = { SOPClassUID: '1.2.840.10008.5.1.4.1.1.4.3', SamplesPerPixel: 3 };
+  await refuses(readOne({ attributes: colour }), 'series-not-image', /is in colour/);
   const capture = { SOPClassUID: '1.2.840.10008.5.1.4.1.1.7.3' };
   await refuses(readOne({ attributes: capture }), 'series-not-image', /7 frames, and its kind of object says of none/);
 });
