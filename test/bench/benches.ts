@@ -1,6 +1,7 @@
 import { ablation } from './ablation.ts';
 import { engineStep } from './engine-step.ts';
 import { firstRounds } from './first-rounds.ts';
+import { gpu } from './gpu.ts';
 import { kills } from './kills.ts';
 import { proof } from './proof.ts';
 import { realFiles } from './real-files.ts';
@@ -29,6 +30,7 @@ export const benches: readonly Bench[] = [
   ablation,
   robustness,
   worklist,
+  gpu,
   kills,
   proof,
   realFiles,

@@ -7,23 +7,27 @@ import { shorten } from './spread.ts';
 export type Turn = () => Promise<Timing>;
 
 /**
- * Ours and PyTorch's turns, alternating; the first ones warm up and leave no row.
+ * The turns of all sides, alternating; the first ones warm up and leave no row. A row holds `NAMEMs` of every side, and
+ * the parts of ours.
  *
  * @param labels first columns of every row.
  */
 export async function takeTurns(
   labels: Row,
-  sides: { readonly ours: Turn; readonly torch: Turn },
+  sides: Readonly<Record<string, Turn>> & { readonly ours: Turn },
   count: { readonly warmUps: number; readonly pairs: number },
   tell: (line: string) => void,
 ): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (let pair = 1 - count.warmUps; pair <= count.pairs; pair += 1) {
-    const { ms: oursMs, ...parts } = await sides.ours();
-    const { ms: torchMs } = await sides.torch();
+    const times: Record<string, number> = {};
+    for (const [name, turn] of Object.entries(sides)) {
+      const { ms, ...parts } = await turn();
+      Object.assign(times, { [`${name}Ms`]: ms }, name === 'ours' ? parts : {});
+    }
     if (pair < 1) continue;
-    const times = Object.entries({ oursMs, torchMs, ...parts }).map(([name, ms]) => [name, Number(ms.toFixed(1))]);
-    const row: Row = { ...labels, pair, ...Object.fromEntries(times) };
+    const rounded = Object.entries(times).map(([name, ms]) => [name, Number(ms.toFixed(ms < 10 ? 2 : 1))]);
+    const row: Row = { ...labels, pair, ...Object.fromEntries(rounded) };
     tell(JSON.stringify(row));
     rows.push(row);
   }

@@ -16,9 +16,9 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-/** PyTorch, on the task in a folder. */
-export function openTorch(folder: string): Peer {
-  return openPeer(python, [scriptOf('run'), 'serve', folder]);
+/** PyTorch, on the task in a folder; `device` as `torch/run.py` names it. */
+export function openTorch(folder: string, device = 'cpu'): Peer {
+  return openPeer(python, [scriptOf('run'), 'serve', folder, device]);
 }
 
 /** @param args of a program that answers each line of its stdin with a {@link Timing} as a line of JSON. */

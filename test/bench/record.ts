@@ -134,7 +134,10 @@ function describeMachine(): BenchRecord['machine'] {
   };
 }
 
+/** `UNCOL_COMMIT` on a machine that got the files without their history. */
 function describeCommit(): string {
+  const told = process.env['UNCOL_COMMIT'];
+  if (told) return told;
   const git = (...args: string[]) => execFileSync('git', args, { cwd: benchFolder, encoding: 'utf8' }).trim();
   const top = git('rev-parse', '--show-toplevel');
   const code = ['server', 'extension/src', 'models', 'test/bench', 'package.json'].map((path) => join(top, path));

@@ -1,7 +1,7 @@
-// `stage-two-child.ts WORK FOLDER`: our side of the bench stage-two, in a process of its own so that its memory is that
+// `stage-two-child.ts WORK FOLDER ENGINE`: our side of the bench stage-two, in a process of its own so that its memory is that
 // of one work. It works once for each line on stdin and answers with a `Timing`; `graphMs` is the time in graphs.
 import { createInterface } from 'node:readline';
-import { createOnnxEngine } from '../../server/src/engine/onnx/engine.ts';
+import { openEngine } from '../../server/src/engine/candidates.ts';
 import { foreignGraphOpener } from '../../server/src/engine/onnx/foreign.ts';
 import { initialState } from '../../server/src/engine/vectors.ts';
 import { openTeacher } from '../../server/src/registry/teachers.ts';
@@ -15,12 +15,13 @@ import { abstainingTeacher, type GeneralizedTeacher } from '../../server/src/unc
 import { readTask } from '../parity/torch.ts';
 import { graphClock } from './timed-engine.ts';
 
-const [work = '', folder = ''] = process.argv.slice(2);
+const [work = '', folder = '', wanted = ''] = process.argv.slice(2);
 const { architecture, inputs, rule, shapes, threads, weights } = await readTask(folder);
 const [batch = 0, , ...space] = shapes['images'] ?? [];
 const student = studentOf(architecture);
 const clock = graphClock();
-const engine = clock.engine(createOnnxEngine({ threads }));
+const { opened } = await openEngine(wanted, { threads });
+const engine = clock.engine(opened.engine);
 
 /** Each opens what it needs and answers with a turn. */
 const works: Readonly<Record<string, () => Promise<() => Promise<unknown>>>> = {

@@ -8,10 +8,10 @@ import type { Architecture } from '../../server/src/student/architecture.ts';
 import { unetConfig } from '../../server/src/student/prob-unet.ts';
 import { vnetConfig } from '../../server/src/student/prob-vnet.ts';
 
-/** Debian's own interpreter: only it sees Debian's python3-torch. */
-export const python = '/usr/bin/python3';
+/** Debian's own interpreter, unless told: only it sees Debian's python3-torch. */
+export const python = process.env['UNCOL_BENCH_PYTHON'] ?? '/usr/bin/python3';
 /** A script of the PyTorch side. */
-export const scriptOf = (name: 'run' | 'operators'): string =>
+export const scriptOf = (name: 'run' | 'operators' | 'ceiling'): string =>
   fileURLToPath(new URL(`../bench/torch/${name}.py`, import.meta.url));
 
 /** Version of PyTorch, or why there is none. */

@@ -1,7 +1,9 @@
 """A student and a step of its training in PyTorch, to compare the engine with.
 
-run.py check FOLDER    writes gradient.f32 and probabilities.f32, prints {"loss": ...}; in double precision
-run.py serve FOLDER    answers each line "step" or "forward" on stdin with {"ms": ...}
+run.py check FOLDER           writes gradient.f32 and probabilities.f32, prints {"loss": ...}; in double precision
+run.py serve FOLDER [DEVICE]  answers each line "step" or "forward" on stdin with {"ms": ...}, "count step" and "count
+                              forward" with {"ms": ..., "gflop": ...}. DEVICE: cpu, cuda, or cuda-tf32, whose products
+                              are of numbers with 10 bits after the point
 
 FOLDER holds task.json (architecture and its sizes, which loss by which rule, table and shapes of the inputs, threads) and
 little-endian float32 files: weights.f32, the flat vector in the order of the table, and NAME.f32 for each input.
@@ -25,8 +27,8 @@ LOSSES = {"supervised": supervised_loss, "pretraining": pretraining_loss, "colla
 
 
 class Task:
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, device="cpu"):
+        self.folder, self.device = Path(folder), torch.device(device)
         task = json.loads((self.folder / "task.json").read_text())
         torch.set_num_threads(task["threads"])
         self.loss_of, self.rule = LOSSES[task["loss"]], task["rule"]
@@ -41,7 +43,7 @@ class Task:
 
     def read(self, name, shape):
         values = np.fromfile(self.folder / f"{name}.f32", dtype="<f4").reshape(shape)
-        return torch.from_numpy(values).to(torch.get_default_dtype())
+        return torch.from_numpy(values).to(self.device, torch.get_default_dtype())
 
     def write(self, name, tensor):
         tensor.detach().numpy().astype("<f4").tofile(self.folder / f"{name}.f32")
@@ -79,18 +81,46 @@ class Task:
             return p, entropy(p)
 
 
+def count(run):
+    """10^9 multiplications and additions of convolutions and products; the rest is little beside them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() / 1e9
+
+
+def choose(name):
+    """Makes a device the one on which tensors are made. Its name for PyTorch."""
+    device, _, precision = name.partition("-")
+    if device != "cpu":
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+        torch.backends.cudnn.benchmark = True
+        torch.set_default_device(device)
+    return device
+
+
 def main():
-    command, folder = sys.argv[1:]
+    command, folder, *rest = sys.argv[1:]
     if command == "check":
         torch.set_default_dtype(torch.float64)
         print(json.dumps({"loss": Task(folder).check()}))
         return
-    task = Task(folder)
+    device = choose(rest[0] if rest else "cpu")
+    task = Task(folder, device)
     runs = {"step": task.step, "forward": task.forward}
     for line in sys.stdin:
+        *counted, work = line.split()
         started = time.perf_counter()
-        runs[line.strip()]()
-        print(json.dumps({"ms": 1000 * (time.perf_counter() - started)}), flush=True)
+        answer = {}
+        if counted:
+            answer["gflop"] = count(runs[work])
+        else:
+            runs[work]()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        answer["ms"] = 1000 * (time.perf_counter() - started)
+        print(json.dumps(answer), flush=True)
 
 
 main()
