@@ -1,8 +1,8 @@
 import type { Ops, Shape } from '../ops.ts';
-import { reshaped, type Writing } from './gradients.ts';
+import { reduced, reshaped, type Writing } from './gradients.ts';
 import { asValue, sizeOf, type Value } from './graph.ts';
 import { product } from './products.ts';
-import { concatenated, padded, reduced, sliced, transposed } from './shaping.ts';
+import { concatenated, padded, sliced, transposed } from './shaping.ts';
 
 /** Convolution with an odd kernel, zeros outside the image. */
 export function convolutionOps(writing: Writing): Pick<Ops, 'conv'> {

@@ -1,8 +1,7 @@
 import type { Ops } from '../ops.ts';
-import { reshaped, type Writing } from './gradients.ts';
+import { reduced, reshaped, type Writing } from './gradients.ts';
 import { asValue, sizeOf, type Value } from './graph.ts';
 import { product } from './products.ts';
-import { reduced } from './shaping.ts';
 
 const instanceEpsilon = 1e-5;
 

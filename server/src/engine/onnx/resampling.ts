@@ -1,9 +1,10 @@
 import { interpolation } from '../interpolation.ts';
 import type { Ops, Shape } from '../ops.ts';
 import type { Writing } from './gradients.ts';
+import { reduced } from './gradients.ts';
 import { asValue, type Value } from './graph.ts';
 import { productOps } from './products.ts';
-import { reduced, shapingOps } from './shaping.ts';
+import { shapingOps } from './shaping.ts';
 
 /** Pooling and enlarging. */
 export function resamplingOps(writing: Writing): Pick<Ops, 'maxPool2' | 'avgPool' | 'upsample2'> {

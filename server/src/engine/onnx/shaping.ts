@@ -1,5 +1,5 @@
 import type { Ops, Shape, ShapingOps } from '../ops.ts';
-import { placed, reshaped, type Writing } from './gradients.ts';
+import { placed, reduced, reshaped, type Writing } from './gradients.ts';
 import { asValue, type Graph, sizeOf, type Value } from './graph.ts';
 
 /** The part of the vocabulary that moves, joins and reduces axes. */
@@ -34,14 +34,6 @@ export function concatenated(graph: Graph, xs: readonly Value[], axis: number): 
     index === axis ? xs.reduce((sum, x) => sum + x.shape[axis]!, 0) : size,
   );
   return graph.emit('Concat', xs, shape, { axis: { i: axis } });
-}
-
-/** Sum or mean over `axes`, which stay as axes of size 1. */
-export function reduced(graph: Graph, operator: 'ReduceSum' | 'ReduceMean', x: Value, axes: readonly number[]): Value {
-  // The runtime would copy x.
-  if (axes.every((axis) => x.shape[axis] === 1)) return x;
-  const shape = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
-  return graph.emit(operator, [x, graph.integers(axes)], shape, { keepdims: { i: 1 } });
 }
 
 function layoutOps({ graph, tape }: Writing): Pick<Ops, 'reshape' | 'transpose' | 'concat' | 'slice'> {
