@@ -30,7 +30,7 @@ export async function pseudoGradientNorm(
   const { pairs, space } = feed;
   const settings = collaborationSettingsSchema.parse({ totalSteps: plan.steps, seed: plan.seed });
   const measure = await Measure.create(engine, sources.card);
-  const teacher = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, space });
+  const teacher = await SpecializedTeacher.of(engine, student, { batch: 2 * pairs, space }, inService);
   try {
     const find = (volume: PreparedVolume) => measure.find(inService, volume);
     const { corrected, replay, unlabelled } = await gatherRound(plan, sources, feed, find, () => undefined);
@@ -44,7 +44,6 @@ export async function pseudoGradientNorm(
       ...labelledArrays(labelled, product(space)),
       ...(await consultTeachers(
         { specialized: teacher, generalized: abstainingTeacher(''), calibration },
-        inService,
         asked,
         size,
         settings,

@@ -29,7 +29,14 @@ export function graphClock(): GraphClock {
       ...engine,
       async trainer(...parameters) {
         const trainer = await engine.trainer(...parameters);
-        return { ...trainer, step: timed(trainer.step) };
+        return {
+          ...trainer,
+          step: timed(trainer.step),
+          async follower(program) {
+            const follower = await trainer.follower(program);
+            return { ...follower, run: timed(follower.run) };
+          },
+        };
       },
       async predictor(...parameters) {
         const predictor = await engine.predictor(...parameters);

@@ -40,7 +40,7 @@ async function run(engine: Engine, optimiser: Optimiser, steps: number) {
   const trainer = await engine.trainer(program, optimiser, start);
   try {
     const losses = await train(trainer, [...Array(steps).keys()]);
-    return { losses, ema: (await trainer.ema()).slice(), state: await trainer.state() };
+    return { losses, state: await trainer.state() };
   } finally {
     await trainer.dispose();
   }
@@ -77,7 +77,6 @@ describe('state of a trainer on WebGPU', { skip: withoutAdapter }, () => {
     const result = await run(webgpu, sgd, 10);
     near(result.losses, expected.losses, 1e-5);
     assert.equal(result.state.step, 10);
-    assert.deepEqual(result.ema, result.state.ema);
     for (const name of ['student', 'ema', 'firstMoment'] as const) {
       const difference = relativeDifference(result.state[name], expected.state[name]);
       assert.ok(difference < 1e-5, `${name}: ${difference}`);

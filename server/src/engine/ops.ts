@@ -189,10 +189,20 @@ export interface Trainer {
   ): Promise<{ readonly loss: number; readonly terms: Readonly<Record<string, number>>; readonly outputs: Arrays }>;
   /** A copy. On a GPU it has to be fetched, so it is asked for seldom: to validate and to save. */
   state(): Promise<TrainingState>;
-  /** The specialized teacher's weights, where possible without a copy: only to read, and only until the next step. */
-  ema(): Promise<Float32Array>;
+  /**
+   * `program`, compiled to read the EMA where it lies, as it stands at each run: it never leaves the device.
+   *
+   * @throws RangeError when the text asks for a parameter that is not trained.
+   */
+  follower(program: ForwardProgram): Promise<Follower>;
   /** Goes on from `state`. @throws RangeError when it is of another network. */
   load(state: TrainingState): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** One compiled forward text with weights of its own; fewer samples as with a {@link Predictor}. */
+export interface Follower {
+  run(inputs: Arrays): Promise<Arrays>;
   dispose(): Promise<void>;
 }
 

@@ -13,7 +13,13 @@ export function yieldingEngine(engine: Engine, whenFree: () => Promise<void>): E
         table: trainer.table,
         step: (...values) => whenFree().then(() => trainer.step(...values)),
         state: () => trainer.state(),
-        ema: () => trainer.ema(),
+        async follower(program) {
+          const follower = await trainer.follower(program);
+          return {
+            run: (inputs) => whenFree().then(() => follower.run(inputs)),
+            dispose: () => follower.dispose(),
+          };
+        },
         load: (state) => trainer.load(state),
         dispose: () => trainer.dispose(),
       };

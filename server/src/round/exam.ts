@@ -84,9 +84,9 @@ export async function examine(
   weights: Float32Array,
 ): Promise<Guidance> {
   if (teacher.isAbsent) return { teacher, calibration: refused(student.classes, settings) };
-  const specialized = await SpecializedTeacher.create(engine, student, { batch: samplesPerRun(space), space });
+  const specialized = await SpecializedTeacher.of(engine, student, { batch: samplesPerRun(space), space }, weights);
   try {
-    const ask = (slices: readonly Float32Array[]) => specialized.ask(weights, slices);
+    const ask = (slices: readonly Float32Array[]) => specialized.ask(slices);
     const size = { classes: student.classes, space };
     return { teacher, calibration: await calibrate(teacher, ask, exam, size, settings) };
   } finally {

@@ -1,5 +1,4 @@
 import type { Arrays, Engine, ParameterTable, Trainer, TrainingState } from '../engine/ops.ts';
-import { pickParameters } from '../engine/vectors.ts';
 import type { Student } from '../student/architecture.ts';
 import { product } from '../student/layers.ts';
 import { patchSize } from '../student/prior-encoder.ts';
@@ -50,7 +49,6 @@ export class Collaboration {
   readonly #trainer: Trainer;
   readonly #watch = new Watch();
   readonly #specialized: SpecializedTeacher | null;
-  readonly #servedTable: ParameterTable;
   readonly #draw: (step: number) => Arrays;
   readonly #settings: CollaborationSettings;
   readonly #plan: CollaborationPlan;
@@ -60,7 +58,6 @@ export class Collaboration {
   private constructor(
     trainer: Trainer,
     specialized: SpecializedTeacher | null,
-    servedTable: ParameterTable,
     student: Student,
     settings: CollaborationSettings,
     plan: CollaborationPlan,
@@ -69,7 +66,6 @@ export class Collaboration {
     const size = { mixes: 2 * plan.pairs, space: plan.space };
     this.#trainer = trainer;
     this.#specialized = specialized;
-    this.#servedTable = servedTable;
     this.#draw = (at) => randomArrays(settings, 'collaboration', at, student, size);
     this.#settings = settings;
     this.#plan = plan;
@@ -87,9 +83,9 @@ export class Collaboration {
   ): Promise<Collaboration> {
     const { pairs, space, guidance } = plan;
     const trainer = await engine.trainer(programOf(student, settings, plan), optimiserOf(settings), state);
-    const specialized = guidance ? await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, space }) : null;
-    const served = engine.table(student.inferenceProgram(1, space));
-    return new Collaboration(trainer, specialized, served, student, settings, plan, state.step);
+    const shape = { batch: 2 * pairs, space };
+    const specialized = guidance ? await SpecializedTeacher.following(trainer, student, shape) : null;
+    return new Collaboration(trainer, specialized, student, settings, plan, state.step);
   }
 
   /**
@@ -126,8 +122,8 @@ export class Collaboration {
   }
 
   async dispose(): Promise<void> {
-    await this.#trainer.dispose();
     await this.#specialized?.dispose();
+    await this.#trainer.dispose();
   }
 
   async #askTeachers(unlabelled: readonly Float32Array[]): Promise<Arrays> {
@@ -138,11 +134,10 @@ export class Collaboration {
     }
     const { trustStart, trustEnd, totalSteps } = this.#settings;
     const { teacher: generalized, calibration } = guidance;
-    const ema = pickParameters(await this.#trainer.ema(), this.#trainer.table, this.#servedTable);
     const teachers = { specialized: this.#specialized, generalized, calibration };
     const tau = trustThreshold(this.#step, totalSteps, { start: trustStart, end: trustEnd });
     return {
-      ...(await consultTeachers(teachers, ema, unlabelled, this.#size, this.#settings)),
+      ...(await consultTeachers(teachers, unlabelled, this.#size, this.#settings)),
       temperature: Float32Array.from(calibration.temperature),
       threshold: Float32Array.of(tau),
     };

@@ -135,7 +135,7 @@ test('the slice gate leaves out a slice or volume whose mirror image is answered
   assert.ok(one && other);
   /** Right on every slice but on the mirror image of the second. */
   const specialized = {
-    ask: async (_: Float32Array, slices: readonly Float32Array[]) => {
+    ask: async (slices: readonly Float32Array[]) => {
       const all = new Float32Array(2 * pixels * slices.length);
       for (const [n, image] of slices.entries()) {
         const isSecondMirrored = n === 1 && image[0] !== other.image[0];
@@ -166,13 +166,7 @@ test('the slice gate leaves out a slice or volume whose mirror image is answered
     [4, size / 4, size],
   ]) {
     const consult = (sliceGate: number, teachers = admitted): Promise<Arrays> =>
-      consultTeachers(
-        teachers,
-        new Float32Array(),
-        [one.image, other.image],
-        { classes: 2, space },
-        { promptComponents: 1, sliceGate },
-      );
+      consultTeachers(teachers, [one.image, other.image], { classes: 2, space }, { promptComponents: 1, sliceGate });
     assert.deepEqual((await consult(0.7))['kept'], Float32Array.of(1, 0));
     assert.deepEqual((await consult(0))['kept'], Float32Array.of(1, 1));
     const [prompt] = asked.splice(0)[0]?.[0] ?? [];
@@ -210,13 +204,10 @@ test('a teacher that is not admitted for a class has no word where the specializ
     },
   };
   const calibration = { ...uncalibrated(3, settings), admitted: [false, true] };
-  const out = await consultTeachers(
-    { specialized, generalized, calibration },
-    new Float32Array(),
-    [slice.image],
-    three,
-    { promptComponents: 1, sliceGate: 0 },
-  );
+  const out = await consultTeachers({ specialized, generalized, calibration }, [slice.image], three, {
+    promptComponents: 1,
+    sliceGate: 0,
+  });
   assert.deepEqual(
     asked.map((prompts) => prompts.length),
     [0, 1],
@@ -229,11 +220,11 @@ test('a teacher that is not admitted for a class has no word where the specializ
 test('the specialized teacher answers any number of slices as it answers one', async () => {
   const config = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
   const weights = initialise(engine.table(config.inferenceProgram(1, [size, size])), 3);
-  const teacher = await SpecializedTeacher.create(engine, config, { batch: 2, space: [size, size] });
+  const teacher = await SpecializedTeacher.of(engine, config, { batch: 2, space: [size, size] }, weights);
   const images = blobs(60, 5).map(({ image }) => image);
-  const all = await teacher.ask(weights, images);
+  const all = await teacher.ask(images);
   assert.equal(all.length, 5 * 2 * pixels);
-  const last = await teacher.ask(weights, images.slice(4));
+  const last = await teacher.ask(images.slice(4));
   const worst = last.reduce((most, value, at) => Math.max(most, Math.abs(value - (all[8 * pixels + at] ?? 0))), 0);
   assert.ok(worst < 1e-6, `${worst}`);
   await teacher.dispose();

@@ -9,14 +9,15 @@ import { initialise, initialState, pickParameters } from '../../../server/src/en
 import { openTeacher } from '../../../server/src/registry/teachers.ts';
 import { showToTeacher } from '../../../server/src/round/taught.ts';
 import { studentOf } from '../../../server/src/student/architecture.ts';
+import { product } from '../../../server/src/student/layers.ts';
 import type { LabelledSlice } from '../../../server/src/uncol/feed.ts';
+import { stack } from '../../../server/src/uncol/inputs.ts';
 import { collaborationSettingsSchema, pretrainingSettingsSchema } from '../../../server/src/uncol/settings.ts';
 import { Pretraining, pretrainingTable } from '../../../server/src/uncol/stage-one.ts';
 import { Collaboration, collaborationTable } from '../../../server/src/uncol/stage-two.ts';
 import { calibrate, uncalibrated } from '../../../server/src/uncol/teachers/calibration.ts';
 import { memoryCache } from '../../../server/src/uncol/teachers/embedding-cache.ts';
 import { mapTokens } from '../../../server/src/uncol/teachers/feature-maps.ts';
-import { SpecializedTeacher } from '../../../server/src/uncol/teachers/specialized.ts';
 import { writeTinyVolumeTeacher } from '../../fixtures/tiny-teacher.ts';
 import { blobs, foregroundDice, size } from './blobs.ts';
 import { engine } from './on-engine.ts';
@@ -31,7 +32,7 @@ const [manifests, files] = [join(place, 'manifests'), join(place, 'files')];
 await writeTinyVolumeTeacher(manifests, files);
 const sources = { manifests, files, open: foreignGraphOpener({ threads: 1 }), cache: memoryCache(100) };
 const teacher = await openTeacher('tiny-3d', sources);
-const judge = await SpecializedTeacher.create(engine, student, { batch: 4, space });
+const judge = await engine.predictor(student.inferenceProgram(4, space));
 after(async () => {
   await judge.dispose();
   await teacher.dispose();
@@ -51,9 +52,13 @@ async function taught(first: number, count: number): Promise<LabelledSlice[]> {
 const pool = await taught(1, 8);
 const unseen = blobs(900, 4, space);
 const images = (first: number, count: number) => blobs(first, count, space).map((slice) => slice.image);
+const ask = async (weights: Float32Array, volumes: readonly Float32Array[]) => {
+  const { probabilities } = await judge.run(weights, { image: stack(volumes, product(space)) });
+  return probabilities!;
+};
 const diceOf = async (weights: Float32Array) =>
   foregroundDice(
-    await judge.ask(
+    await ask(
       weights,
       unseen.map((slice) => slice.image),
     ),
@@ -139,8 +144,8 @@ test('a teacher of volumes sits its exam with clicks', async () => {
   const specialized = pickParameters(pretrained!.ema, table, served);
   assert.ok(ema.length > specialized.length);
   const exam = blobs(40, 4, space).map((slice) => ({ ...slice, seen: slice.image }));
-  const ask = (shown: readonly Float32Array[]) => judge.ask(specialized, shown);
-  const calibration = await calibrate(teacher, ask, exam, imageSize, second);
+  const answer = (shown: readonly Float32Array[]) => ask(specialized, shown);
+  const calibration = await calibrate(teacher, answer, exam, imageSize, second);
   const [evidence] = calibration.evidence;
   assert.ok(evidence && evidence.slices === 4 && (evidence.trueBoxes ?? 0) > 0.6, JSON.stringify(evidence));
 });

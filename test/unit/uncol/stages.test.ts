@@ -4,12 +4,12 @@ import type { TrainingState } from '../../../server/src/engine/ops.ts';
 import { initialise, initialState } from '../../../server/src/engine/vectors.ts';
 import { AppError } from '../../../server/src/errors/app-error.ts';
 import { studentOf } from '../../../server/src/student/architecture.ts';
+import { stack } from '../../../server/src/uncol/inputs.ts';
 import { collaborationSettingsSchema, pretrainingSettingsSchema } from '../../../server/src/uncol/settings.ts';
 import { Pretraining } from '../../../server/src/uncol/stage-one.ts';
 import { Collaboration } from '../../../server/src/uncol/stage-two.ts';
 import { uncalibrated } from '../../../server/src/uncol/teachers/calibration.ts';
 import { abstainingTeacher, type GeneralizedTeacher } from '../../../server/src/uncol/teachers/generalized.ts';
-import { SpecializedTeacher } from '../../../server/src/uncol/teachers/specialized.ts';
 import { blobs, constantSlice, foregroundDice, size } from './blobs.ts';
 import { engine } from './on-engine.ts';
 
@@ -21,16 +21,15 @@ const pretrainingSettings = pretrainingSettingsSchema.parse({ totalSteps: 25 });
 const settings = collaborationSettingsSchema.parse({ totalSteps: 40 });
 
 const unseen = blobs(900, 8);
-const judge = await SpecializedTeacher.create(engine, config, { ...frame, batch: unseen.length });
+const judge = await engine.predictor(config.inferenceProgram(unseen.length, [size, size]));
 after(() => judge.dispose());
-const diceOf = async (weights: Float32Array) =>
-  foregroundDice(
-    await judge.ask(
-      weights,
-      unseen.map((slice) => slice.image),
-    ),
-    unseen,
+const diceOf = async (weights: Float32Array) => {
+  const image = stack(
+    unseen.map((slice) => slice.image),
+    size * size,
   );
+  return foregroundDice((await judge.run(weights, { image }))['probabilities']!, unseen);
+};
 
 const pretraining = (state: TrainingState) =>
   Pretraining.create(engine, config, pretrainingSettings, { batch: 4, maps: null, ...frame }, state);

@@ -1,5 +1,5 @@
 import { cut, filled, isSame, requireWeights, shareOf } from '../arrays.ts';
-import type { ForwardProgram, Predictor } from '../ops.ts';
+import type { Arrays, Follower, ForwardProgram, ParameterTable, Predictor } from '../ops.ts';
 import { familyOf } from './forms.ts';
 import { type BuiltProgram, buildForward, weightsInput } from './programs.ts';
 import { type BoundArray, bind, bindInputs, Session, type SessionOptions } from './session.ts';
@@ -28,21 +28,41 @@ export async function openPredictor(
     table: built.table,
     async run(weights, inputs) {
       requireWeights(weights, built.table);
-      const share = shareOf(inputs, built.inputs);
-      const feeds: Record<string, BoundArray> = bindInputs(
-        share === 1 ? inputs : filled(inputs, built.inputs),
-        built.inputs,
-      );
+      const { feeds, cutTo } = feedsOf(inputs, built);
       if (!frozen) feeds[weightsInput] = bind(weights, [weights.length]);
       const running = await sessionFor(weights);
-      const outputs = await running.run(feeds, wantedOf(built));
-      return share === 1 ? outputs : cut(outputs, share);
+      return cutTo(await running.run(feeds, wantedOf(built)));
     },
     async dispose() {
       await session?.close();
       session = undefined;
     },
   };
+}
+
+/** Compiles `program` to run with weights that follow `table`, wherever `weights` says they lie at the time. */
+export async function openFollower(
+  program: ForwardProgram,
+  table: ParameterTable,
+  weights: () => BoundArray,
+  options: SessionOptions,
+): Promise<Follower> {
+  const built = buildForward(program, familyOf(options.device), undefined, table);
+  const session = await Session.open(built.bytes, options);
+  return {
+    async run(inputs) {
+      const { feeds, cutTo } = feedsOf(inputs, built);
+      return cutTo(await session.run({ ...feeds, [weightsInput]: weights() }, wantedOf(built)));
+    },
+    dispose: () => session.close(),
+  };
+}
+
+/** Inputs filled up to the compiled number of samples, and how to cut the outputs back. */
+function feedsOf(inputs: Arrays, { inputs: shapes }: BuiltProgram) {
+  const share = shareOf(inputs, shapes);
+  const feeds: Record<string, BoundArray> = bindInputs(share === 1 ? inputs : filled(inputs, shapes), shapes);
+  return { feeds, cutTo: (outputs: Arrays): Arrays => (share === 1 ? outputs : cut(outputs, share)) };
 }
 
 function wantedOf(built: BuiltProgram): Record<string, null> {

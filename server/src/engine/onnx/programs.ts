@@ -43,9 +43,15 @@ export function collectTable(program: ForwardProgram | LossProgram): ParameterTa
 /**
  * The inference graph. With `frozen` weights they become constants, so that the runtime can lay convolution kernels
  * out for the machine; without, they are the input {@link weightsInput}.
+ *
+ * @param table of the weights, when they hold more than the text asks for.
  */
-export function buildForward(program: ForwardProgram, family: DeviceFamily, frozen?: Float32Array): BuiltProgram {
-  const table = collectTable(program);
+export function buildForward(
+  program: ForwardProgram,
+  family: DeviceFamily,
+  frozen?: Float32Array,
+  table: ParameterTable = collectTable(program),
+): BuiltProgram {
   const writing = startWriting(false, family);
   const parameters =
     frozen === undefined ? flatParameters(writing, table).parameters : frozenParameters(writing, table, frozen);

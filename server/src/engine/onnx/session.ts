@@ -48,6 +48,13 @@ const providers: Readonly<Record<OnnxDevice, ort.InferenceSession.ExecutionProvi
   cuda: 'cuda',
 };
 
+/** Sessions that were profiled: the runtime puts the second into the name of a file, and two may open in one. */
+let profiled = 0;
+
+function profilingTo(prefix: string): ort.InferenceSession.SessionOptions {
+  return { enableProfiling: true, profileFilePrefix: prefix };
+}
+
 /** An ONNX graph ready to run. A run blocks the calling thread until it is done. */
 export class Session {
   readonly #session: ort.InferenceSession;
@@ -78,7 +85,7 @@ export class Session {
         // A thread that spins takes the core from the one it waits for: on two busy cores a step took 1.7 times as long.
         extra: { session: { intra_op: { allow_spinning: '0' } } },
         logSeverityLevel: 3,
-        ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
+        ...(profilePrefix === undefined ? {} : profilingTo(`${profilePrefix}-${++profiled}`)),
       });
       return new Session(session, profilePrefix !== undefined);
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Arrays, LossProgram, Optimiser, Trainer, TrainingState } from '../ops.ts';
 import { rateCount, ratesOf } from '../rates.ts';
 import { familyOf } from './forms.ts';
+import { openFollower } from './predictor.ts';
 import { buildStep } from './programs.ts';
 import { bind, bindInputs, Session, type SessionOptions } from './session.ts';
 import { createDeviceState, createHostState, type TrainerState, vectorNames } from './trainer-state.ts';
@@ -40,7 +41,7 @@ export async function openTrainer(
       const outputs = Object.fromEntries(Object.entries(results).filter(([name]) => !name.endsWith('Next')));
       return { loss: report![0]!, terms, outputs };
     },
-    ema: () => vectors.read('ema'),
+    follower: (program) => openFollower(program, table, () => vectors.feeds()['ema']!, options),
     async state() {
       const copy = async (name: (typeof vectorNames)[number]) => (await vectors.read(name)).slice();
       return {

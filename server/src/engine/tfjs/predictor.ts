@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { cut, filled, isSame, requireArrays, requireWeights, shareOf } from '../arrays.ts';
-import type { ForwardProgram, ParameterTable, Predictor } from '../ops.ts';
+import type { Arrays, Follower, ForwardProgram, Parameters, ParameterTable, Predictor } from '../ops.ts';
 import { knownParameters } from '../parameter-table.ts';
 import { download, ownHandles, parametersOf, tidied, upload, useBackend } from './device.ts';
 import { tfjsOps } from './ops.ts';
@@ -35,20 +35,42 @@ export function openPredictor(
     table,
     async run(weights, inputs) {
       requireWeights(weights, table);
-      const share = shareOf(inputs, program.inputs);
-      const whole = share === 1 ? inputs : filled(inputs, program.inputs);
-      requireArrays(whole, program.inputs);
       useBackend(backend);
-      const parameters = parametersFor(weights);
-      const results = tidied(() =>
-        ownHandles(program.build(tfjsOps, knownParameters(table, parameters), upload(whole, program.inputs))),
-      );
+      const parameters = knownParameters(table, parametersFor(weights));
+      const outputs = runText(program, inputs, () => parameters);
       if (!frozen) release();
-      const outputs = await download(results);
-      return share === 1 ? outputs : cut(outputs, share);
+      return outputs();
     },
     async dispose() {
       release();
     },
+  };
+}
+
+/** Runs `program` with weights on the device that follow `table`, as `weights` gives them at the time. */
+export function openFollower(
+  program: ForwardProgram,
+  table: ParameterTable,
+  weights: () => tf.Tensor1D,
+  backend: string,
+): Follower {
+  return {
+    async run(inputs) {
+      useBackend(backend);
+      return runText(program, inputs, () => knownParameters(table, parametersOf(table, weights())))();
+    },
+    dispose: async () => undefined,
+  };
+}
+
+/** Reads the text, and says how to fetch what it gave. Parameters made here are freed here. */
+function runText(program: ForwardProgram, inputs: Arrays, parameters: () => Parameters): () => Promise<Arrays> {
+  const share = shareOf(inputs, program.inputs);
+  const whole = share === 1 ? inputs : filled(inputs, program.inputs);
+  requireArrays(whole, program.inputs);
+  const results = tidied(() => ownHandles(program.build(tfjsOps, parameters(), upload(whole, program.inputs))));
+  return async () => {
+    const outputs = await download(results);
+    return share === 1 ? outputs : cut(outputs, share);
   };
 }

@@ -5,6 +5,7 @@ import { ratesOf } from '../rates.ts';
 import { download, tidied, useBackend } from './device.ts';
 import { differentiate } from './differentiate.ts';
 import { type DeviceState, updated } from './optimiser.ts';
+import { openFollower } from './predictor.ts';
 
 const vectorNames = ['student', 'ema', 'firstMoment', 'secondMoment'] as const;
 type VectorName = (typeof vectorNames)[number];
@@ -56,7 +57,7 @@ export function openTrainer(
         outputs: arrays,
       };
     },
-    ema: async () => (await download({ ema: tf.clone(current().ema) }))['ema']!,
+    follower: async (text) => openFollower(text, table, () => current().ema, backend),
     async state() {
       const at = step;
       const vectors = await download(mapVectors((name) => tf.clone(current()[name])));

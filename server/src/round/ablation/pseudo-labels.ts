@@ -42,7 +42,7 @@ export async function judgePseudoLabels(
   progress = 1,
 ): Promise<PseudoLabelQuality> {
   const size = { classes: student.classes, space };
-  const specialized = await SpecializedTeacher.create(engine, student, { batch: 2 * pairs, space });
+  const specialized = await SpecializedTeacher.of(engine, student, { batch: 2 * pairs, space }, weights);
   const gate = await engine.predictor(gateProgram(student, { pairs, space }, settings));
   const tally = new Tally(size);
   const range = { start: settings.trustStart, end: settings.trustEnd };
@@ -55,7 +55,7 @@ export async function judgePseudoLabels(
       );
       const teachers = { specialized, generalized: guidance.teacher, calibration: guidance.calibration };
       const images = filled.map(({ image }) => image);
-      const { unlabelled: _, ...asked } = await consultTeachers(teachers, weights, images, size, settings);
+      const { unlabelled: _, ...asked } = await consultTeachers(teachers, images, size, settings);
       const { label, trusted } = await gate.run(new Float32Array(), {
         ...asked,
         temperature: Float32Array.from(guidance.calibration.temperature),

@@ -24,20 +24,18 @@ export interface ConsultRule {
  * Asks both teachers about unlabelled images: the specialized one first, the generalized one with prompts made of what the
  * first found of the classes that it is admitted for. It has no word on pixels of the other classes.
  *
- * @param ema weights of the specialized teacher.
  * @param unlabelled slices or windows [space...] float32, as many as the specialized teacher was created for.
  * @returns the inputs `unlabelled`, `specialized`, `maskLogits`, `answered` and `kept` of stage 2.
  */
 export async function consultTeachers(
   { specialized: specializedTeacher, generalized, calibration }: Teachers,
-  ema: Float32Array,
   unlabelled: readonly Float32Array[],
   size: ImageSize,
   rule: ConsultRule,
 ): Promise<Arrays> {
   const pixels = product(size.space);
   const perSlice = size.classes * pixels;
-  const specialized = await specializedTeacher.ask(ema, unlabelled);
+  const specialized = await specializedTeacher.ask(unlabelled);
   const maskLogits = new Float32Array(unlabelled.length * (size.classes - 1) * pixels).fill(absentLogit);
   const answered = new Float32Array(unlabelled.length * pixels);
   const boxes: BoxRule = { margin: calibration.margin, components: rule.promptComponents };
@@ -57,7 +55,7 @@ export async function consultTeachers(
   }
   // Where the specialized teacher is alone the gate has nobody to protect: it only costs slices (README, Decisions).
   const leastDice = calibration.admitted.some((is) => is) ? rule.sliceGate : 0;
-  const kept = await keptSlices(specializedTeacher, ema, unlabelled, specialized, size, leastDice);
+  const kept = await keptSlices(specializedTeacher, unlabelled, specialized, size, leastDice);
   return { unlabelled: stack(unlabelled, pixels), specialized, maskLogits, answered, kept };
 }
 
@@ -67,7 +65,6 @@ export async function consultTeachers(
  */
 async function keptSlices(
   teacher: SpecializedTeacher,
-  ema: Float32Array,
   slices: readonly Float32Array[],
   answer: Float32Array,
   { classes, space }: ImageSize,
@@ -77,10 +74,7 @@ async function keptSlices(
   if (leastDice === 0) return kept;
   const width = space.at(-1) ?? 1;
   const pixels = product(space);
-  const mirrored = await teacher.ask(
-    ema,
-    slices.map((slice) => mirror(slice, width)),
-  );
+  const mirrored = await teacher.ask(slices.map((slice) => mirror(slice, width)));
   const perSlice = classes * pixels;
   return kept.map((_, n) => {
     const of = (all: Float32Array) => decide(all.subarray(n * perSlice, (n + 1) * perSlice), classes, pixels);

@@ -1,44 +1,59 @@
-import type { Engine, Predictor, Shape } from '../../engine/ops.ts';
+import type { Arrays, Engine, Follower, Shape, Trainer } from '../../engine/ops.ts';
 import type { Student } from '../../student/architecture.ts';
 import { product } from '../../student/layers.ts';
 import { stack } from '../inputs.ts';
 
-/**
- * The EMA copy of the student. It owns no weights: the training step writes them, they are handed in at each question.
- * It answers as at inference, without dropout.
- */
+/** Images that a teacher is compiled for. */
+export interface TeacherShape {
+  /** At a time. */
+  readonly batch: number;
+  readonly space: Shape;
+}
+
+/** The EMA copy of the student. It answers as at inference, without dropout. */
 export class SpecializedTeacher {
-  readonly #predictor: Predictor;
+  readonly #network: Follower;
   readonly #pixels: number;
   readonly #batch: number;
 
-  private constructor(predictor: Predictor, pixels: number, batch: number) {
-    this.#predictor = predictor;
-    this.#pixels = pixels;
+  private constructor(network: Follower, { batch, space }: TeacherShape) {
+    this.#network = network;
+    this.#pixels = product(space);
     this.#batch = batch;
   }
 
-  static async create(
+  /** The EMA of `trainer`, as it stands at each question. */
+  static async following(trainer: Trainer, student: Student, shape: TeacherShape): Promise<SpecializedTeacher> {
+    const network = await trainer.follower(student.inferenceProgram(shape.batch, shape.space));
+    return new SpecializedTeacher(network, shape);
+  }
+
+  /** @param weights the EMA vector, by the table of the inference program. */
+  static async of(
     engine: Engine,
     student: Student,
-    shape: { readonly batch: number; readonly space: Shape },
+    shape: TeacherShape,
+    weights: Float32Array,
   ): Promise<SpecializedTeacher> {
     const predictor = await engine.predictor(student.inferenceProgram(shape.batch, shape.space));
-    return new SpecializedTeacher(predictor, product(shape.space), shape.batch);
+    const network = {
+      run: (inputs: Arrays) => predictor.run(weights, inputs),
+      dispose: () => predictor.dispose(),
+    };
+    return new SpecializedTeacher(network, shape);
   }
 
   /**
    * p_S of every image.
    *
-   * @param weights the EMA vector, by the table of the inference program.
    * @param slices [space...] float32, any number.
    * @returns [N,C,space...] float32.
    */
-  async ask(weights: Float32Array, slices: readonly Float32Array[]): Promise<Float32Array> {
+  async ask(slices: readonly Float32Array[]): Promise<Float32Array> {
     const answers: Float32Array[] = [];
     for (let first = 0; first < slices.length; first += this.#batch) {
       const part = stack(slices.slice(first, first + this.#batch), this.#pixels);
-      const { probabilities } = await this.#predictor.run(weights, { image: part });
+      const { probabilities } = await this.#network.run({ image: part });
       if (!probabilities) throw new RangeError('the inference program has no output "probabilities"');
       answers.push(probabilities);
     }
@@ -54,6 +69,6 @@ export class SpecializedTeacher {
   }
 
   dispose(): Promise<void> {
-    return this.#predictor.dispose();
+    return this.#network.dispose();
   }
 }
