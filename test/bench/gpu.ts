@@ -22,10 +22,9 @@ const ours = 'onnx-webgpu';
 const others = { torch: 'cuda', tf32: 'cuda-tf32' } as const;
 const slowOthers = { tfjs: 'tfjs-webgpu', cpu: 'onnx-cpu' } as const;
 type Other = keyof (typeof others & typeof slowOthers);
-const count = { warmUps: 2, pairs: 7 };
-const largeCount = { warmUps: 1, pairs: 5 };
+const count = { warmUps: 2, pairs: 5 };
 /** Of the run that learns on both devices, in 2D. */
-const learning = { steps: 30, every: 10 };
+const learning = { steps: 20, every: 10 };
 
 async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   const torch = findTorch();
@@ -125,8 +124,7 @@ async function compare(
           note({ ...labels, absent: name, reason: error instanceof Error ? error.message : String(error) });
         }
       }
-      const turns = isLarge ? largeCount : count;
-      rows.push(...(await takeTurns(labels, { ours: () => us.ask(work), ...sides }, turns, tell)));
+      rows.push(...(await takeTurns(labels, { ours: () => us.ask(work), ...sides }, count, tell)));
       return rows;
     } finally {
       for (const peer of [us, ...rest.map(([, each]) => each)]) await peer.close();
