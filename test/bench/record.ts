@@ -15,8 +15,8 @@ const recordSchema = z.strictObject({
     cores: z.int(),
     memoryGib: z.int(),
     node: z.string(),
-    /** Load average of the minute before: what else the machine was doing. */
-    loadBefore: z.number(),
+    /** Load average of the minute before: what else the machine was doing. Null where nobody wrote it down. */
+    loadBefore: z.number().nullable(),
   }),
   date: z.iso.date(),
   /** Of the code measured; `+` behind it when the measured code was not committed. */
@@ -96,7 +96,8 @@ export function readRecord(name: string, folder = benchFolder): BenchRecord {
 /** `NAME.md` of a record. */
 export function renderRecord(bench: Bench, record: BenchRecord): string {
   const { cpu, cores, memoryGib, node, loadBefore } = record.machine;
-  const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}, load ${loadBefore} before`;
+  const load = loadBefore === null ? '' : `, load ${loadBefore} before`;
+  const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}${load}`;
   return `# ${bench.title}
 
 ${bench.about}
