@@ -10,7 +10,7 @@ import { robustness } from './robustness.ts';
 import { round } from './round.ts';
 import { roundMemory } from './round-memory.ts';
 import { roundTrips } from './round-trip.ts';
-import { rounds } from './rounds.ts';
+import { rounds, roundsFull } from './rounds.ts';
 import { server } from './server.ts';
 import { stageTwo } from './stage-two.ts';
 import { studyIo } from './study-io.ts';
@@ -27,6 +27,7 @@ export const benches: readonly Bench[] = [
   roundMemory,
   firstRounds,
   rounds,
+  roundsFull,
   ablation,
   robustness,
   worklist,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -86,6 +86,11 @@ export function plotsOf(bench: Bench, { rows }: BenchRecord): readonly (Plot & {
 /** A chart as a file: on white, because a page that shows it may be dark. */
 export async function drawPlot({ draw }: Plot): Promise<string> {
   return `${(await draw()).replace('<svg ', '<svg style="background:#fff" ')}\n`;
+}
+
+/** Whether there is a record of this name. */
+export function hasRecord(name: string, folder = benchFolder): boolean {
+  return existsSync(join(folder, `${name}.json`));
 }
 
 /** @throws Error when there is no such file or it is no record. */

@@ -17,3 +17,8 @@ export function allJobs(): readonly Job[] {
     ...seeds(5).flatMap((seed) => contrastJobs(seed, true)),
   ];
 }
+
+/** Those of the first seed that show whether the full student behaves as the lite one. */
+export function fullStudentJobs(): readonly Job[] {
+  return [...contrastJobs(1, false), ...strongContrastJobs(1), ...contrastJobs(1, true)];
+}

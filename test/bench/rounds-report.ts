@@ -24,6 +24,11 @@ export function report(rows: readonly Row[]): string {
     .join('\n\n');
 }
 
+/** The part of {@link report} on subjects of another contrast. */
+export function reportContrast(rows: readonly Row[]): string {
+  return describeContrast(rows);
+}
+
 function describePoison(rows: readonly Row[]): string {
   const promoted = rows.filter(isPromoted);
   const body = valuesOf(rows, 'arm').map((arm) => {

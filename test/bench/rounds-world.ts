@@ -15,6 +15,7 @@ import { prepareSubject } from '../../server/src/round/subjects.ts';
 import { train } from '../../server/src/round/train.ts';
 import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
+import type { UnetVariant } from '../../server/src/student/prob-unet.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 import { makeShifted, type ShiftedSubject } from './first-rounds-subjects.ts';
 import { benchThreads } from './limits.ts';
@@ -69,13 +70,13 @@ export class World {
    *
    * @param tell hears of its progress.
    */
-  static async open(tell: (line: string) => void): Promise<World> {
+  static async open(tell: (line: string) => void, variant: UnetVariant): Promise<World> {
     const folder = join(process.env['UNCOL_HOME'] ?? join(tmpdir(), 'uncol-bench-home'), 'rounds-bench');
     const { root, skip } = await findSampleRoot();
     if (skip) throw new Error(skip);
     const colin = await loadColin27(root);
     const engine = createOnnxEngine({ threads: benchThreads });
-    const recipe = await baseRecipe(engine);
+    const recipe = await baseRecipe(engine, variant);
     const version = join(folder, `base-${hashWork(recipe).slice(0, 12)}`);
     const isThere = await access(version).then(
       () => true,
@@ -165,11 +166,11 @@ export class World {
   }
 }
 
-/** The recipe of lesion-mr with the lite student, small slices and subjects of its own. */
-async function baseRecipe(engine: Engine): Promise<Recipe> {
+/** The recipe of lesion-mr with small slices and subjects of its own. */
+async function baseRecipe(engine: Engine, variant: UnetVariant): Promise<Recipe> {
   const file = new URL('../../models/lesion-mr/1/recipe.json', import.meta.url);
   const published = parseRecipe(await readFile(file, 'utf8'));
-  const student = studentOf({ network: 'prob-unet-2d', variant: 'lite', classes: 2 });
+  const student = studentOf({ network: 'prob-unet-2d', variant, classes: 2 });
   const { sizePx, base } = sizes;
   const inferenceParameters = engine.table(student.inferenceProgram(1, [sizePx, sizePx])).size;
   return parseRecipe(
@@ -187,7 +188,7 @@ async function baseRecipe(engine: Engine): Promise<Recipe> {
       card: {
         ...published.card,
         input: { ...published.card.input, sizePx: [sizePx, sizePx] },
-        architecture: { ...published.card.architecture, variant: 'lite', inferenceParameters },
+        architecture: { ...published.card.architecture, variant, inferenceParameters },
       },
     }),
   );

@@ -7,10 +7,10 @@ import { seedsOf } from '../../server/src/round/recipe.ts';
 import { openEmbeddingFolder } from '../../server/src/store/embeddings.ts';
 import type { PromptableTeacher } from '../../server/src/uncol/teachers/promptable.ts';
 import { benchEnds, benchThreads } from './limits.ts';
-import { type Bench, type Row, readRecord } from './record.ts';
-import { allJobs } from './rounds-experiments.ts';
+import { type Bench, hasRecord, type Row, readRecord } from './record.ts';
+import { allJobs, fullStudentJobs } from './rounds-experiments.ts';
 import { type Experiment, experiments, type Job } from './rounds-job.ts';
-import { report } from './rounds-report.ts';
+import { report, reportContrast } from './rounds-report.ts';
 import { sizes, World } from './rounds-world.ts';
 
 /** What one job left. */
@@ -20,14 +20,21 @@ interface Kept {
   readonly rows: readonly Row[];
 }
 
+/** Which rounds, and of which student. */
+interface Play {
+  /** Of the bench. */
+  readonly name: string;
+  readonly variant: 'lite' | 'full';
+  readonly jobs: readonly Job[];
+}
+
 /** Plays what is asked for and not there yet. @returns all rows that are there. */
-async function run(tell: (line: string) => void): Promise<readonly Row[]> {
-  const world = await World.open(tell);
+async function run({ name, variant, jobs }: Play, tell: (line: string) => void): Promise<readonly Row[]> {
+  const world = await World.open(tell, variant);
   const { folder } = world.parts;
   await mkdir(folder, { recursive: true });
   const file = join(folder, 'rows.jsonl');
-  const kept = new Map([...recordedRows(world.setup), ...(await readKept(file, world.setup))]);
-  const jobs = allJobs();
+  const kept = new Map([...recordedRows(name, world.setup), ...(await readKept(file, world.setup))]);
   const open = jobs.filter((job) => isAskedFor(job) && !kept.has(job.name));
   let teacher: PromptableTeacher | undefined;
   try {
@@ -43,7 +50,9 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
     await teacher?.dispose();
     await world.parts.measure.dispose();
   }
-  return jobs.flatMap(({ name }) => (kept.get(name) ?? []).map((row) => ({ ...row, setup: world.setup, job: name })));
+  return jobs.flatMap((job) =>
+    (kept.get(job.name) ?? []).map((row) => ({ ...row, setup: world.setup, job: job.name })),
+  );
 }
 
 /** A round that fails promotes nothing. */
@@ -73,9 +82,10 @@ function openMinisam(folder: string): Promise<PromptableTeacher> {
 }
 
 /** Rounds of the record that were played in this setup, by job: on the same kind of machine they would end the same. */
-function recordedRows(setup: string): Map<string, readonly Row[]> {
+function recordedRows(name: string, setup: string): Map<string, readonly Row[]> {
   const found = new Map<string, Row[]>();
-  for (const { setup: of, job, ...row } of readRecord('rounds').rows) {
+  if (!hasRecord(name)) return found;
+  for (const { setup: of, job, ...row } of readRecord(name).rows) {
     if (of !== setup || typeof job !== 'string') continue;
     found.set(job, [...(found.get(job) ?? []), row]);
   }
@@ -106,6 +116,16 @@ export const rounds: Bench = {
     `Nothing to gain: corrections that repeat the masks of the version in service, without replay; and its weights shaken by 1 %, put to the gate directly; gain on the ${sizes.old.count} base subjects. ` +
     'Rows are kept, below UNCOL_HOME and in the record, and added to from call to call, so times may come from other loads. UNCOL_BENCH_EXPERIMENTS, UNCOL_BENCH_SEEDS and UNCOL_BENCH_THREADS ' +
     'narrow what is run, UNCOL_BENCH_TEACHER=none leaves the teacher out, after UNCOL_BENCH_MINUTES no round is begun; the record holds all rows that are there.',
-  run,
+  run: (tell) => run({ name: 'rounds', variant: 'lite', jobs: allJobs() }, tell),
   report,
+};
+
+/** One seed with the student that is served. */
+export const roundsFull: Bench = {
+  name: 'rounds-full',
+  title: 'Rounds of the full student',
+  about:
+    'One seed of [rounds](rounds.md) with the full student, all else as there: a subject of a mild and of a strong shift, corrected on some slices. One seed shows no spread; it shows whether the lite student of the other tables stands for the full one.',
+  run: (tell) => run({ name: 'rounds-full', variant: 'full', jobs: fullStudentJobs() }, tell),
+  report: reportContrast,
 };

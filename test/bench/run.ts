@@ -1,9 +1,7 @@
 // `npm run bench [-- NAME…]`: measures what is named (everything without a name) and writes NAME.json, NAME.md and its charts here.
 // `npm run bench -- --render` writes NAME.md and charts again from the NAME.json, without measuring.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { benches } from './benches.ts';
-import { benchFolder, measure, readRecord, writeReport } from './record.ts';
+import { hasRecord, measure, readRecord, writeReport } from './record.ts';
 
 async function main(args: readonly string[]): Promise<number> {
   const names = args.filter((argument) => !argument.startsWith('-'));
@@ -16,7 +14,7 @@ async function main(args: readonly string[]): Promise<number> {
   const chosen = benches.filter((bench) => names.length === 0 || names.includes(bench.name));
   for (const bench of chosen) {
     if (args.includes('--render')) {
-      if (!existsSync(join(benchFolder, `${bench.name}.json`))) continue;
+      if (!hasRecord(bench.name)) continue;
       await writeReport(bench, readRecord(bench.name));
       continue;
     }
