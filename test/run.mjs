@@ -23,6 +23,9 @@ const systemPackages = [
   { name: 'python3-gdcm', kinds: ['integration'] },
   { name: 'python3-nibabel', kinds: ['conformance'] },
   { name: 'teem-apps', kinds: ['conformance'] },
+  { name: 'libgdcm-tools', kinds: ['conformance'] },
+  { name: 'libopenjp2-tools', kinds: ['conformance'] },
+  { name: 'openjph-tools', kinds: ['conformance'] },
 ];
 
 /** Runs a child that shares our terminal. */

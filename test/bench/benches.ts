@@ -14,6 +14,7 @@ import { rounds, roundsFull } from './rounds.ts';
 import { server } from './server.ts';
 import { stageTwo } from './stage-two.ts';
 import { studyIo } from './study-io.ts';
+import { syntaxes } from './syntaxes.ts';
 import { viewer } from './viewer.ts';
 import { worklist } from './worklist.ts';
 
@@ -35,6 +36,7 @@ export const benches: readonly Bench[] = [
   kills,
   proof,
   realFiles,
+  syntaxes,
   roundTrips,
   studyIo,
 ];

@@ -29,9 +29,9 @@ export function readComponentSize(bytes: Uint8Array): ComponentSize | undefined 
  * frame without it was cut, and the codecs would decode it silently.
  */
 export function hasEndMarker(bytes: Uint8Array): boolean {
+  const isMarker = (at: number): boolean => at >= 0 && bytes[at] === 0xff && bytes[at + 1] === 0xd9;
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;
-  // Some encoders pad with FF after the marker.
-  if (end > 2 && bytes[end - 1] === 0xff && bytes[end - 2] === 0xd9) end--;
-  return end >= 2 && bytes[end - 2] === 0xff && bytes[end - 1] === 0xd9;
+  // The byte that makes the length even has any value: FF of some encoders, whatever lay there of dcmtk's JPEG-LS.
+  return isMarker(end - 2) || (bytes.length % 2 === 0 && end === bytes.length && isMarker(end - 3));
 }

@@ -21,6 +21,8 @@ interface Syntax {
   readonly name: string;
   /** Null for native pixels. */
   readonly codec: CodecName | null;
+  /** Decoded samples may lie a little beyond BitsStored. */
+  readonly isLossy?: true;
 }
 
 /** What is read (PS3.5 A.1 to A.5, PS3.6 A-1), by UID. */
@@ -30,17 +32,17 @@ export const transferSyntaxes: ReadonlyMap<string, Syntax> = new Map<string, Syn
   ['1.2.840.10008.1.2.1.99', { name: 'Deflated Explicit VR Little Endian', codec: null }],
   [bigEndian, { name: 'Explicit VR Big Endian', codec: null }],
   ['1.2.840.10008.1.2.5', { name: 'RLE Lossless', codec: 'decodeRle' }],
-  ['1.2.840.10008.1.2.4.50', { name: 'JPEG Baseline (8 bit)', codec: 'decodeJpeg' }],
-  ['1.2.840.10008.1.2.4.51', { name: 'JPEG Extended (12 bit)', codec: 'decodeJpeg' }],
+  ['1.2.840.10008.1.2.4.50', { name: 'JPEG Baseline (8 bit)', codec: 'decodeJpeg', isLossy: true }],
+  ['1.2.840.10008.1.2.4.51', { name: 'JPEG Extended (12 bit)', codec: 'decodeJpeg', isLossy: true }],
   ['1.2.840.10008.1.2.4.57', { name: 'JPEG Lossless', codec: 'decodeJpeg' }],
   ['1.2.840.10008.1.2.4.70', { name: 'JPEG Lossless, First-Order Prediction', codec: 'decodeJpeg' }],
   ['1.2.840.10008.1.2.4.80', { name: 'JPEG-LS Lossless', codec: 'decodeJpegLs' }],
-  ['1.2.840.10008.1.2.4.81', { name: 'JPEG-LS Near-lossless', codec: 'decodeJpegLs' }],
+  ['1.2.840.10008.1.2.4.81', { name: 'JPEG-LS Near-lossless', codec: 'decodeJpegLs', isLossy: true }],
   ['1.2.840.10008.1.2.4.90', { name: 'JPEG 2000 Lossless', codec: 'decodeJpeg2000' }],
-  ['1.2.840.10008.1.2.4.91', { name: 'JPEG 2000', codec: 'decodeJpeg2000' }],
+  ['1.2.840.10008.1.2.4.91', { name: 'JPEG 2000', codec: 'decodeJpeg2000', isLossy: true }],
   ['1.2.840.10008.1.2.4.201', { name: 'High-Throughput JPEG 2000 Lossless', codec: 'decodeHtJpeg2000' }],
   ['1.2.840.10008.1.2.4.202', { name: 'High-Throughput JPEG 2000 RPCL Lossless', codec: 'decodeHtJpeg2000' }],
-  ['1.2.840.10008.1.2.4.203', { name: 'High-Throughput JPEG 2000', codec: 'decodeHtJpeg2000' }],
+  ['1.2.840.10008.1.2.4.203', { name: 'High-Throughput JPEG 2000', codec: 'decodeHtJpeg2000', isLossy: true }],
 ]);
 
 /**
@@ -75,7 +77,8 @@ export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Pr
     swapped: isBigEndian && (format.bitsAllocated === 16 || element.vr === 'OW'),
     count: format.rows * format.columns,
   });
-  const { values, padding } = maskToStoredBits(samples, decoded.format, format, image.paddingRange);
+  const overshoots = syntax.isLossy === true;
+  const { values, padding } = maskToStoredBits(samples, decoded.format, format, image.paddingRange, overshoots);
   if (values === undefined) {
     throw unreadable(image.name, 'has negative pixels in its codestream although PixelRepresentation is 0');
   }

@@ -33,6 +33,9 @@ function swapPairs(bytes: Uint8Array): Uint8Array {
   return swapped;
 }
 
+/** By which a sample may be off in JPEG-LS (NEAR is a byte). */
+const mostLost = 255;
+
 /** Result of {@link maskToStoredBits}; `values` is undefined when unsigned pixels are negative in their codestream. */
 export interface MaskedSamples {
   readonly values: Int16Array | Uint16Array | undefined;
@@ -48,19 +51,35 @@ export interface MaskedSamples {
  * @param declared layout by the attributes; decides the sign of the result.
  * @param paddingRange stored values, inclusive. A padding value that BitsStored cannot hold is looked for in all
  *   allocated bits, because some scanners write it there.
+ * @param overshoots whether samples may lie beyond the ends of the range, as lossy JPEG 2000 and JPEG-LS leave them: they are
+ *   brought back to the end, since taking their lower bits would make the brightest pixel the darkest.
  */
 export function maskToStoredBits(
   samples: Int16Array | Uint16Array,
   decoded: FrameFormat,
   declared: FrameFormat,
   paddingRange: readonly [number, number] | undefined,
+  overshoots = false,
 ): MaskedSamples {
   const isWide = paddingRange !== undefined && !fitsStoredBits(paddingRange, declared);
   const paddingOfRaw = isWide ? markRange(samples, paddingRange) : undefined;
+  if (overshoots) clamp(samples, decoded);
   const values = declared.signed ? signExtend(samples, decoded) : unsigned(samples, decoded);
   if (values === undefined) return { values };
   const padding = paddingRange === undefined || isWide ? paddingOfRaw : markRange(values, paddingRange);
   return padding ? { values, padding } : { values };
+}
+
+/** JPEG-LS states no sign: words of signed samples may lack the copies of theirs, and are then no overshoot. */
+function clamp(samples: Int16Array | Uint16Array, { bitsStored, signed }: FrameFormat): void {
+  const span = 2 ** bitsStored;
+  const [low, high] = signed ? [-span / 2, span / 2 - 1] : [0, span - 1];
+  if (signed && samples.some((v) => v > high + mostLost) && !samples.some((v) => v < 0)) return;
+  for (let n = 0; n < samples.length; n++) {
+    const value = samples[n]!;
+    if (value < low) samples[n] = low;
+    else if (value > high) samples[n] = high;
+  }
 }
 
 function signExtend(samples: Int16Array | Uint16Array, { bitsStored, highBit }: FrameFormat): Int16Array {

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hasEndMarker } from '../../../server/src/study/codestream.ts';
+import type { FrameFormat } from '../../../server/src/study/image-object.ts';
+import { maskToStoredBits } from '../../../server/src/study/samples.ts';
+
+const format = (signed: boolean): FrameFormat => ({
+  rows: 1,
+  columns: 4,
+  bitsAllocated: 16,
+  bitsStored: 12,
+  highBit: 11,
+  signed,
+  photometricInterpretation: 'MONOCHROME2',
+});
+
+const stored = (samples: Int16Array | Uint16Array, signed: boolean, overshoots: boolean) =>
+  maskToStoredBits(samples, format(signed), format(signed), undefined, overshoots).values;
+
+test('what a lossy decoder leaves beyond BitsStored is brought to the end, not wrapped to the other one', () => {
+  const unsigned = Uint16Array.of(0, 4095, 4096, 4164);
+  assert.deepEqual(stored(unsigned.slice(), false, true), Uint16Array.of(0, 4095, 4095, 4095));
+  assert.deepEqual(stored(unsigned.slice(), false, false), Uint16Array.of(0, 4095, 0, 68), 'overlays are taken away');
+  const signed = Int16Array.of(-2050, -1, 2047, 2049);
+  assert.deepEqual(stored(signed.slice(), true, true), Int16Array.of(-2048, -1, 2047, 2047));
+  // The same samples but the third, whose sign nobody copied into the upper bits.
+  assert.deepEqual(stored(Int16Array.of(1, 2047, 4095, 2048), true, true), Int16Array.of(1, 2047, -1, -2048));
+});
+
+test('a frame ends with its end marker, whatever byte makes its length even', () => {
+  const ends = (...bytes: readonly number[]) => hasEndMarker(Uint8Array.of(0xff, 0xd8, ...bytes));
+  assert.ok(ends(1, 2, 0xff, 0xd9));
+  assert.ok(ends(1, 0xff, 0xd9, 0));
+  assert.ok(ends(1, 0xff, 0xd9, 0xff));
+  assert.ok(ends(1, 0xff, 0xd9, 0xc8));
+  assert.ok(!ends(1, 2, 0xff, 0xd9, 0xc8), 'nothing is to be made even here');
+  assert.ok(!ends(0xff, 0xd9, 7, 0xc8));
+  assert.ok(!ends(1, 2, 3, 4));
+});
