@@ -1,6 +1,5 @@
 import { ablation } from './ablation.ts';
 import { engineStep } from './engine-step.ts';
-import { firstRounds } from './first-rounds.ts';
 import { gpu } from './gpu.ts';
 import { kills } from './kills.ts';
 import { proof } from './proof.ts';
@@ -26,7 +25,6 @@ export const benches: readonly Bench[] = [
   viewer,
   round,
   roundMemory,
-  firstRounds,
   rounds,
   roundsFull,
   ablation,

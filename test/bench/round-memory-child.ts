@@ -16,8 +16,8 @@ import { runRound } from '../../server/src/round/run.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { abstainingTeacher } from '../../server/src/uncol/teachers/generalized.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
-import { chooseApproved, makeShifted, type ShiftedSubject } from './first-rounds-subjects.ts';
 import { benchThreads } from './limits.ts';
+import { chooseApproved, makeShifted, type ShiftedSubject } from './shifted-subjects.ts';
 
 const [studies = 0, run = 0] = process.argv.slice(2, 4).map(Number);
 const folder = process.argv[4] ?? '';

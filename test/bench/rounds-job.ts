@@ -1,8 +1,8 @@
 import type { GeneralizedTeacher } from '../../server/src/uncol/teachers/generalized.ts';
-import { chooseApproved, type ShiftedSubject } from './first-rounds-subjects.ts';
 import type { Row } from './record.ts';
 import { type Candidate, type Played, whyOf } from './rounds-play.ts';
 import { type Domain, sizes, type World } from './rounds-world.ts';
+import { chooseApproved, type ShiftedSubject } from './shifted-subjects.ts';
 
 /** In the order in which they are run. */
 export const experiments = ['poison', 'a-a', 'new-contrast', 'old-domain', 'stream'] as const;

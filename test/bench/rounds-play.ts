@@ -6,8 +6,8 @@ import { type Choice, type Chosen, type Evaluation, isBetter, type RoundArm } fr
 import type { RoundOutcome } from '../../server/src/round/outcome.ts';
 import { runRound } from '../../server/src/round/run.ts';
 import { abstainingTeacher, type GeneralizedTeacher } from '../../server/src/uncol/teachers/generalized.ts';
-import { planInMemory, type SaidOf, type ShiftedSubject } from './first-rounds-subjects.ts';
 import { sizes, type World } from './rounds-world.ts';
+import { planInMemory, type SaidOf, type ShiftedSubject } from './shifted-subjects.ts';
 
 /** A round to be played. */
 export interface RoundOf {

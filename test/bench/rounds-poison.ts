@@ -1,5 +1,5 @@
 import { Random } from '../../server/src/engine/random.ts';
-import type { SaidOf, ShiftedSubject } from './first-rounds-subjects.ts';
+import type { SaidOf, ShiftedSubject } from './shifted-subjects.ts';
 
 /** What a reader, or a fault between reader and server, may make of a mask. */
 export const poisons = ['shifted', 'flipped', 'empty', 'random', 'swapped'] as const;

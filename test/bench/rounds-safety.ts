@@ -1,13 +1,13 @@
 import { Random } from '../../server/src/engine/random.ts';
 import { fromHalf, toHalf } from '../../server/src/engine/vectors.ts';
 import { judge } from '../../server/src/promotion/gate.ts';
-import type { SaidOf } from './first-rounds-subjects.ts';
 import type { Row } from './record.ts';
 import { approve, cast, decisionOf, describeBase, type Job, round4 } from './rounds-job.ts';
 import { judgeCandidate, type Played, playRound, whyOf } from './rounds-play.ts';
 import { type Poison, poisonMasks, poisons } from './rounds-poison.ts';
 import type { World } from './rounds-world.ts';
 import { servedMasks } from './served-dice.ts';
+import type { SaidOf } from './shifted-subjects.ts';
 
 /** Five kinds of wrong masks, each on one subject of a seed: none may be promoted. */
 export function poisonJobs(seed: number): readonly Job[] {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../../server/src/round/checkpoint.ts';
-import type { SaidOf } from './first-rounds-subjects.ts';
 import { approve, decisionOf, type Job, round4 } from './rounds-job.ts';
 import { playRound } from './rounds-play.ts';
 import { sizes, type World } from './rounds-world.ts';
+import type { SaidOf } from './shifted-subjects.ts';
 
 const rounds = 10;
 const domain = 'G';

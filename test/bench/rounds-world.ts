@@ -17,8 +17,8 @@ import { type Colin27, loadColin27 } from '../../server/src/sample/colin27.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
 import type { UnetVariant } from '../../server/src/student/prob-unet.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
-import { makeShifted, type ShiftedSubject } from './first-rounds-subjects.ts';
 import { benchThreads } from './limits.ts';
+import { makeShifted, type ShiftedSubject } from './shifted-subjects.ts';
 
 /** Kinds of subject: those the first version was made of, a mild shift and a strong one. */
 export type Domain = 'base' | 'G' | 'V';

@@ -14,7 +14,7 @@ import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { openCacheFolder } from '../../server/src/store/cache-folder.ts';
 import { prepareSlices } from '../../server/src/student/prepare.ts';
 import type { PreparedVolume } from '../../server/src/student/prepare-volume.ts';
-import { chooseApproved, makeShifted, planFirstRound } from '../bench/first-rounds-subjects.ts';
+import { chooseApproved, makeShifted, planFirstRound } from '../bench/shifted-subjects.ts';
 import { makeSiteFolder, type SiteCase, writeDicomCase, writeNiftiCase } from '../fixtures/make-site.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 

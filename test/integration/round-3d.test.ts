@@ -16,7 +16,7 @@ import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
 import { sampleSpace } from '../../server/src/student/input.ts';
 import { abstainingTeacher } from '../../server/src/uncol/teachers/generalized.ts';
-import { makeShifted, planFirstRound } from '../bench/first-rounds-subjects.ts';
+import { makeShifted, planFirstRound } from '../bench/shifted-subjects.ts';
 import { volumeSiteRecipe } from '../fixtures/make-site.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
 
