@@ -1,6 +1,5 @@
 import type { Engine } from '../../server/src/engine/ops.ts';
 import type { Card } from '../../server/src/registry/card.ts';
-import { meanOf } from '../../server/src/round/statistics.ts';
 import { studentOf } from '../../server/src/student/architecture.ts';
 import { sampleSpace } from '../../server/src/student/input.ts';
 import type { Predict } from '../../server/src/student/predict.ts';
@@ -9,35 +8,7 @@ import type { Volume } from '../../server/src/volume/volume.ts';
 
 const batch = 8;
 
-/** A volume with its truth, `[slice, row, column]`, and the slices (k) that count. */
-export interface Judged {
-  readonly volume: Volume;
-  readonly truth: Uint8Array;
-  readonly slices: ReadonlySet<number>;
-}
-
-/** Mean Dice of the masks that weights would give a viewer: decided on the volume's own grid, by the card's rules. */
-export async function servedDice(
-  engine: Engine,
-  card: Card,
-  weights: Float32Array,
-  subjects: readonly Judged[],
-): Promise<number> {
-  const masks = await servedMasks(
-    engine,
-    card,
-    weights,
-    subjects.map(({ volume }) => volume),
-  );
-  return meanOf(
-    subjects.map(({ volume, truth, slices }, at) => {
-      const pixels = volume.geometry.size[0] * volume.geometry.size[1];
-      return overlap(masks[at] ?? new Uint8Array(), truth, (voxel) => slices.has(Math.floor(voxel / pixels)));
-    }),
-  );
-}
-
-/** Those masks, `[slice, row, column]` segment numbers. */
+/** The masks that weights would give a viewer, decided on each volume's own grid by the card's rules: `[slice, row, column]` segment numbers. */
 export async function servedMasks(
   engine: Engine,
   card: Card,

@@ -2,13 +2,10 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { encodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import type { RoundSources } from '../../server/src/round/gather.ts';
-import { labelVolume, slicesOf } from '../../server/src/round/labelled-volume.ts';
 import { type RoundPlan, roundPlanSchema } from '../../server/src/round/plan.ts';
 import type { Colin27 } from '../../server/src/sample/colin27.ts';
 import { generateSubject } from '../../server/src/sample/generator.ts';
-import type { PlaneInput } from '../../server/src/student/prepare.ts';
 import type { SourceSeries } from '../../server/src/study/source-series.ts';
-import type { LabelledSlice } from '../../server/src/uncol/feed.ts';
 
 /** A generated subject as a series, with its truth; of another scanner unless said. */
 export interface ShiftedSubject {
@@ -57,17 +54,6 @@ export function chooseApproved(
 
 function evenly(items: readonly number[], count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / count)] ?? 0);
-}
-
-/** The slices that were not approved, on the network's grid, with their truth. */
-export function otherSlices(
-  { series: { volume }, truth }: ShiftedSubject,
-  approved: ReadonlySet<number>,
-  input: PlaneInput,
-): readonly LabelledSlice[] {
-  const { geometry } = volume;
-  const others = new Set(Array.from({ length: geometry.size[2] }, (_, k) => k).filter((k) => !approved.has(k)));
-  return slicesOf(labelVolume(volume, { data: truth, geometry, segments: [] }, input, others));
 }
 
 /** A round on one subject's approved slices, and what reads it: memory in place of PACS and blob folder. */

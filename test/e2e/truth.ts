@@ -4,7 +4,7 @@ import { decodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { sampleTruth } from '../../server/src/sample/studies.ts';
 
-/** A mask by slice: SOP Instance UID of the source image to its voxels, `[row, column]` uint8. */
+/** A mask by slice: SOP Instance UID of the source image, of a frame with `:` and its number, to its voxels, `[row, column]` uint8. */
 export type MaskBySlice = ReadonlyMap<string, Uint8Array>;
 
 /** A sample study with its truth on the slices as the PACS has them. */

@@ -18,7 +18,7 @@ const flags = [
 interface HostWindow {
   cornerstone: {
     cache: { getImage(id: string): HostImage | undefined };
-    metaData: { get(type: string, id: string): { SOPInstanceUID: string } };
+    metaData: { get(type: string, id: string): { SOPInstanceUID: string; NumberOfFrames?: number } };
   };
   cornerstoneTools: {
     segmentation: {
@@ -153,10 +153,11 @@ export class ViewerPage {
       return (newest?.representationData.Labelmap.imageIds ?? []).map((imageId) => {
         const image = cornerstone.cache.getImage(imageId);
         if (image === undefined) throw new Error('a slice of the labelmap is not in memory');
-        const { SOPInstanceUID } = cornerstone.metaData.get('instance', image.referencedImageId);
+        const { SOPInstanceUID, NumberOfFrames = 1 } = cornerstone.metaData.get('instance', image.referencedImageId);
+        const frame = /\/frames\/(\d+)/.exec(image.referencedImageId)?.[1];
         let text = '';
         for (const voxel of image.voxelManager.getScalarData()) text += String.fromCharCode(voxel);
-        return [SOPInstanceUID, btoa(text)] as const;
+        return [NumberOfFrames > 1 ? `${SOPInstanceUID}:${frame}` : SOPInstanceUID, btoa(text)] as const;
       });
     });
     return new Map(slices.map(([uid, base64]) => [uid, new Uint8Array(Buffer.from(base64, 'base64'))]));
@@ -173,7 +174,9 @@ export class ViewerPage {
       for (const imageId of newest.representationData.Labelmap.imageIds) {
         const image = cornerstone.cache.getImage(imageId);
         if (image === undefined) throw new Error('a slice of the labelmap is not in memory');
-        const base64 = bySlice.get(cornerstone.metaData.get('instance', image.referencedImageId).SOPInstanceUID);
+        const { SOPInstanceUID, NumberOfFrames = 1 } = cornerstone.metaData.get('instance', image.referencedImageId);
+        const frame = /\/frames\/(\d+)/.exec(image.referencedImageId)?.[1];
+        const base64 = bySlice.get(NumberOfFrames > 1 ? `${SOPInstanceUID}:${frame}` : SOPInstanceUID);
         if (base64 === undefined) continue;
         image.voxelManager.setScalarData(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
       }
