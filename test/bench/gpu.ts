@@ -172,6 +172,15 @@ function report(rows: readonly Row[]): string {
       return [line];
     }),
   );
+  const missing = scenes.flatMap((scene) =>
+    works.flatMap((work) => {
+      const these = rows.filter((row) => row['what'] === work && row['scene'] === scene.name);
+      if (these.length === 0) return [`${work}, ${scene.name}: the run ended before it`];
+      return these.flatMap((row) =>
+        row['absent'] ? [`${work}, ${scene.name}, ${row['absent']}: ${row['reason']}`] : [],
+      );
+    }),
+  );
   const head = [
     '',
     'GFLOP',
@@ -186,6 +195,7 @@ function report(rows: readonly Row[]): string {
   return [
     `Ceiling of the ${ceiling?.['device']}, PyTorch ${ceiling?.['torch']}: products ${shorten(fp32)} TFLOP/s in float32, ${shorten(tf32)} in TF32; copy ${shorten(Number(ceiling?.['copyGBs']))} GB/s.`,
     table([...head, ...more], lines),
+    ...(missing.length > 0 ? [`Not measured: ${missing.join('; ')}.`] : []),
     table(
       ['network', 'loss differs by', 'gradient differs by', 'loss at steps (GPU; CPU)'],
       rows

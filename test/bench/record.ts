@@ -14,6 +14,8 @@ const recordSchema = z.strictObject({
     cpu: z.string(),
     cores: z.int(),
     memoryGib: z.int(),
+    /** Where one was used. */
+    gpu: z.string().optional(),
     node: z.string(),
     /** Load average of the minute before: what else the machine was doing. Null where nobody wrote it down. */
     loadBefore: z.number().nullable(),
@@ -100,9 +102,9 @@ export function readRecord(name: string, folder = benchFolder): BenchRecord {
 
 /** `NAME.md` of a record. */
 export function renderRecord(bench: Bench, record: BenchRecord): string {
-  const { cpu, cores, memoryGib, node, loadBefore } = record.machine;
+  const { cpu, cores, memoryGib, gpu, node, loadBefore } = record.machine;
   const load = loadBefore === null ? '' : `, load ${loadBefore} before`;
-  const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}${load}`;
+  const machine = `${gpu === undefined ? '' : `${gpu}, `}${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}${load}`;
   return `# ${bench.title}
 
 ${bench.about}
@@ -124,7 +126,7 @@ export function numbersOf(rows: readonly Row[], key: string): number[] {
   return rows.flatMap((row) => (typeof row[key] === 'number' ? [row[key]] : []));
 }
 
-/** The variables that narrow what a bench measures, as they stand before a command. */
+/** The variables that say what a bench measures and with what, as they stand before a command. */
 function narrowed(): readonly string[] {
   const set = Object.entries(process.env).filter(([name]) => name.startsWith('UNCOL_BENCH_'));
   return set.map(([name, value]) => `${name}=${value}`);

@@ -10,7 +10,7 @@ import { benchEnds, benchThreads } from './limits.ts';
 import { type Bench, hasRecord, type Row, readRecord } from './record.ts';
 import { allJobs, fullStudentJobs } from './rounds-experiments.ts';
 import { type Experiment, experiments, type Job } from './rounds-job.ts';
-import { report, reportContrast } from './rounds-report.ts';
+import { describeContrast, report } from './rounds-report.ts';
 import { sizes, World } from './rounds-world.ts';
 
 /** What one job left. */
@@ -127,5 +127,5 @@ export const roundsFull: Bench = {
   about:
     'One seed of [rounds](rounds.md) with the full student, all else as there: a subject of a mild and of a strong shift, corrected on some slices. One seed shows no spread; it shows whether the lite student of the other tables stands for the full one.',
   run: (tell) => run({ name: 'rounds-full', variant: 'full', jobs: fullStudentJobs() }, tell),
-  report: reportContrast,
+  report: describeContrast,
 };

@@ -15,14 +15,18 @@ before(async () => {
   if (skip) return;
   folder = await mkdtemp(join(tmpdir(), 'uncol-syntaxes-'));
   const decoder = createFrameDecoder();
-  judged = await judgeSyntaxes(folder, decoder);
-  await decoder.close();
+  try {
+    judged = await judgeSyntaxes(folder, decoder);
+  } finally {
+    await decoder.close();
+  }
 });
 after(() => folder && rm(folder, { recursive: true }));
 
-test('every syntax that is read was tried, by at least 130 images of the encoders of others', { skip }, () => {
+test('every syntax that is read was tried, by 141 images of the encoders of others', { skip }, () => {
   assert.deepEqual(untried(judged), []);
-  assert.ok(judged.length >= 130, `${judged.length}`);
+  // Fewer: an encoder was left out, or does no longer what it did.
+  assert.equal(judged.length, 141);
 });
 
 test('what dcmtk, gdcm, OpenJPEG and OpenJPH encode is read as they mean it, voxel by voxel', { skip }, () => {

@@ -85,6 +85,33 @@ describe('state of a trainer on WebGPU', { skip: withoutAdapter }, () => {
     assert.deepEqual(result.state.secondMoment, expected.state.secondMoment);
   });
 
+  it('is read by a follower where it lies, after steps and after a load', async () => {
+    const trainer = await webgpu.trainer(program, adamw, start);
+    const follower = await trainer.follower({
+      inputs: { x: [1, 3] },
+      build: (ops, parameters, { x }) => {
+        const weights = parameters.get('out', [32, 3], { kind: 'zeros' });
+        return { y: ops.sum(ops.mul(weights, x!), [0]) };
+      },
+    });
+    const row = trainer.table.rows.find(({ name }) => name === 'out')!;
+    const check = async (): Promise<void> => {
+      const { ema } = await trainer.state();
+      const { y } = await follower.run({ x: Float32Array.of(1, 2, 3) });
+      const expected = [0, 0, 0];
+      for (let at = 0; at < 96; at += 1) expected[at % 3]! += ((at % 3) + 1) * ema[row.offset + at]!;
+      for (const [n, value] of expected.entries()) assert.ok(Math.abs(y![n]! - value) < 1e-4, `${y} ${expected}`);
+    };
+    await check();
+    const before = await trainer.state();
+    await train(trainer, [0, 1, 2]);
+    await check();
+    await trainer.load(before);
+    await check();
+    await follower.dispose();
+    await trainer.dispose();
+  });
+
   it('is computed on the device, optimiser and EMA included', async () => {
     for (const optimiser of [sgd, adamw]) {
       const { placement } = await placed((engine) => run(engine, optimiser, 2));

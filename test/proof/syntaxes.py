@@ -122,8 +122,7 @@ def wrap(source, target, syntax, frames):
 
 def codestreams(kind, values, folder, encode):
     """Frames compressed one by one by a program that knows no DICOM; None where it refuses."""
-    _, _, allocated, stored, *_ = KINDS[kind]
-    signed = KINDS[kind][5]
+    _, _, allocated, stored, _, signed, *_ = KINDS[kind]
     found = []
     for n, frame in enumerate(values):
         raw, coded, decoded = folder / f"{n}.raw", folder / f"{n}.j2c", folder / f"{n}-decoded.raw"
@@ -184,7 +183,7 @@ def main():
         own.mkdir(parents=True)
         original = own / "original.dcm"
         values = dataset(kind, original)
-        _, _, allocated, stored, high, signed, _, frames = KINDS[kind]
+        _, _, _, stored, high, signed, _, frames = KINDS[kind]
 
         def keep(encoder, file, truth=None):
             name = file.with_suffix(".truth")
@@ -198,8 +197,9 @@ def main():
                 return
             if back is None:
                 return keep(encoder, file)
-            if run(*back, file, plain):
-                keep(encoder, file, stored_values(plain))
+            if not run(*back, file, plain):
+                raise SystemExit(f"{back[0]} does not read what {encoder} made of {kind}")
+            keep(encoder, file, stored_values(plain))
 
         for option in ("+ti", "+te", "+tb", "+td"):
             by("dcmtk", f"dcmconv{option}", "dcmconv", option)

@@ -190,7 +190,8 @@ export interface Trainer {
   /** A copy. On a GPU it has to be fetched, so it is asked for seldom: to validate and to save. */
   state(): Promise<TrainingState>;
   /**
-   * `program`, compiled to read the EMA where it lies, as it stands at each run: it never leaves the device.
+   * `program`, compiled to read the EMA where it lies, as it stands at each run, without a copy. No run of it while a step
+   * or a load is under way, and none once the trainer is disposed of.
    *
    * @throws RangeError when the text asks for a parameter that is not trained.
    */

@@ -1,5 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
-import { hasEndMarker, readComponentSize } from './codestream.ts';
+import { hasEndMarker, readComponentSize, readJpegPrecision } from './codestream.ts';
 import { compressedBytes } from './fragments.ts';
 import type { CodecName, FrameDecoder } from './frame-decoder.ts';
 import type { FrameFormat, ImageObject } from './image-object.ts';
@@ -21,7 +21,7 @@ interface Syntax {
   readonly name: string;
   /** Null for native pixels. */
   readonly codec: CodecName | null;
-  /** Decoded samples may lie a little beyond BitsStored. */
+  /** Whether what was encoded may come back changed. */
   readonly isLossy?: true;
 }
 
@@ -63,7 +63,9 @@ export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Pr
   }
   const { codec } = syntax;
   const decoded =
-    codec === null ? { bytes: nativeBytes(image, element), format } : await decompress(image, element, codec, decoder);
+    codec === null
+      ? { bytes: nativeBytes(image, element), format, canOvershoot: false }
+      : await decompress(image, element, codec, decoder);
   const expected = (format.rows * format.columns * format.bitsAllocated) / 8;
   if (decoded.bytes.length < expected) {
     throw unreadable(image.name, `has ${decoded.bytes.length} bytes of pixels where ${expected} are needed`);
@@ -77,7 +79,7 @@ export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Pr
     swapped: isBigEndian && (format.bitsAllocated === 16 || element.vr === 'OW'),
     count: format.rows * format.columns,
   });
-  const overshoots = syntax.isLossy === true;
+  const overshoots = syntax.isLossy === true && decoded.canOvershoot;
   const { values, padding } = maskToStoredBits(samples, decoded.format, format, image.paddingRange, overshoots);
   if (values === undefined) {
     throw unreadable(image.name, 'has negative pixels in its codestream although PixelRepresentation is 0');
@@ -100,6 +102,8 @@ interface Decoded {
   readonly bytes: Uint8Array;
   /** Format of the decoded samples: as declared, or as the codestream says. */
   readonly format: FrameFormat;
+  /** Whether samples have room beyond BitsStored: in JPEG 2000 always, in JPEG and JPEG-LS where the codestream has more bits. */
+  readonly canOvershoot: boolean;
 }
 
 async function decompress(
@@ -111,6 +115,8 @@ async function decompress(
   const bytes = compressedBytes(image, element);
   if (codec !== 'decodeRle' && !hasEndMarker(bytes)) throw unreadable(image.name, 'has a frame without its end marker');
   const format = codestreamFormat(image.format, codec, bytes);
+  // Read before the decoder takes the bytes.
+  const precision = readJpegPrecision(bytes);
   const detail = { transferSyntaxUid: image.transferSyntaxUid };
   let samples: Uint8Array;
   try {
@@ -131,7 +137,8 @@ async function decompress(
   } catch (cause) {
     throw unreadable(image.name, 'has a frame that does not decode', detail, cause);
   }
-  return { bytes: samples, format };
+  const isJpeg2000 = codec === 'decodeJpeg2000' || codec === 'decodeHtJpeg2000';
+  return { bytes: samples, format, canOvershoot: isJpeg2000 || (precision ?? 0) > format.bitsStored };
 }
 
 /** JPEG 2000 states sign and precision itself; when they contradict the attributes, the codestream is right. */

@@ -33,9 +33,6 @@ function swapPairs(bytes: Uint8Array): Uint8Array {
   return swapped;
 }
 
-/** By which a sample may be off in JPEG-LS (NEAR is a byte). */
-const mostLost = 255;
-
 /** Result of {@link maskToStoredBits}; `values` is undefined when unsigned pixels are negative in their codestream. */
 export interface MaskedSamples {
   readonly values: Int16Array | Uint16Array | undefined;
@@ -70,11 +67,11 @@ export function maskToStoredBits(
   return padding ? { values, padding } : { values };
 }
 
-/** JPEG-LS states no sign: words of signed samples may lack the copies of theirs, and are then no overshoot. */
+/** Words of signed samples may lack the copies of their sign; where none is negative nobody can tell, and none is clamped. */
 function clamp(samples: Int16Array | Uint16Array, { bitsStored, signed }: FrameFormat): void {
   const span = 2 ** bitsStored;
   const [low, high] = signed ? [-span / 2, span / 2 - 1] : [0, span - 1];
-  if (signed && samples.some((v) => v > high + mostLost) && !samples.some((v) => v < 0)) return;
+  if (signed && !samples.some((v) => v < 0)) return;
   for (let n = 0; n < samples.length; n++) {
     const value = samples[n]!;
     if (value < low) samples[n] = low;

@@ -84,8 +84,13 @@ export class Collaboration {
     const { pairs, space, guidance } = plan;
     const trainer = await engine.trainer(programOf(student, settings, plan), optimiserOf(settings), state);
     const shape = { batch: 2 * pairs, space };
-    const specialized = guidance ? await SpecializedTeacher.following(trainer, student, shape) : null;
-    return new Collaboration(trainer, specialized, student, settings, plan, state.step);
+    try {
+      const specialized = guidance ? await SpecializedTeacher.following(trainer, student, shape) : null;
+      return new Collaboration(trainer, specialized, student, settings, plan, state.step);
+    } catch (error) {
+      await trainer.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -122,8 +127,11 @@ export class Collaboration {
   }
 
   async dispose(): Promise<void> {
-    await this.#specialized?.dispose();
-    await this.#trainer.dispose();
+    try {
+      await this.#specialized?.dispose();
+    } finally {
+      await this.#trainer.dispose();
+    }
   }
 
   async #askTeachers(unlabelled: readonly Float32Array[]): Promise<Arrays> {

@@ -33,15 +33,26 @@ test('every job of the rounds has a name of its own', () => {
 
 test('a promoted wrong mask, a candidate called better too often and a loss are told', () => {
   const round = { arm: 'flipped', seed: 1, verdict: 'promoted', word: 'not worse', why: 'no rule broken', chosen: 'a' };
-  const old = { seed: 1, domain: 'G', slices: 5, arm: 'uncol', oldBefore: 0.8, oldAfter: 0.75, verdict: 'promoted' };
+  const old = {
+    seed: 1,
+    domain: 'G',
+    slices: 5,
+    arm: 'uncol',
+    oldBefore: 0.8,
+    oldAfter: 0.75,
+    verdict: 'promoted',
+    replay: true,
+  };
   const text = report([
     { experiment: 'poison', ...round },
     { experiment: 'a-a', arm: 'perturbed', seed: 1, verdict: 'promoted', word: 'better', before: 0.8, after: 0.79 },
     { experiment: 'old-domain', ...old },
+    // What the round offered is what one way of learning gave: it counts once.
+    { experiment: 'old-domain', ...old, arm: 'round' },
   ]);
   assert.match(text, /In 1 rounds it \*\*does not hold\*\*: flipped, seed 1/);
   assert.match(text, /Called better here: 1 of 1 \(100 %\), so it \*\*does not hold\*\*/);
-  assert.match(text, /the largest loss 0\.050: it \*\*does not hold\*\* for 1/);
+  assert.match(text, /with replay 1 passed, the largest loss 0\.050: it \*\*does not hold\*\* for 1/);
   assert.match(text, /Ten rounds in a row\n\nNot run yet\./);
 });
 

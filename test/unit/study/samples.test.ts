@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasEndMarker } from '../../../server/src/study/codestream.ts';
+import { hasEndMarker, readJpegPrecision } from '../../../server/src/study/codestream.ts';
 import type { FrameFormat } from '../../../server/src/study/image-object.ts';
 import { maskToStoredBits } from '../../../server/src/study/samples.ts';
 
@@ -23,8 +23,16 @@ test('what a lossy decoder leaves beyond BitsStored is brought to the end, not w
   assert.deepEqual(stored(unsigned.slice(), false, false), Uint16Array.of(0, 4095, 0, 68), 'overlays are taken away');
   const signed = Int16Array.of(-2050, -1, 2047, 2049);
   assert.deepEqual(stored(signed.slice(), true, true), Int16Array.of(-2048, -1, 2047, 2047));
-  // The same samples but the third, whose sign nobody copied into the upper bits.
-  assert.deepEqual(stored(Int16Array.of(1, 2047, 4095, 2048), true, true), Int16Array.of(1, 2047, -1, -2048));
+  // Words whose sign nobody copied into the upper bits.
+  assert.deepEqual(stored(Int16Array.of(1, 2047, 4095, 2096), true, true), Int16Array.of(1, 2047, -1, -2000));
+});
+
+test('the precision of a JPEG frame stands in its frame header', () => {
+  const table = [0xff, 0xc4, 0, 4, 9, 9];
+  assert.equal(readJpegPrecision(Uint8Array.of(0xff, 0xd8, ...table, 0xff, 0xc1, 0, 11, 12, 0, 1)), 12);
+  assert.equal(readJpegPrecision(Uint8Array.of(0xff, 0xd8, 0xff, 0xff, 0xf7, 0, 11, 16, 0, 1)), 16);
+  assert.equal(readJpegPrecision(Uint8Array.of(0xff, 0xd8, ...table, 0xff, 0xd9)), undefined);
+  assert.equal(readJpegPrecision(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 0)), undefined);
 });
 
 test('a frame ends with its end marker, whatever byte makes its length even', () => {
@@ -34,6 +42,7 @@ test('a frame ends with its end marker, whatever byte makes its length even', ()
   assert.ok(ends(1, 0xff, 0xd9, 0xff));
   assert.ok(ends(1, 0xff, 0xd9, 0xc8));
   assert.ok(!ends(1, 2, 0xff, 0xd9, 0xc8), 'nothing is to be made even here');
+  assert.ok(ends(1, 2, 0xff, 0xd9, 0xff, 0));
   assert.ok(!ends(0xff, 0xd9, 7, 0xc8));
   assert.ok(!ends(1, 2, 3, 4));
 });

@@ -129,19 +129,32 @@ export function reshaped(graph: Graph, value: Value, shape: Shape): Value {
 }
 
 /**
- * Sum or mean over `axes`, which stay as axes of size 1. Many numbers are added axis by axis, the innermost first: in
- * one node the runtime adds one after the other from four threads on, which over 65,000 pixels is a hundred times less
- * exact.
+ * Sum or mean over `axes`, which stay as axes of size 1. Many numbers are added in parts, axis by axis from the innermost
+ * and a long axis in two: one node of the runtime adds one after the other where axes lie apart and there are four
+ * threads, and along a single axis always, which over 65,000 pixels leaves an error of 5e-4.
  */
 export function reduced(graph: Graph, operator: 'ReduceSum' | 'ReduceMean', x: Value, axes: readonly number[]): Value {
   // The runtime would copy x.
   if (axes.every((axis) => x.shape[axis] === 1)) return x;
+  const shape = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
   const long = axes.filter((axis) => x.shape[axis] !== 1);
   if (long.length > 1 && long.reduce((product, axis) => product * x.shape[axis]!, 1) > 1000) {
     const innermost = Math.max(...long);
     const rest = long.filter((axis) => axis !== innermost);
     return reduced(graph, operator, reduced(graph, operator, x, [innermost]), rest);
   }
-  const shape = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+  const [axis = 0] = long;
+  const part = long.length === 1 && x.shape[axis]! > 1000 ? partOf(x.shape[axis]!) : 1;
+  if (part > 1) {
+    const parts = reshaped(graph, x, x.shape.toSpliced(axis, 1, x.shape[axis]! / part, part));
+    return reshaped(graph, reduced(graph, operator, parts, [axis, axis + 1]), shape);
+  }
   return graph.emit(operator, [x, graph.integers(axes)], shape, { keepdims: { i: 1 } });
+}
+
+/** The largest divisor up to the root; 1 of a prime. */
+function partOf(count: number): number {
+  let part = Math.floor(Math.sqrt(count));
+  while (count % part !== 0) part -= 1;
+  return part;
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { cut, filled, isSame, requireArrays, requireWeights, shareOf } from '../arrays.ts';
+import { collectTable } from '../onnx/programs.ts';
 import type { Arrays, Follower, ForwardProgram, Parameters, ParameterTable, Predictor } from '../ops.ts';
 import { knownParameters } from '../parameter-table.ts';
 import { download, ownHandles, parametersOf, tidied, upload, useBackend } from './device.ts';
@@ -37,9 +38,11 @@ export function openPredictor(
       requireWeights(weights, table);
       useBackend(backend);
       const parameters = knownParameters(table, parametersFor(weights));
-      const outputs = runText(program, inputs, () => parameters);
-      if (!frozen) release();
-      return outputs();
+      try {
+        return await runText(program, inputs, () => parameters)();
+      } finally {
+        if (!frozen) release();
+      }
     },
     async dispose() {
       release();
@@ -54,6 +57,10 @@ export function openFollower(
   weights: () => tf.Tensor1D,
   backend: string,
 ): Follower {
+  // Names what is missing at once, not when it runs first.
+  const known = new Set(table.rows.map(({ name }) => name));
+  const unknown = collectTable(program).rows.find(({ name }) => !known.has(name));
+  if (unknown) throw new RangeError(`parameter ${unknown.name} is not trained`);
   return {
     async run(inputs) {
       useBackend(backend);

@@ -42,8 +42,8 @@ export async function judgePseudoLabels(
   progress = 1,
 ): Promise<PseudoLabelQuality> {
   const size = { classes: student.classes, space };
-  const specialized = await SpecializedTeacher.of(engine, student, { batch: 2 * pairs, space }, weights);
   const gate = await engine.predictor(gateProgram(student, { pairs, space }, settings));
+  const specialized = await SpecializedTeacher.of(engine, student, { batch: 2 * pairs, space }, weights);
   const tally = new Tally(size);
   const range = { start: settings.trustStart, end: settings.trustEnd };
   try {
