@@ -108,26 +108,27 @@ describe('both readings of one text', () => {
     }
   });
 
-  // AdamW divides a gradient that is rounding noise by its own size: its losses drift apart, its weights say nothing.
+  // AdamW divides a gradient that is rounding noise by its own size: its weights say nothing, and in one engine alone a
+  // change of the weights by 1e-7 has grown to 7e-4 of a loss by the fifth step.
   for (const optimiser of [
     { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2 },
     { kind: 'sgd', momentum: 0.9, weightDecay: 1e-4 },
   ] as const) {
-    it(`go through the same losses and terms in five steps of ${optimiser.kind}`, async () => {
+    const steps = optimiser.kind === 'sgd' ? 5 : 3;
+    it(`go through the same losses and terms in ${steps} steps of ${optimiser.kind}`, async () => {
       const start = initialState(initialise(onnx.table(stage2), 3));
       const readings = [
         await onnx.trainer(stage2, optimiser, start),
         await tfjs.trainer(stage2, optimiser, start),
       ] as const;
-      for (let step = 0; step < 5; step += 1) {
+      for (let step = 0; step < steps; step += 1) {
         const rates = { learningRate: optimiser.kind === 'sgd' ? 0.05 : 1e-3, emaDecay: 0.9 };
         const inputs = drawInputs(stage2, student.classes, 3);
         const [expected, actual] = [await readings[0].step(inputs, rates), await readings[1].step(inputs, rates)];
         const seen = { loss: actual.loss, ...actual.terms };
         for (const [name, value] of Object.entries({ loss: expected.loss, ...expected.terms })) {
           const difference = Math.abs(seen[name as keyof typeof seen] - value);
-          const tolerance = optimiser.kind === 'sgd' ? 1e-4 : 5e-4;
-          assert.ok(difference <= tolerance * Math.abs(value), `${name} of step ${step} differs by ${difference}`);
+          assert.ok(difference <= 1e-4 * Math.abs(value), `${name} of step ${step} differs by ${difference}`);
         }
       }
       const [expected, actual] = [await readings[0].state(), await readings[1].state()];
