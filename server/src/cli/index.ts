@@ -35,6 +35,10 @@ export function createProgram(): Command {
         .default('dicom-seg'),
     )
     .option('--series <uid>', 'Series Instance UID, when the folder holds several')
+    .option(
+      '--volume <name>',
+      'volume, when the series holds several: echoes, b-values, time points; the refusal lists them',
+    )
     .option('--model <name[@version]>', 'model; default: the first that fits the series', parseModel)
     .option(...jsonOption)
     .addHelpText('after', example('uncol segment ./head-mr --out head-mr.seg.dcm --model brain-mr'))
@@ -225,6 +229,7 @@ export interface SegmentArguments {
   readonly format: (typeof maskFormats)[number];
   readonly out: string;
   readonly series?: string;
+  readonly volume?: string;
   readonly model?: string;
   readonly json?: boolean;
 }

@@ -86,13 +86,14 @@ function write(
 }
 
 async function readSource(
-  { source, series: seriesInstanceUid }: SegmentArguments & { readonly source: string },
+  { source, series: seriesInstanceUid, volume }: SegmentArguments & { readonly source: string },
   settings: Settings,
   signal: AbortSignal,
 ): Promise<SourceSeries> {
   const { maxVoxels } = settings;
   if (!/^https?:\/\//.test(source)) {
-    return readSeriesFromFolder(source, { maxVoxels, signal, ...(seriesInstanceUid ? { seriesInstanceUid } : {}) });
+    const named = seriesInstanceUid ? { seriesInstanceUid } : {};
+    return readSeriesFromFolder(source, { maxVoxels, signal, volume, ...named });
   }
   const parts = /^(.+)\/studies\/([\d.]+)\/series\/([\d.]+)\/?$/.exec(source);
   const [, url, study, series] = parts ?? [];
@@ -104,7 +105,7 @@ async function readSource(
     return await readSeriesFromPacs(
       pacs,
       { studyInstanceUid: study, seriesInstanceUid: series },
-      { maxVoxels, signal },
+      { maxVoxels, signal, volume },
     );
   } finally {
     await pacs.close();

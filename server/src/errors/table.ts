@@ -49,6 +49,11 @@ export const errorTable = {
   'series-mixed-geometry': row(422, 'Slices do not belong together', 'Split the series, or choose another one.'),
   'series-missing-slices': row(422, 'Slices are missing', 'Send the complete series to the PACS and try again.'),
   'series-duplicate-slices': row(422, 'Two different slices at one position', 'Remove the duplicates from the series.'),
+  'series-several-volumes': row(
+    422,
+    'Several volumes in one series',
+    'Send the volume as a series of its own, or segment it with `uncol segment --volume`.',
+  ),
   'series-uneven-spacing': row(422, 'Slices are unevenly spaced', 'Choose an evenly spaced reconstruction.'),
   'series-tilted': row(422, 'Slices lean too far', 'Choose a reconstruction whose slices lie above each other.'),
   'series-no-contrast': row(422, 'Series is constant', 'Choose a series with image content.'),

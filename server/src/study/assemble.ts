@@ -6,6 +6,7 @@ import { readHeader } from './header.ts';
 import { type ImageObject, readImageObjects } from './image-object.ts';
 import { decodeSlice, type StoredSlice } from './pixel-data.ts';
 import { rescale } from './rescale.ts';
+import { chooseVolume } from './several-volumes.ts';
 import { checkSameKind, gridOf, type PlacedImage, sortAlongNormal, tolerance } from './slice-order.ts';
 import type { SourceSeries } from './source-series.ts';
 
@@ -13,6 +14,8 @@ import type { SourceSeries } from './source-series.ts';
 export interface AssembleOptions {
   /** Largest volume accepted, voxels. */
   readonly maxVoxels: number;
+  /** Which, where the series holds several: as the refusal `series-several-volumes` names them. */
+  readonly volume?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -21,7 +24,7 @@ export interface AssembleOptions {
  *
  * @param files Part 10 files of one series, any order.
  * @throws AppError `series-not-image`, `series-too-few-slices`, `series-mixed-geometry`, `series-missing-slices`,
- *   `series-duplicate-slices`, `series-uneven-spacing`, `series-tilted`, `series-no-contrast`, `series-not-writable`,
+ *   `series-several-volumes`, `series-duplicate-slices`, `series-uneven-spacing`, `series-tilted`, `series-no-contrast`, `series-not-writable`,
  *   `instance-unreadable`, `transfer-syntax-unsupported`, `image-too-large`
  */
 export async function assembleSeries(files: readonly Uint8Array[], options: AssembleOptions): Promise<SourceSeries> {
@@ -29,11 +32,14 @@ export async function assembleSeries(files: readonly Uint8Array[], options: Asse
   const objects = files.map((bytes, n) => readImageObjects(bytes, n + 1));
   const distinct = dropCopies(objects, files, notes).flat();
   checkSameKind(distinct);
-  checkSize(distinct, options.maxVoxels);
+  const sorted = chooseVolume(sortAlongNormal(distinct), options.volume);
+  checkSize(
+    sorted.map(({ image }) => image),
+    options.maxVoxels,
+  );
   // A second thread takes longer to start than a few frames take to decode.
-  const decoder = createFrameDecoder(distinct.length < 16 ? { lanes: 1 } : {});
+  const decoder = createFrameDecoder(sorted.length < 16 ? { lanes: 1 } : {});
   try {
-    const sorted = sortAlongNormal(distinct);
     const decoded = await decodeAll(sorted, decoder, options.signal);
     const placed = dropTwins(sorted, decoded, notes);
     const geometry = gridOf(placed);

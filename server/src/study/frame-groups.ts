@@ -8,6 +8,8 @@ export interface FramePlace {
   readonly measures: Attributes;
   /** Slope and intercept; undefined where a multi-frame object has none. */
   readonly values: Attributes | undefined;
+  /** Functional groups of the frame, then the shared ones. */
+  readonly groups?: readonly (DataSet | undefined)[];
 }
 
 const sharedGroups = 'x52009229';
@@ -45,6 +47,7 @@ export function readFramePlaces(dataSet: DataSet, name: string): readonly FrameP
       orientation: need(planeOrientation),
       measures: need(pixelMeasures),
       values: values && new Attributes(values, frameName),
+      groups: [own, shared],
     };
   });
 }

@@ -1,6 +1,7 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Vec3 } from '../volume/geometry.ts';
 import { Attributes } from './attributes.ts';
+import { type DividingValues, readDividing } from './dividing.ts';
 import { type FramePlace, frameCount, nameFrame, readFramePlaces } from './frame-groups.ts';
 import { type DataSet, instanceName, parsePart10, unreadable } from './part10.ts';
 
@@ -45,6 +46,8 @@ export interface ImageObject {
   /** Stored values that mark "outside the scan", inclusive (PS3.3 C.7.5.1.1.2). */
   readonly paddingRange: readonly [number, number] | undefined;
   readonly lossy: boolean;
+  /** What may tell volumes of one series apart. */
+  readonly dividing: DividingValues;
   readonly dataSet: DataSet;
 }
 
@@ -105,7 +108,8 @@ export function readImageObjects(bytes: Uint8Array, ordinal: number): readonly I
   };
   if (!enhancedClasses.has(sopClassUid)) {
     const own = { position: read, orientation: read, measures: read, values: read };
-    return [{ ...common, name, frameNumber: undefined, frames: 1, ...readPlace(own) }];
+    const dividing = readDividing(dataSet);
+    return [{ ...common, name, frameNumber: undefined, frames: 1, dividing, ...readPlace(own) }];
   }
   const places = readFramePlaces(dataSet, name);
   return places.map((place, n) => ({
@@ -113,6 +117,7 @@ export function readImageObjects(bytes: Uint8Array, ordinal: number): readonly I
     name: nameFrame(name, n + 1),
     frameNumber: n + 1,
     frames: places.length,
+    dividing: readDividing(dataSet, place.groups),
     ...readPlace(place),
   }));
 }

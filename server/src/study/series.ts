@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { AppError } from '../errors/app-error.ts';
-import { assembleSeries } from './assemble.ts';
+import { type AssembleOptions, assembleSeries } from './assemble.ts';
 import { type FolderSeries, listSeries } from './folder.ts';
 import type { Pacs, SeriesAddress } from './pacs.ts';
 import { type RetrieveOptions, retrieveSeries } from './retrieve.ts';
@@ -14,12 +14,13 @@ const resultModalities: ReadonlySet<string> = new Set(['SEG', 'SR', 'PR', 'KO', 
  *
  * @param options.onProgress instances and bytes while they arrive.
  * @param options.maxVoxels largest volume accepted.
+ * @param options.volume which, where the series holds several.
  * @throws AppError those of {@link retrieveSeries} and {@link assembleSeries}
  */
 export async function readSeriesFromPacs(
   pacs: Pacs,
   address: SeriesAddress,
-  options: RetrieveOptions,
+  options: RetrieveOptions & Pick<AssembleOptions, 'volume'>,
 ): Promise<SourceSeries> {
   return assembleSeries(await retrieveSeries(pacs, address, options), options);
 }
@@ -34,7 +35,7 @@ export async function readSeriesFromPacs(
  */
 export async function readSeriesFromFolder(
   folder: string,
-  options: { readonly seriesInstanceUid?: string; readonly maxVoxels: number; readonly signal?: AbortSignal },
+  options: AssembleOptions & { readonly seriesInstanceUid?: string },
 ): Promise<SourceSeries> {
   const { series, unreadable } = await listSeries(folder);
   const chosen = chooseSeries(series, options.seriesInstanceUid);

@@ -1,0 +1,67 @@
+import { AppError } from '../errors/app-error.ts';
+import { dividing } from './dividing.ts';
+import { type PlacedImage, tolerance } from './slice-order.ts';
+
+interface Part {
+  /** `EchoTime=4.6`, joined by commas where it takes several; empty of a series that holds one volume. */
+  readonly id: string;
+  readonly placed: readonly PlacedImage[];
+}
+
+/**
+ * The images of one volume, of a sorted series that may hold several at the same positions.
+ *
+ * @param wanted `id` of the volume, as the refusal lists them.
+ * @throws AppError `series-several-volumes`: several, and none chosen or one that is not there.
+ */
+export function chooseVolume(placed: readonly PlacedImage[], wanted: string | undefined): readonly PlacedImage[] {
+  const parts = splitVolumes(placed);
+  const chosen = parts.find(({ id }) => id === wanted);
+  if (chosen) return chosen.placed;
+  if (parts.length === 1 && wanted === undefined) return placed;
+  const ids = parts.map(({ id }) => id);
+  const more = ids.length > 10 ? `; and ${ids.length - 10} more` : '';
+  const holds =
+    ids.length === 1
+      ? 'one volume'
+      : `${ids.length} volumes of ${parts[0]!.placed.length} slices: ${ids.slice(0, 10).join('; ')}${more}`;
+  throw new AppError(
+    'series-several-volumes',
+    `${wanted === undefined ? 'The series' : 'The series has no such volume. It'} holds ${holds}.`,
+    { volumes: ids },
+  );
+}
+
+/** One part where nothing tells the images apart; what lies twice at one position is then judged by its pixels. */
+function splitVolumes(placed: readonly PlacedImage[]): readonly Part[] {
+  const whole: Part = { id: '', placed };
+  const parts = dividing.reduce<readonly Part[]>(
+    (before, { keyword }) => before.flatMap((part) => divide(part, keyword)),
+    [whole],
+  );
+  return parts.every((part) => placesOf(part.placed) === part.placed.length) ? parts : [whole];
+}
+
+/** By one attribute, if each part then has a slice at every position; a value that changes from slice to slice divides nothing. */
+function divide(part: Part, keyword: string): readonly Part[] {
+  const places = placesOf(part.placed);
+  if (places === part.placed.length) return [part];
+  const groups = new Map<string, PlacedImage[]>();
+  for (const one of part.placed) {
+    const value = one.image.dividing[keyword] ?? '';
+    const group = groups.get(value);
+    if (group) group.push(one);
+    else groups.set(value, [one]);
+  }
+  if (groups.size < 2 || [...groups.values()].some((group) => placesOf(group) !== places)) return [part];
+  return [...groups].map(([value, group]) => ({
+    id: [...(part.id === '' ? [] : [part.id]), `${keyword}=${value}`].join(','),
+    placed: group,
+  }));
+}
+
+/** Different positions. */
+function placesOf(placed: readonly PlacedImage[]): number {
+  return placed.filter(({ alongMm }, n) => n === 0 || alongMm - placed[n - 1]!.alongMm >= tolerance.samePositionMm)
+    .length;
+}
