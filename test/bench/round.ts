@@ -29,7 +29,7 @@ const model = 'lesion-mr';
 const corrected = ['lesion-10100', 'lesion-10101'];
 const approvedPerStudy = 10;
 const rollbacks = 7;
-/** Each from version 1 in a home of its own; a round draws by its own id, so each learns something else. */
+/** Each from version 1 in a home of its own; all learn the same, only their times differ. */
 const runs = 5;
 const untouched = ['lesion-10102', 'lesion-10103', 'lesion-10104', 'lesion-10105'];
 
