@@ -108,20 +108,19 @@ describe('both readings of one text', () => {
     }
   });
 
-  // AdamW divides a gradient that is rounding noise by its own size: its weights say nothing, and in one engine alone a
-  // change of the weights by 1e-7 has grown to 7e-4 of a loss by the fifth step.
+  // With the usual epsilon of 1e-8 AdamW divides a gradient that is rounding noise by its own size: in one engine alone a
+  // change of the weights by 1e-7 has then grown to 7e-4 of a loss by the fifth step. A larger one keeps noise small.
   for (const optimiser of [
-    { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2 },
+    { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay: 1e-2 },
     { kind: 'sgd', momentum: 0.9, weightDecay: 1e-4 },
   ] as const) {
-    const steps = optimiser.kind === 'sgd' ? 5 : 3;
-    it(`go through the same losses and terms in ${steps} steps of ${optimiser.kind}`, async () => {
+    it(`go through the same losses and terms in five steps of ${optimiser.kind}`, async () => {
       const start = initialState(initialise(onnx.table(stage2), 3));
       const readings = [
         await onnx.trainer(stage2, optimiser, start),
         await tfjs.trainer(stage2, optimiser, start),
       ] as const;
-      for (let step = 0; step < steps; step += 1) {
+      for (let step = 0; step < 5; step += 1) {
         const rates = { learningRate: optimiser.kind === 'sgd' ? 0.05 : 1e-3, emaDecay: 0.9 };
         const inputs = drawInputs(stage2, student.classes, 3);
         const [expected, actual] = [await readings[0].step(inputs, rates), await readings[1].step(inputs, rates)];
