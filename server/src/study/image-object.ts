@@ -1,7 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Vec3 } from '../volume/geometry.ts';
 import { Attributes } from './attributes.ts';
-import { type DividingValues, readDividing } from './dividing.ts';
 import { type FramePlace, frameCount, nameFrame, readFramePlaces } from './frame-groups.ts';
 import { type DataSet, instanceName, parsePart10, unreadable } from './part10.ts';
 
@@ -46,9 +45,9 @@ export interface ImageObject {
   /** Stored values that mark "outside the scan", inclusive (PS3.3 C.7.5.1.1.2). */
   readonly paddingRange: readonly [number, number] | undefined;
   readonly lossy: boolean;
-  /** What may tell volumes of one series apart. */
-  readonly dividing: DividingValues;
   readonly dataSet: DataSet;
+  /** Functional groups of a frame, its own and the shared ones; none of an object of one image. */
+  readonly groups: readonly (DataSet | undefined)[];
 }
 
 /** Storage classes whose objects are slices by definition: what is missing in one is damage, not another kind of object. */
@@ -108,8 +107,7 @@ export function readImageObjects(bytes: Uint8Array, ordinal: number): readonly I
   };
   if (!enhancedClasses.has(sopClassUid)) {
     const own = { position: read, orientation: read, measures: read, values: read };
-    const dividing = readDividing(dataSet);
-    return [{ ...common, name, frameNumber: undefined, frames: 1, dividing, ...readPlace(own) }];
+    return [{ ...common, name, frameNumber: undefined, frames: 1, groups: [], ...readPlace(own) }];
   }
   const places = readFramePlaces(dataSet, name);
   return places.map((place, n) => ({
@@ -117,7 +115,7 @@ export function readImageObjects(bytes: Uint8Array, ordinal: number): readonly I
     name: nameFrame(name, n + 1),
     frameNumber: n + 1,
     frames: places.length,
-    dividing: readDividing(dataSet, place.groups),
+    groups: place.groups ?? [],
     ...readPlace(place),
   }));
 }

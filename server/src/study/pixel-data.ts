@@ -64,8 +64,8 @@ export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Pr
   const { codec } = syntax;
   const decoded =
     codec === null
-      ? { bytes: nativeBytes(image, element), format, canOvershoot: false }
-      : await decompress(image, element, codec, decoder);
+      ? { bytes: nativeBytes(image, element), format, overshoots: false }
+      : await decompress(image, element, { ...syntax, codec }, decoder);
   const expected = (format.rows * format.columns * format.bitsAllocated) / 8;
   if (decoded.bytes.length < expected) {
     throw unreadable(image.name, `has ${decoded.bytes.length} bytes of pixels where ${expected} are needed`);
@@ -79,8 +79,7 @@ export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Pr
     swapped: isBigEndian && (format.bitsAllocated === 16 || element.vr === 'OW'),
     count: format.rows * format.columns,
   });
-  const overshoots = syntax.isLossy === true && decoded.canOvershoot;
-  const { values, padding } = maskToStoredBits(samples, decoded.format, format, image.paddingRange, overshoots);
+  const { values, padding } = maskToStoredBits(samples, decoded.format, format, image.paddingRange, decoded.overshoots);
   if (values === undefined) {
     throw unreadable(image.name, 'has negative pixels in its codestream although PixelRepresentation is 0');
   }
@@ -102,14 +101,14 @@ interface Decoded {
   readonly bytes: Uint8Array;
   /** Format of the decoded samples: as declared, or as the codestream says. */
   readonly format: FrameFormat;
-  /** Whether samples have room beyond BitsStored: in JPEG 2000 always, in JPEG and JPEG-LS where the codestream has more bits. */
-  readonly canOvershoot: boolean;
+  /** Whether samples may lie beyond BitsStored: of what was lossy JPEG 2000, and JPEG or JPEG-LS of more bits. */
+  readonly overshoots: boolean;
 }
 
 async function decompress(
   image: ImageObject,
   element: Element,
-  codec: CodecName,
+  { codec, isLossy = false }: { readonly codec: CodecName; readonly isLossy?: boolean },
   decoder: FrameDecoder,
 ): Promise<Decoded> {
   const bytes = compressedBytes(image, element);
@@ -138,7 +137,7 @@ async function decompress(
     throw unreadable(image.name, 'has a frame that does not decode', detail, cause);
   }
   const isJpeg2000 = codec === 'decodeJpeg2000' || codec === 'decodeHtJpeg2000';
-  return { bytes: samples, format, canOvershoot: isJpeg2000 || (precision ?? 0) > format.bitsStored };
+  return { bytes: samples, format, overshoots: isLossy && (isJpeg2000 || (precision ?? 0) > format.bitsStored) };
 }
 
 /** JPEG 2000 states sign and precision itself; when they contradict the attributes, the codestream is right. */

@@ -1,5 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
-import { dividing } from './dividing.ts';
+import { type Dividing, dividing, dividingValue } from './dividing.ts';
 import { type PlacedImage, tolerance } from './slice-order.ts';
 
 interface Part {
@@ -36,26 +36,26 @@ export function chooseVolume(placed: readonly PlacedImage[], wanted: string | un
 function splitVolumes(placed: readonly PlacedImage[]): readonly Part[] {
   const whole: Part = { id: '', placed };
   const parts = dividing.reduce<readonly Part[]>(
-    (before, { keyword }) => before.flatMap((part) => divide(part, keyword)),
+    (before, attribute) => before.flatMap((part) => divide(part, attribute)),
     [whole],
   );
   return parts.every((part) => placesOf(part.placed) === part.placed.length) ? parts : [whole];
 }
 
 /** By one attribute, if each part then has a slice at every position; a value that changes from slice to slice divides nothing. */
-function divide(part: Part, keyword: string): readonly Part[] {
+function divide(part: Part, attribute: Dividing): readonly Part[] {
   const places = placesOf(part.placed);
   if (places === part.placed.length) return [part];
   const groups = new Map<string, PlacedImage[]>();
   for (const one of part.placed) {
-    const value = one.image.dividing[keyword] ?? '';
+    const value = dividingValue(one.image, attribute);
     const group = groups.get(value);
     if (group) group.push(one);
     else groups.set(value, [one]);
   }
   if (groups.size < 2 || [...groups.values()].some((group) => placesOf(group) !== places)) return [part];
   return [...groups].map(([value, group]) => ({
-    id: [...(part.id === '' ? [] : [part.id]), `${keyword}=${value}`].join(','),
+    id: [...(part.id === '' ? [] : [part.id]), `${attribute.keyword}=${value}`].join(','),
     placed: group,
   }));
 }

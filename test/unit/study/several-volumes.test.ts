@@ -51,6 +51,11 @@ test('two echoes in one series are named, and each is read alone', async () => {
   assert.equal(second.instances.length, 5);
 });
 
+test('a value that is no number and no code is shown to nobody', async () => {
+  const named = files([() => ({ ImageType: ['DERIVED', 'MÜLLER^ANNA'] }), () => ({ ImageType: ['DERIVED', 'B'] })]);
+  await assert.rejects(read(named), (error: Error) => !/M.?LLER|ANNA/.test(error.message + JSON.stringify(error)));
+});
+
 test('volumes may differ in several attributes, and in what changes from slice to slice as well', async () => {
   const timed = (echo: string, phase: string, n: number) => (k: number) => ({
     ...{ EchoTime: echo, TemporalPositionIdentifier: phase, TriggerTime: String(100 * k + 10 * n) },
