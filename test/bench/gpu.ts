@@ -84,16 +84,19 @@ async function agree(architecture: Architecture, note: (row: Row) => void): Prom
     await engines.gpu.trainer(program, optimiserOf(settings), start),
     await engines.cpu.trainer(program, optimiserOf(settings), start),
   ] as const;
-  for (let step = 0; step <= learning.steps; step += 1) {
-    const drawn = drawBatch(student, size, 100 + step);
-    const [onGpu, onCpu] = [
-      await trainers[0].step(drawn, { learningRate: 1e-3, emaDecay: 0.99 }),
-      await trainers[1].step(drawn, { learningRate: 1e-3, emaDecay: 0.99 }),
-    ];
-    if (step % learning.every !== 0) continue;
-    note({ what: 'learning', network: architecture.network, step, gpuLoss: onGpu.loss, cpuLoss: onCpu.loss });
+  try {
+    for (let step = 0; step <= learning.steps; step += 1) {
+      const drawn = drawBatch(student, size, 100 + step);
+      const [onGpu, onCpu] = [
+        await trainers[0].step(drawn, { learningRate: 1e-3, emaDecay: 0.99 }),
+        await trainers[1].step(drawn, { learningRate: 1e-3, emaDecay: 0.99 }),
+      ];
+      if (step % learning.every !== 0) continue;
+      note({ what: 'learning', network: architecture.network, step, gpuLoss: onGpu.loss, cpuLoss: onCpu.loss });
+    }
+  } finally {
+    for (const trainer of trainers) await trainer.dispose();
   }
-  for (const trainer of trainers) await trainer.dispose();
 }
 
 async function compare(
