@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import { listSeries } from '../../../server/src/study/folder.ts';
 import { readSeriesFromFolder } from '../../../server/src/study/series.ts';
 import { encodeFile, makeSeries, writeSeries } from '../../fixtures/make-series.ts';
+import { refuses } from '../../fixtures/refuses.ts';
 import { phantom } from './phantom.ts';
 
 const maxVoxels = 1e6;
@@ -16,13 +17,6 @@ async function folderOf(files: readonly Uint8Array[]): Promise<string> {
   folders.push(folder);
   return folder;
 }
-
-const refuses = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> =>
-  assert.rejects(work, (error: Error & { code?: string }) => {
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 
 test('a folder with one image series among other files is read without naming it', async () => {
   const volume = phantom();

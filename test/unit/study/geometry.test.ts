@@ -5,6 +5,7 @@ import { tolerance } from '../../../server/src/study/slice-order.ts';
 import { indexToPatient, sameGrid, type Vec3 } from '../../../server/src/volume/geometry.ts';
 import type { Volume } from '../../../server/src/volume/volume.ts';
 import { makeSeries, type SeriesOptions } from '../../fixtures/make-series.ts';
+import { refuses } from '../../fixtures/refuses.ts';
 import { obliqueGrid, phantom } from './phantom.ts';
 
 const maxVoxels = 1e6;
@@ -14,13 +15,6 @@ function read(volume: Volume, options: SeriesOptions = {}, change = (files: Uint
   const { files } = makeSeries(volume, options);
   return assembleSeries(change([...files].reverse()), { maxVoxels });
 }
-
-const refuses = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> =>
-  assert.rejects(work, (error: Error & { code?: string }) => {
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 
 /** Position of slice k of the phantom, moved by `mm` in patient axes. */
 const movedPosition = (k: number, mm: Vec3): readonly string[] => {

@@ -3,19 +3,12 @@ import { test } from 'node:test';
 import { assembleSeries } from '../../../server/src/study/assemble.ts';
 import { textDecoder } from '../../../server/src/study/character-set.ts';
 import { encodeFile, makeSeries, type SliceAttributes } from '../../fixtures/make-series.ts';
+import { refuses } from '../../fixtures/refuses.ts';
 import { phantom } from './phantom.ts';
 
 const maxVoxels = 1e6;
 const read = (attributes: SliceAttributes) =>
   assembleSeries(makeSeries(phantom(), { attributes: () => attributes }).files, { maxVoxels });
-
-const refuses = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> =>
-  assert.rejects(work, (error: Error & { code?: string }) => {
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    assert.doesNotMatch(JSON.stringify([error.message, error]), /TEST\^SERIES/);
-    return true;
-  });
 
 test('patient and study attributes come as written, text in sequences too', async () => {
   const code = { CodeValue: 'X1', CodingSchemeDesignator: '99TEST', CodeMeaning: 'Голова' };

@@ -6,6 +6,7 @@ import { sliceId } from '../../../server/src/study/source-series.ts';
 import { sameGrid } from '../../../server/src/volume/geometry.ts';
 import { type MultiFrameOptions, makeMultiFrame, withoutOffsets } from '../../fixtures/make-multi-frame.ts';
 import { makeSeries } from '../../fixtures/make-series.ts';
+import { refuses } from '../../fixtures/refuses.ts';
 import { phantom } from './phantom.ts';
 
 const maxVoxels = 1e6;
@@ -13,13 +14,6 @@ const source = phantom(7);
 const pixels = 120;
 const read = (files: readonly Uint8Array[]) => assembleSeries(files, { maxVoxels });
 const readOne = (options: MultiFrameOptions = {}) => read([makeMultiFrame(source, options).file]);
-
-const refuses = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> =>
-  assert.rejects(work, (error: Error & { code?: string }) => {
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 
 test('shuffled frames of an enhanced object are the volume of the same slices as single files (S12)', async () => {
   const made = makeMultiFrame(source);

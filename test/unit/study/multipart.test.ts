@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { boundaryOf, defaultMultipartLimits, readMultipart } from '../../../server/src/study/multipart.ts';
+import { refuses } from '../../fixtures/refuses.ts';
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 
@@ -16,13 +17,6 @@ async function parts(body: string, size = 1000, limits = defaultMultipartLimits)
   }
   return found;
 }
-
-const refuses = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> =>
-  assert.rejects(work, (error: Error & { code?: string }) => {
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 
 const head = '--frontier\r\nContent-Type: application/dicom\r\n';
 const sized = (body: string, length = String(body.length)): string =>

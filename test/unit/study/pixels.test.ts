@@ -5,18 +5,12 @@ import codecs from 'dcmjs-codecs';
 import { assembleSeries } from '../../../server/src/study/assemble.ts';
 import type { VoxelArray } from '../../../server/src/volume/volume.ts';
 import { makeSeries, type SeriesOptions } from '../../fixtures/make-series.ts';
+import { refuses } from '../../fixtures/refuses.ts';
 import { phantom } from './phantom.ts';
 
 const maxVoxels = 1e6;
 const source = phantom(4);
 const read = (options: SeriesOptions) => assembleSeries(makeSeries(source, options).files, { maxVoxels });
-
-const refuses = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> =>
-  assert.rejects(work, (error: Error & { code?: string }) => {
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 
 /** Voxels of slice k of the source. */
 const slice = (k: number): Int16Array => (source.data as Int16Array).slice(k * 120, (k + 1) * 120);

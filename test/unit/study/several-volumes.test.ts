@@ -4,6 +4,7 @@ import { assembleSeries } from '../../../server/src/study/assemble.ts';
 import { createVolume, type Volume } from '../../../server/src/volume/volume.ts';
 import { makeMultiFrame } from '../../fixtures/make-multi-frame.ts';
 import { makeSeries, type SliceAttributes } from '../../fixtures/make-series.ts';
+import { refuses } from '../../fixtures/refuses.ts';
 import { phantom } from './phantom.ts';
 
 const source = phantom(5);
@@ -26,13 +27,6 @@ function files(volumes: readonly ((k: number) => SliceAttributes)[], without: re
 }
 
 const read = (given: readonly Uint8Array[], volume?: string) => assembleSeries(given, { maxVoxels: 1200, volume });
-
-const refuses = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> =>
-  assert.rejects(work, (error: Error & { code?: string }) => {
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 
 test('two echoes in one series are named, and each is read alone', async () => {
   const echoes = files([() => ({ EchoTime: '4.6' }), () => ({ EchoTime: '9.2' })]);
