@@ -121,7 +121,7 @@ export async function compose(ground: Ground): Promise<Express> {
     host: settings.host,
     log,
     metrics,
-    viewer: { viewerFolder: host.viewerFolder, extensionFolder, pacs: host.pacs, meter: meters.viewer },
+    viewer: { viewerFolder: host.viewerFolder, extensionFolder, pacs: host.pacs, source: pacs, meter: meters.viewer },
   });
 }
 

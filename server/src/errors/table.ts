@@ -70,6 +70,11 @@ export const errorTable = {
     'SEG not of a readable kind',
     'Export the segmentation again as BINARY DICOM SEG on the slices of its series.',
   ),
+  'frames-unaligned': row(
+    406,
+    'Frames do not fill whole words',
+    'Ask for its frames one by one: each is then given from the first bit of a byte on.',
+  ),
   // data of a site for training
   'nifti-invalid': row(
     422,

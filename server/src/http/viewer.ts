@@ -2,10 +2,12 @@ import { extname, join } from 'node:path';
 import compression from 'compression';
 import express, { type RequestHandler, Router } from 'express';
 import { AppError } from '../errors/app-error.ts';
+import type { Pacs } from '../study/pacs.ts';
 import type { TrafficMeter } from '../telemetry/traffic.ts';
 import type { Authenticate } from './auth.ts';
 import { type ProxiedPacs, proxyDicomweb } from './dicomweb-proxy.ts';
 import { requireRole } from './mount.ts';
+import { serveOneBitFrames } from './one-bit-frames.ts';
 
 export interface ViewerOptions {
   /** The unmodified files of OHIF. */
@@ -13,6 +15,8 @@ export interface ViewerOptions {
   /** Our bundles `extension.js` and `mode.js`. */
   readonly extensionFolder: string;
   readonly pacs: ProxiedPacs;
+  /** The same PACS, for what the viewer cannot take from it as it is. */
+  readonly source: Pick<Pacs, 'searchInstances' | 'retrieve'>;
   /** Counts what the viewer reads of the PACS. */
   readonly meter?: TrafficMeter;
   readonly authenticate: Authenticate;
@@ -25,7 +29,9 @@ export interface ViewerOptions {
 export function viewerRouter(options: ViewerOptions): Router {
   const router = Router();
   const files = { redirect: false, index: false, cacheControl: false } as const;
-  router.use('/dicom-web', requireRole('reader', options.authenticate), proxyDicomweb(options.pacs, options.meter));
+  const { source, pacs, meter } = options;
+  router.use('/dicom-web', requireRole('reader', options.authenticate));
+  router.use('/dicom-web', serveOneBitFrames(source), proxyDicomweb(pacs, meter));
   router.use(
     compression({ filter: (request, response) => isCompressible(response.getHeader('content-type'), request.path) }),
   );

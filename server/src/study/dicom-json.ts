@@ -30,6 +30,9 @@ export interface SeriesRecord {
 export interface InstanceRecord {
   readonly sopClassUid: string;
   readonly sopInstanceUid: string;
+  /** BitsAllocated, and Rows x Columns, where the PACS tells them (PS3.18 10.6.3.3). */
+  readonly bitsAllocated: number | undefined;
+  readonly pixelsOfFrame: number | undefined;
 }
 
 /** The DICOM JSON model (PS3.18 F.2): tag to value representation and values. */
@@ -50,14 +53,13 @@ export function parseStudies(json: unknown): StudyRecord[] {
 /** @param study the study that was asked, for servers that leave it out below it. @throws AppError `pacs-answer-invalid` */
 export function parseSeries(json: unknown, study?: string): SeriesRecord[] {
   return parse(json).map((series) => {
-    const count = Number(series['00201209']?.Value?.[0] ?? Number.NaN);
     return {
       studyInstanceUid:
         study !== undefined && series['0020000D'] === undefined ? study : uid(series, '0020000D', 'StudyInstanceUID'),
       seriesInstanceUid: uid(series, '0020000E', 'SeriesInstanceUID'),
       modality: texts(series, '00080060')[0] ?? '',
       bodyPart: (texts(series, '00180015')[0] ?? '').toUpperCase(),
-      instances: Number.isInteger(count) ? count : undefined,
+      instances: count(series, '00201209'),
       description: texts(series, '0008103E')[0] ?? '',
       studyDate: texts(series, '00080020')[0] ?? '',
     };
@@ -69,6 +71,8 @@ export function parseInstances(json: unknown): InstanceRecord[] {
   return parse(json).map((instance) => ({
     sopClassUid: texts(instance, '00080016')[0] ?? '',
     sopInstanceUid: uid(instance, '00080018', 'SOPInstanceUID'),
+    bitsAllocated: count(instance, '00280100'),
+    pixelsOfFrame: times(count(instance, '00280010'), count(instance, '00280011')),
   }));
 }
 
@@ -85,6 +89,15 @@ function parse(json: unknown): readonly Attributes[] {
 
 function texts(attributes: Attributes, tag: string): string[] {
   return (attributes[tag]?.Value ?? []).filter((value) => typeof value === 'string').map((value) => value.trim());
+}
+
+function count(attributes: Attributes, tag: string): number | undefined {
+  const found = Number(attributes[tag]?.Value?.[0] ?? Number.NaN);
+  return Number.isInteger(found) ? found : undefined;
+}
+
+function times(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a * b;
 }
 
 function uid(attributes: Attributes, tag: string, keyword: string): string {
