@@ -15,6 +15,7 @@ import { stageTwo } from './stage-two.ts';
 import { studyIo } from './study-io.ts';
 import { syntaxes } from './syntaxes.ts';
 import { viewer } from './viewer.ts';
+import { viewerRoundTrips } from './viewer-round-trip.ts';
 import { worklist } from './worklist.ts';
 
 /** All that `npm run bench` can measure, in its order. */
@@ -36,5 +37,6 @@ export const benches: readonly Bench[] = [
   realFiles,
   syntaxes,
   roundTrips,
+  viewerRoundTrips,
   studyIo,
 ];

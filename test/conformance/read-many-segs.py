@@ -1,5 +1,5 @@
 """Reads SEGs with pydicom. Standard input: lines of JSON {"path", "slices", "positions"}, the source slices in their order and
-where each lies (LPS mm). Prints for each a line of JSON: sha256 of the labels on these slices, and how far frames lie beside them."""
+where each lies (LPS mm). BINARY and LABELMAP. Prints for each a line of JSON: sha256 of the labels on these slices, and how far frames lie beside them."""
 import hashlib
 import json
 import sys
@@ -19,8 +19,13 @@ for line in sys.stdin:
     off = 0.0
     for group, plane in zip(ds.PerFrameFunctionalGroupsSequence, pixels):
         source = group.DerivationImageSequence[0].SourceImageSequence[0]
-        k = at[":".join(str(source[name].value) for name in names if name in source)]
+        name = ":".join(str(source[name].value) for name in names if name in source)
+        # Some writers number the only frame of an object of one image.
+        k = at[name] if name in at else at[str(source.ReferencedSOPInstanceUID)]
         position = [float(v) for v in group.PlanePositionSequence[0].ImagePositionPatient]
         off = max(off, max(abs(a - b) for a, b in zip(position, wanted["positions"][k])))
-        labels[k][plane == 1] = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        if ds.SegmentationType == "LABELMAP":
+            labels[k] = plane
+        else:
+            labels[k][plane == 1] = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
     print(json.dumps({"sha256": hashlib.sha256(labels.tobytes()).hexdigest(), "offMm": off}), flush=True)

@@ -16,6 +16,7 @@ const flags = [
 
 /** What the host puts on its window, as far as these tests read and write masks like another tool of the viewer. */
 interface HostWindow {
+  commandsManager: { run(name: string, options: object, context: string): unknown };
   cornerstone: {
     cache: { getImage(id: string): HostImage | undefined };
     metaData: { get(type: string, id: string): { SOPInstanceUID: string; NumberOfFrames?: number } };
@@ -84,6 +85,21 @@ export class ViewerPage {
     await this.panel.waitFor();
   }
 
+  /** Opens a study in place of the one on display, as the viewer itself moves on, and waits likewise. */
+  async openStudyInPlace(studyInstanceUid: string): Promise<void> {
+    await this.page.evaluate('renderedImages = 0');
+    const to = `/uncol?StudyInstanceUIDs=${studyInstanceUid}`;
+    await this.page.evaluate(`commandsManager.run('navigateHistory', ${JSON.stringify({ to })})`);
+    await this.page.waitForFunction('renderedImages > 0');
+    await this.panel.waitFor();
+  }
+
+  /** Brings our panel to the front. */
+  async showPanel(): Promise<void> {
+    await this.page.locator('[data-cy="uncol-btn"]').click();
+    await this.panel.waitFor();
+  }
+
   /** The study in the address. */
   get studyInstanceUid(): string {
     return new URL(this.page.url()).searchParams.get('StudyInstanceUIDs') ?? '';
@@ -109,14 +125,46 @@ export class ViewerPage {
     await this.panel.getByRole('button', { name }).click();
   }
 
-  /** Presses Segment and waits for the mask; fails with what the panel says instead. */
+  /** Presses Segment and waits for the mask; fails with what the panel says instead, or warns of beside it. */
   async segment(): Promise<void> {
+    await this.drawMask();
+    const warning = this.panel.getByRole('alert');
+    if (await warning.isVisible()) throw new Error(`Segment warns: ${await warning.textContent()}`);
+  }
+
+  /** The same for an image that the model is not made for, of which the panel warns. */
+  async drawMask(): Promise<void> {
     await this.press(/^Segment/);
     const mask = this.panel.getByTestId('mask-model');
     const problem = this.panel.getByRole('alert');
     await this.panel.getByTestId('segment-progress').waitFor({ state: 'detached', timeout: 180_000 });
     await mask.or(problem).first().waitFor();
-    if (await problem.isVisible()) throw new Error(`Segment failed: ${await problem.textContent()}`);
+    if (!(await mask.isVisible())) throw new Error(`Segment failed: ${await problem.textContent()}`);
+  }
+
+  /** Waits until every slice of the series in the active viewport is in memory. */
+  async waitForAllSlices(timeout = 90_000): Promise<void> {
+    await this.page.waitForFunction(
+      `(() => {
+        const { viewportGridService, cornerstoneViewportService } = services;
+        const viewport = cornerstoneViewportService.getCornerstoneViewport(viewportGridService.getActiveViewportId());
+        const imageIds = viewport.getImageIds();
+        return imageIds.length > 0 && imageIds.every((imageId) => cornerstone.cache.getImage(imageId) !== undefined);
+      })()`,
+      undefined,
+      { timeout, polling: 200 },
+    );
+  }
+
+  /** Saves the newest segmentation as a file with the viewer's own means, by default a LABELMAP SEG. */
+  async saveMask(path: string): Promise<void> {
+    const saved = this.page.waitForEvent('download');
+    await this.page.evaluate(() => {
+      const { commandsManager, cornerstoneTools } = globalThis as unknown as HostWindow;
+      const segmentationId = cornerstoneTools.segmentation.state.getSegmentations().at(-1)?.segmentationId;
+      commandsManager.run('downloadSegmentation', { segmentationId }, 'SEGMENTATION');
+    });
+    await (await saved).saveAs(path);
   }
 
   /** One stroke of the active tool, `from` and `to` as shares of the viewport's width and height. */

@@ -90,7 +90,10 @@ function countWrong({ labelmap: { data, geometry, segments } }: SegRequest, byte
   return labels.reduce((wrong, label, at) => wrong + Number(label !== data[at]), 0);
 }
 
-function readMany(lines: readonly string[]): Promise<readonly { readonly sha256: string; readonly offMm: number }[]> {
+/** What pydicom sees in SEGs: `script`'s lines in, one answer for each. */
+export function readMany(
+  lines: readonly string[],
+): Promise<readonly { readonly sha256: string; readonly offMm: number }[]> {
   return new Promise((resolve, reject) => {
     const child = execFile(python, ['-W', 'ignore', script], { maxBuffer: 1e8 }, (error, stdout) => {
       if (error) reject(error);
