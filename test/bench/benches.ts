@@ -16,6 +16,7 @@ import { studyIo } from './study-io.ts';
 import { syntaxes } from './syntaxes.ts';
 import { viewer } from './viewer.ts';
 import { viewerRoundTrips } from './viewer-round-trip.ts';
+import { viewerSegLoad } from './viewer-seg-load.ts';
 import { worklist } from './worklist.ts';
 
 /** All that `npm run bench` can measure, in its order. */
@@ -24,6 +25,7 @@ export const benches: readonly Bench[] = [
   stageTwo,
   server,
   viewer,
+  viewerSegLoad,
   round,
   roundMemory,
   rounds,
