@@ -1,8 +1,10 @@
+import { lastStep, sliceOfStep, stepOfSlice } from './slice-steps.ts';
+
 /** Three numbers: millimetres or unit-less direction cosines, LPS patient axes (PS3.3 C.7.6.2.1.1). */
 export type Vec3 = readonly [number, number, number];
 
 /**
- * A regular grid in the patient.
+ * A grid in the patient: regular within its slices, and from slice to slice unless `sliceSteps` says otherwise.
  *
  * Index order is `[column i, row j, slice k]`; arrays on the grid are stored C order `[slice, row, column]`, so voxel
  * (i, j, k) is element `(k * rows + j) * columns + i`.
@@ -19,12 +21,20 @@ export interface Geometry {
    * both, unless the grid leans: slices of a tilted gantry are parallel, and each is shifted against the one before.
    */
   readonly direction: readonly [Vec3, Vec3, Vec3];
+  /**
+   * Where the slices lie when their gaps differ: so many steps of `spacingMm[2]` from the first, rising from 0. Absent of an
+   * even grid, whose slice k lies k steps away.
+   */
+  readonly sliceSteps?: readonly number[];
 }
 
 /** Anatomical plane that a network works in. */
 export type Plane = 'axial' | 'coronal' | 'sagittal';
 
-/** An affine map of index space: `to = offset + columns[0] * i + columns[1] * j + columns[2] * k`. */
+/**
+ * An affine map of index space: `to = offset + columns[0] * i + columns[1] * j + columns[2] * k`. On both sides k counts
+ * steps: slices of an even grid, `sliceSteps` of another.
+ */
 export interface IndexMap {
   readonly offset: Vec3;
   readonly columns: readonly [Vec3, Vec3, Vec3];
@@ -60,10 +70,10 @@ const planeDirections: Readonly<Record<Plane, Geometry['direction']>> = {
 
 /**
  * A checked geometry: sizes are integers >= 1, spacings finite and > 0, directions orthonormal to 1e-3, but for a k that
- * leans by at most {@link maxLeanDegrees}. The values are kept as they are. Throws a `RangeError` that names the value seen.
+ * leans by at most {@link maxLeanDegrees}; slice steps, if there are, rise from 0, one a slice. The values are kept as they are. Throws a `RangeError` that names the value seen.
  */
 export function createGeometry(parts: Geometry): Geometry {
-  const { size, spacingMm, origin, direction } = parts;
+  const { size, spacingMm, origin, direction, sliceSteps } = parts;
   if (!size.every((n) => Number.isInteger(n) && n >= 1))
     throw new RangeError(`size ${size} is not three integers >= 1`);
   if (!spacingMm.every((mm) => Number.isFinite(mm) && mm > 0))
@@ -80,7 +90,20 @@ export function createGeometry(parts: Geometry): Geometry {
   }
   const lean = leanDegrees(direction);
   if (!(lean <= maxLeanDegrees)) throw new RangeError(`directions ${direction.join(' | ')} lean by ${lean} degrees`);
-  return { size, spacingMm, origin, direction };
+  if (sliceSteps === undefined) return { size, spacingMm, origin, direction };
+  const rises = sliceSteps.every((step, k) => (k === 0 ? step === 0 : step > sliceSteps[k - 1]!));
+  if (!rises || sliceSteps.length < 2 || sliceSteps.length !== size[2])
+    throw new RangeError(`steps ${sliceSteps} are not rising from 0, one for each of ${size[2]} slices`);
+  return { size, spacingMm, origin, direction, sliceSteps };
+}
+
+/** The even grid that spans an uneven one: a slice at every step. An even one as it is. */
+export function evenGrid(g: Geometry): Geometry {
+  if (g.sliceSteps === undefined) return g;
+  const { size, spacingMm, origin, direction } = g;
+  // A tenth of a step of noise must not add a slice.
+  const slices = Math.ceil(lastStep(g) - 0.1) + 1;
+  return createGeometry({ size: [size[0], size[1], slices], spacingMm, origin, direction });
 }
 
 /** Angle between the direction of k and the normal of the slices, degrees; 0 within the noise of written cosines. */
@@ -89,7 +112,7 @@ export function leanDegrees([u, v, w]: Geometry['direction']): number {
   return beside <= ORTHONORMAL_TOLERANCE ? 0 : (Math.atan2(beside, Math.abs(dot(cross(u, v), w))) * 180) / Math.PI;
 }
 
-/** Millimetres between neighbouring slices along their normal. */
+/** Millimetres of a step from slice to slice along their normal. */
 export function sliceStepMm({ spacingMm, direction }: Geometry): number {
   const lean = leanDegrees(direction);
   return lean === 0 ? spacingMm[2] : spacingMm[2] * Math.cos((lean * Math.PI) / 180);
@@ -97,6 +120,19 @@ export function sliceStepMm({ spacingMm, direction }: Geometry): number {
 
 /** Patient position (LPS, mm) of a voxel index `[i, j, k]`, which may be fractional. */
 export function indexToPatient(g: Geometry, index: Vec3): Vec3 {
+  return g.sliceSteps === undefined
+    ? stepsToPatient(g, index)
+    : stepsToPatient(g, [index[0], index[1], stepOfSlice(g, index[2])]);
+}
+
+/** Fractional voxel index `[i, j, k]` of a patient position (LPS, mm): the exact inverse of {@link indexToPatient}. */
+export function patientToIndex(g: Geometry, position: Vec3): Vec3 {
+  const [i, j, step] = patientToSteps(g, position);
+  return [i, j, sliceOfStep(g, step)];
+}
+
+/** {@link indexToPatient} of an index whose slice is told in steps from the first. */
+export function stepsToPatient(g: Geometry, index: Vec3): Vec3 {
   const { origin, direction } = g;
   const [u, v, w] = direction;
   // Written out, because this runs once a voxel in places: a closure per call costs ten times as much.
@@ -110,8 +146,7 @@ export function indexToPatient(g: Geometry, index: Vec3): Vec3 {
   ];
 }
 
-/** Fractional voxel index `[i, j, k]` of a patient position (LPS, mm): the exact inverse of {@link indexToPatient}. */
-export function patientToIndex(g: Geometry, position: Vec3): Vec3 {
+function patientToSteps(g: Geometry, position: Vec3): Vec3 {
   const [u, v, w] = g.direction;
   // Cramer's rule instead of a transpose: the cosines are orthonormal to 1e-3 only, which is 0.2 mm over a head.
   const determinant = dot(u, cross(v, w));
@@ -123,11 +158,11 @@ export function patientToIndex(g: Geometry, position: Vec3): Vec3 {
   ];
 }
 
-/** The map from voxel indices of `from` to fractional voxel indices of `to`. */
+/** The map from voxel indices of `from` to fractional voxel indices of `to`, slices told in steps. */
 export function indexMap(from: Geometry, to: Geometry): IndexMap {
-  const offset = patientToIndex(to, from.origin);
+  const offset = patientToSteps(to, from.origin);
   const column = (index: Vec3): Vec3 => {
-    const end = patientToIndex(to, indexToPatient(from, index));
+    const end = patientToSteps(to, stepsToPatient(from, index));
     return [end[0] - offset[0], end[1] - offset[1], end[2] - offset[2]];
   };
   return { offset, columns: [column([1, 0, 0]), column([0, 1, 0]), column([0, 0, 1])] };
@@ -143,7 +178,7 @@ export function indexMap(from: Geometry, to: Geometry): IndexMap {
 export function planeGrid(g: Geometry, plane: Plane, spacingMm: Vec3): Geometry {
   const direction = planeDirections[plane];
   const corners = boxCorners(g);
-  const centre = indexToPatient(g, [(g.size[0] - 1) / 2, (g.size[1] - 1) / 2, (g.size[2] - 1) / 2]);
+  const centre = stepsToPatient(g, [(g.size[0] - 1) / 2, (g.size[1] - 1) / 2, lastStep(g) / 2]);
   const count = (axis: 0 | 1 | 2): number => {
     const along = corners.map((corner) => dot(corner, direction[axis]));
     const voxels = (Math.max(...along) - Math.min(...along)) / spacingMm[axis];
@@ -164,9 +199,14 @@ export function subGrid(g: Geometry, start: Vec3, size: Vec3): Geometry {
   return createGeometry({ ...g, size, origin: indexToPatient(g, start) });
 }
 
-/** True when both have the same size and every corner voxel of one lies within `toleranceMm` of its twin. */
+/** True when both have the same size and every corner voxel and slice of one lies within `toleranceMm` of its twin. */
 export function sameGrid(a: Geometry, b: Geometry, toleranceMm: number): boolean {
   if (a.size.some((n, axis) => n !== b.size[axis])) return false;
+  const apart = (k: number): number =>
+    Math.abs(stepOfSlice(a, k) * a.spacingMm[2] - stepOfSlice(b, k) * b.spacingMm[2]);
+  if (a.sliceSteps ?? b.sliceSteps) {
+    for (let k = 0; k < a.size[2]; k++) if (apart(k) > toleranceMm) return false;
+  }
   const corners = boxCorners(b);
   return boxCorners(a).every((p, n) => {
     const q = corners[n]!;
@@ -179,10 +219,13 @@ export function voxelCount(g: Geometry): number {
   return g.size[0] * g.size[1] * g.size[2];
 }
 
-/** The eight outer corners (voxel edges) of the box, patient mm. */
+/** The eight outer corners (voxel edges) of the box, patient mm; half a step beyond the outer slices. */
 function boxCorners(g: Geometry): Vec3[] {
-  const ends = (axis: 0 | 1 | 2): [number, number] => [-0.5, g.size[axis] - 0.5];
-  return ends(2).flatMap((k) => ends(1).flatMap((j) => ends(0).map((i) => indexToPatient(g, [i, j, k]))));
+  const ends = (last: number): [number, number] => [-0.5, last + 0.5];
+  const [columns, rows] = g.size;
+  return ends(lastStep(g)).flatMap((k) =>
+    ends(rows - 1).flatMap((j) => ends(columns - 1).map((i) => stepsToPatient(g, [i, j, k]))),
+  );
 }
 
 function dot(a: Vec3, b: Vec3): number {

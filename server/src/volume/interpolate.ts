@@ -1,4 +1,5 @@
 import type { IndexMap, Vec3 } from './geometry.ts';
+import { countUpTo } from './slice-steps.ts';
 
 /** Half-open run of columns `[first, end)`. */
 export interface Span {
@@ -44,7 +45,7 @@ export function boxAround(size: Vec3, isMeant: (n: number) => boolean): Box | nu
   return { low: [first(0), first(1), first(2)], high: [last(0), last(1), last(2)] };
 }
 
-/** Source index of target voxel (0, row, slice), and how it moves with the column. */
+/** Source index of target voxel (0, row, slice), and how it moves with the column. Slices are told in steps. */
 export function startOfRow(map: IndexMap, row: number, slice: number): Vec3 {
   const [, y, z] = map.columns;
   return [
@@ -120,14 +121,26 @@ export function interpolateRow(
   }
 }
 
-/** Element numbers of the nearest source voxel for the columns of `span`, written to `out[column]`. */
-export function nearestRow(size: Vec3, start: Vec3, step: Vec3, span: Span, out: Int32Array): void {
+/**
+ * Element numbers of the nearest source voxel for the columns of `span`, written to `out[column]`.
+ *
+ * @param bounds steps half-way between neighbouring source slices, where their gaps differ.
+ */
+export function nearestRow(
+  size: Vec3,
+  start: Vec3,
+  step: Vec3,
+  span: Span,
+  out: Int32Array,
+  bounds?: readonly number[],
+): void {
   const [columns, rows, slices] = size;
   for (let c = span.first; c < span.end; c++) {
     // A point half-way between two centres goes to the higher one on every row, whatever the rounding of the map.
     const i = Math.floor(start[0] + c * step[0] + 0.5 + EDGE_TOLERANCE);
     const j = Math.floor(start[1] + c * step[1] + 0.5 + EDGE_TOLERANCE);
-    const k = Math.floor(start[2] + c * step[2] + 0.5 + EDGE_TOLERANCE);
+    const z = start[2] + c * step[2] + EDGE_TOLERANCE;
+    const k = bounds === undefined ? Math.floor(z + 0.5) : countUpTo(bounds, z);
     const row = Math.min(slices - 1, Math.max(0, k)) * rows + Math.min(rows - 1, Math.max(0, j));
     out[c] = row * columns + Math.min(columns - 1, Math.max(0, i));
   }

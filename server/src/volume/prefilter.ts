@@ -1,5 +1,14 @@
-import { createGeometry, type Geometry, indexMap, indexToPatient, leanDegrees, type Vec3 } from './geometry.ts';
+import {
+  createGeometry,
+  evenGrid,
+  type Geometry,
+  indexMap,
+  indexToPatient,
+  leanDegrees,
+  type Vec3,
+} from './geometry.ts';
 import { applyWindow, findRange, type IntensityWindow } from './intensity.ts';
+import { sliceOfStep } from './slice-steps.ts';
 import type { Volume } from './volume.ts';
 
 /** float32 voxels `[slice, row, column]` on a grid. */
@@ -62,6 +71,25 @@ export function shrink(volume: Volume, factors: Vec3, window?: IntensityWindow):
     }
   }
   return { data: averaged, geometry: shrunkGeometry(geometry, factors, size) };
+}
+
+/** Slices at uneven gaps brought to a slice a step, each linear between its neighbours; beyond the last, the last. */
+export function spreadSlices({ data, geometry }: Field): Field {
+  const even = evenGrid(geometry);
+  const [columns, rows, count] = geometry.size;
+  const pixels = columns * rows;
+  const spread = new Float32Array(pixels * even.size[2]);
+  for (let step = 0; step < even.size[2]; step++) {
+    const at = Math.min(count - 1, sliceOfStep(geometry, step));
+    const before = Math.min(count - 2, Math.floor(at));
+    const share = at - before;
+    const [from, to] = [before * pixels, step * pixels];
+    for (let n = 0; n < pixels; n++) {
+      const value = data[from + n]!;
+      spread[to + n] = value + share * (data[from + pixels + n]! - value);
+    }
+  }
+  return { data: spread, geometry: even };
 }
 
 /**

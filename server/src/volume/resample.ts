@@ -1,7 +1,8 @@
-import { type Geometry, indexMap, type Vec3, voxelCount } from './geometry.ts';
+import { evenGrid, type Geometry, indexMap, type Vec3, voxelCount } from './geometry.ts';
 import type { IntensityWindow } from './intensity.ts';
 import { type Box, clipRow, interpolateRow, nearestRow, startOfRow, wholeBox } from './interpolate.ts';
-import { findFootprint, shrink, smoothAxis } from './prefilter.ts';
+import { findFootprint, shrink, smoothAxis, spreadSlices } from './prefilter.ts';
+import { lastStep, sliceBounds, stepOfSlice } from './slice-steps.ts';
 import { createVolume, type Volume } from './volume.ts';
 
 /** Smoothing on the source's own voxels stops here; more is first averaged in blocks, which saves memory and time. */
@@ -23,17 +24,22 @@ export interface Resampled {
 }
 
 /**
- * The volume on another grid: trilinear, float32. Along source axes where the target is coarser a box as wide as the
+ * The volume on another grid: trilinear, float32. Slices at uneven gaps are first brought to even steps, linear between
+ * neighbours. Along source axes where the target is coarser a box as wide as the
  * target's spacing is laid over the source first (no aliasing). Padding voxels are replaced by the lowest value inside
  * the scan before anything is mixed. Between the outer voxel centres and the outer faces the edge value
  * holds.
  */
 export function resample(volume: Volume, target: Geometry, options: ResampleOptions): Resampled {
-  const footprint = findFootprint(volume.geometry, target);
+  const even = evenGrid(volume.geometry);
+  const footprint = findFootprint(even, target);
   const factor = (axis: 0 | 1 | 2): number =>
-    footprint[axis] >= LONGEST_BOX ? Math.min(Math.floor(footprint[axis] / 2), volume.geometry.size[axis]) : 1;
+    footprint[axis] >= LONGEST_BOX ? Math.min(Math.floor(footprint[axis] / 2), even.size[axis]) : 1;
   const factors: Vec3 = [factor(0), factor(1), factor(2)];
-  const field = shrink(volume, factors, options.window);
+  const field =
+    even === volume.geometry
+      ? shrink(volume, factors, options.window)
+      : shrink(spreadSlices(shrink(volume, [1, 1, 1], options.window)), factors);
   for (const axis of [0, 1, 2] as const) smoothAxis(field, axis, footprint[axis] / factors[axis]);
 
   const map = indexMap(target, field.geometry);
@@ -41,7 +47,7 @@ export function resample(volume: Volume, target: Geometry, options: ResampleOpti
   const [columns, rows, slices] = target.size;
   const out = new Float32Array(voxelCount(target)).fill(options.outside);
   for (let row = 0; row < rows * slices; row++) {
-    const start = startOfRow(map, row % rows, Math.floor(row / rows));
+    const start = startOfRow(map, row % rows, stepOfSlice(target, Math.floor(row / rows)));
     const span = { first: spans[2 * row]!, end: spans[2 * row + 1]! };
     interpolateRow(field.data, field.geometry.size, start, map.columns[0], span, out, row * columns);
   }
@@ -72,13 +78,14 @@ export function nearestVoxels(source: Geometry, target: Geometry): (slice: numbe
   const map = indexMap(target, source);
   const [columns, rows] = target.size;
   const out = new Int32Array(rows * columns);
-  const box = wholeBox(source.size);
+  const box = stepBox(source);
+  const bounds = sliceBounds(source);
   return (slice) => {
     out.fill(-1);
     for (let j = 0; j < rows; j++) {
-      const start = startOfRow(map, j, slice);
+      const start = startOfRow(map, j, stepOfSlice(target, slice));
       const span = clipRow(start, map.columns[0], columns, box);
-      nearestRow(source.size, start, map.columns[0], span, out.subarray(j * columns, (j + 1) * columns));
+      nearestRow(source.size, start, map.columns[0], span, out.subarray(j * columns, (j + 1) * columns), bounds);
     }
     return out;
   };
@@ -89,7 +96,8 @@ export function nearestVoxels(source: Geometry, target: Geometry): (slice: numbe
  * then decided where the reader looks. Memory is one target slice for each array.
  *
  * Returned function: the values of slice `k` of `target` for each of `fields` (each `[slice, row, column]` float32 on
- * `source`), `[row, column]`, 0 outside `box` (default: the whole source). Its arrays are used again by the next call.
+ * `source`, an even grid), `[row, column]`, 0 outside `box` (default: the whole source). Its arrays are used again by the
+ * next call.
  */
 export function sliceMapper(
   fields: readonly Float32Array[],
@@ -98,13 +106,14 @@ export function sliceMapper(
   box: Box = wholeBox(source.size),
 ): (slice: number) => readonly Float32Array[] {
   for (const field of fields) createVolume(field, source);
+  if (source.sliceSteps) throw new RangeError('slices are carried from an even grid only');
   const map = indexMap(target, source);
   const [columns, rows] = target.size;
   const out = fields.map(() => new Float32Array(rows * columns));
   return (slice) => {
     for (const values of out) values.fill(0);
     for (let j = 0; j < rows; j++) {
-      const start = startOfRow(map, j, slice);
+      const start = startOfRow(map, j, stepOfSlice(target, slice));
       const span = clipRow(start, map.columns[0], columns, box);
       if (span.end === 0) continue;
       for (let n = 0; n < fields.length; n++)
@@ -117,15 +126,21 @@ export function sliceMapper(
 /** For each target row the columns inside the source box, and the same as one byte a voxel (1 = inside). */
 function insideSpans(source: Geometry, target: Geometry): { isInside: Uint8Array; spans: Int32Array } {
   const map = indexMap(target, source);
-  const box = wholeBox(source.size);
+  const box = stepBox(source);
   const [columns, rows, slices] = target.size;
   const spans = new Int32Array(2 * rows * slices);
   const isInside = new Uint8Array(voxelCount(target));
   for (let row = 0; row < rows * slices; row++) {
-    const span = clipRow(startOfRow(map, row % rows, Math.floor(row / rows)), map.columns[0], columns, box);
+    const start = startOfRow(map, row % rows, stepOfSlice(target, Math.floor(row / rows)));
+    const span = clipRow(start, map.columns[0], columns, box);
     spans[2 * row] = span.first;
     spans[2 * row + 1] = span.end;
     isInside.fill(1, row * columns + span.first, row * columns + span.end);
   }
   return { isInside, spans };
+}
+
+/** The box of all voxels of a grid, along k in steps. */
+function stepBox(g: Geometry): Box {
+  return wholeBox([g.size[0], g.size[1], lastStep(g) + 1]);
 }

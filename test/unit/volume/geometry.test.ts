@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   createGeometry,
+  evenGrid,
   type Geometry,
   indexMap,
   indexToPatient,
@@ -15,7 +16,7 @@ import {
   type Vec3,
 } from '../../../server/src/volume/geometry.ts';
 import { createVolume } from '../../../server/src/volume/volume.ts';
-import { leanBy } from '../../fixtures/seg-request.ts';
+import { leanBy, placesOf, spaceBy } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid, coronalDirection, obliqueGrids, turnedDirection } from './grids.ts';
 
 const index = fc.tuple(
@@ -146,4 +147,40 @@ test('a sub-grid keeps its voxels where they were', () => {
   const g = centredGrid([10, 10, 10], [1, 2, 3], coronalDirection);
   const part = subGrid(g, [-2, 3, 4], [5, 5, 2]);
   assertClose(indexToPatient(part, [1, 1, 1]), indexToPatient(g, [-1, 4, 5]), 1e-9);
+});
+
+test('an uneven grid goes round exactly, and its map counts steps', () => {
+  const steps = fc.array(fc.double({ min: 0.2, max: 4, noNaN: true }), { minLength: 2, maxLength: 12 });
+  fc.assert(
+    fc.property(obliqueGrids(1, 40), obliqueGrids(1, 40), steps, index, (g, other, gaps, [i, j, k]) => {
+      const sliceSteps = placesOf(gaps);
+      const uneven = createGeometry(spaceBy(g, gaps));
+      assertClose(patientToIndex(uneven, indexToPatient(uneven, [i, j, k])), [i, j, k], 1e-6);
+      for (const [slice, step] of sliceSteps.entries())
+        assertClose(indexToPatient(uneven, [i, j, slice]), indexToPatient(g, [i, j, step]), 1e-9);
+      assert.deepEqual(indexMap(uneven, other), indexMap(g, other));
+      const even = evenGrid(uneven);
+      const beyond = even.size[2] - 1 - (sliceSteps[sliceSteps.length - 1] ?? 0);
+      assert.ok(beyond >= -0.1 && beyond < 0.9, `${beyond} steps`);
+      assert.deepEqual({ ...even, size: g.size }, g);
+      assert.equal(evenGrid(g), g);
+      const moved = createGeometry({ ...uneven, sliceSteps: sliceSteps.map((step, n) => (n === 1 ? step / 2 : step)) });
+      assert.ok(sameGrid(uneven, uneven, 1e-9));
+      assert.ok(!sameGrid(uneven, moved, 0.01) && !sameGrid(moved, uneven, 0.01));
+    }),
+  );
+});
+
+test('slice steps that do not rise from 0, or are not one a slice, are refused', () => {
+  const g = centredGrid([4, 4, 3], [1, 1, 2], axialDirection);
+  for (const sliceSteps of [
+    [0, 1],
+    [0, 1, 1],
+    [0, 2, 1],
+    [1, 2, 3],
+    [0, 1, Number.NaN],
+    [0, 1, 2, 3],
+  ])
+    assert.throws(() => createGeometry({ ...g, sliceSteps }), /not rising from 0/);
+  assert.throws(() => subGrid({ ...g, sliceSteps: [0, 1, 3] }, [0, 0, 0], [4, 4, 2]), RangeError);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { createGeometry, type Geometry, type Vec3 } from '../../../server/src/volume/geometry.ts';
-import { leanBy } from '../../fixtures/seg-request.ts';
+import { leanBy, spaceBy } from '../../fixtures/seg-request.ts';
 
 /** Directions of a grid turned by three angles (radians). */
 export function turnedDirection(a: number, b: number, c: number): Geometry['direction'] {
@@ -58,4 +58,13 @@ export function obliqueGrids(least: number, most: number): fc.Arbitrary<Geometry
       const leaning = leanBy(centredGrid(size, spacingMm, turnedDirection(...angles)), lean);
       return centredGrid(size, leaning.spacingMm, leaning.direction);
     });
+}
+
+/** Such grids, half of them with slices at gaps of one to four steps. */
+export function unevenGrids(least: number, most: number): fc.Arbitrary<Geometry> {
+  const gap = fc.double({ min: 1, max: 4, noNaN: true });
+  const gaps = fc.array(gap, { minLength: least - 1, maxLength: most - 1 });
+  return fc
+    .tuple(obliqueGrids(least, most), fc.oneof(fc.constant(undefined), gaps))
+    .map(([grid, wanted]) => (wanted ? spaceBy(grid, wanted) : grid));
 }

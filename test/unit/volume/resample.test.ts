@@ -10,7 +10,8 @@ import {
 } from '../../../server/src/volume/geometry.ts';
 import { resample, resampleLabels, sliceMapper } from '../../../server/src/volume/resample.ts';
 import { createVolume, type Volume } from '../../../server/src/volume/volume.ts';
-import { axialDirection, centredGrid, coronalDirection, obliqueGrids } from './grids.ts';
+import { spaceBy } from '../../fixtures/seg-request.ts';
+import { axialDirection, centredGrid, coronalDirection, obliqueGrids, unevenGrids } from './grids.ts';
 
 type Paint = (position: Vec3) => number;
 
@@ -36,11 +37,11 @@ function eachDepth(source: Geometry, target: Geometry, visit: (n: number, depth:
       }
 }
 
-test('a linear ramp is exact inside, between random oblique grids, finer or coarser', () => {
+test('a linear ramp is exact inside, between random oblique grids, finer or coarser, even or not', () => {
   const rise = fc.double({ min: -2, max: 2, noNaN: true });
   const slope = fc.tuple(rise, rise, rise);
   fc.assert(
-    fc.property(obliqueGrids(6, 20), obliqueGrids(4, 12), slope, (source, target, [a, b, c]) => {
+    fc.property(unevenGrids(6, 20), obliqueGrids(4, 12), slope, (source, target, [a, b, c]) => {
       const ramp: Paint = (p) => a * p[0] + b * p[1] + c * p[2] + 10;
       const { volume } = resample(createVolume(paint(source, ramp), source), target, { outside: 0 });
       // The box of the low-pass is at most the target's largest spacing wide; block averaging at most doubles it.
@@ -152,4 +153,42 @@ test('values carried slice by slice equal the trilinear values, 0 outside the bo
   }
   const empty = sliceMapper([paint(source, () => 1)], source, target, { low: [0, 0, 0], high: [0, 0, 0] });
   assert.ok(empty(4)[0]!.every((x) => x === 0));
+});
+
+test('labels of an uneven grid go to the nearest slice, half a step beyond the outer ones', () => {
+  const source = spaceBy(centredGrid([2, 2, 2], [1, 1, 2], axialDirection), [1, 1, 2.5, 1.5, 4]);
+  const labels = Uint8Array.from({ length: 24 }, (_, n) => Math.floor(n / 4) + 1);
+  const target = { ...source, size: [2, 2, 66] as const, sliceSteps: Array.from({ length: 66 }, (_, n) => n / 6) };
+  const moved = { ...target, origin: indexToPatient(source, [0, 0, -0.45]) };
+  const seen = resampleLabels(labels, source, moved);
+  const places = [0, 1, 2, 4.5, 6, 10];
+  for (let k = 0; k < 66; k++) {
+    const at = k / 6 - 0.45;
+    const distances = places.map((place) => Math.abs(place - at));
+    const nearest = at > 10.5 ? 0 : distances.indexOf(Math.min(...distances)) + 1;
+    assert.ok(
+      seen.subarray(4 * k, 4 * k + 4).every((label) => label === nearest),
+      `${seen[4 * k]} at ${at}`,
+    );
+  }
+});
+
+test('values carried to uneven slices are those at the same places of even ones', () => {
+  fc.assert(
+    fc.property(obliqueGrids(4, 12), unevenGrids(4, 12), (source, target) => {
+      const field = paint(source, (p) => Math.sin(p[0]) + Math.cos(p[1] * p[2]));
+      const carry = sliceMapper([field], source, target);
+      for (const [k, step] of (target.sliceSteps ?? []).entries()) {
+        const { sliceSteps: _, ...even } = target;
+        const one = { ...even, size: [target.size[0], target.size[1], 1] as const };
+        const alone = sliceMapper([field], source, { ...one, origin: indexToPatient(even, [0, 0, step]) });
+        const [wanted] = alone(0);
+        const [seen] = carry(k);
+        assert.ok(seen?.every((value, n) => Math.abs(value - (wanted?.[n] ?? Number.NaN)) < 1e-3));
+      }
+    }),
+    { numRuns: 60 },
+  );
+  const uneven = spaceBy(centredGrid([2, 2, 2], [1, 1, 1], axialDirection), [1, 2]);
+  assert.throws(() => sliceMapper([new Float32Array(12)], uneven, uneven), RangeError);
 });
