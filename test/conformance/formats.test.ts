@@ -4,12 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import type { Labelmap } from '../../server/src/labelmap/labelmap.ts';
 import { writeNifti } from '../../server/src/labelmap/nifti.ts';
 import { writeNrrd } from '../../server/src/labelmap/nrrd.ts';
 import { readNiftiFile } from '../../server/src/round/data/nifti.ts';
 import { type Geometry, indexToPatient, leanDegrees, sameGrid, type Vec3 } from '../../server/src/volume/geometry.ts';
-import { leanBy, randomSegRequest } from '../fixtures/seg-request.ts';
+import { leanBy, randomSegRequest, spaceBy } from '../fixtures/seg-request.ts';
 import { readWithPydicom, skipWithout } from '../fixtures/validators.ts';
 
 const skip = skipWithout('python3', 'teem-unu');
@@ -26,6 +27,15 @@ const labelmaps = (): readonly Labelmap[] =>
     const { labelmap } = randomSegRequest(seed, [21, 17, 6]);
     return [labelmap, { ...labelmap, geometry: leanBy(labelmap.geometry, 18) }];
   });
+
+/** Labels on uneven slices, and the nearest slice of each step; half-way the later one. */
+const uneven = () => {
+  const { labelmap } = randomSegRequest(37, [21, 17, 5]);
+  return {
+    labelmap: { ...labelmap, geometry: spaceBy(labelmap.geometry, [1, 1, 2, 2]) },
+    slices: [0, 1, 2, 3, 3, 4, 4],
+  };
+};
 
 interface SeenNifti {
   readonly shape: readonly number[];
@@ -105,4 +115,18 @@ test('a mask as NRRD lies where it lies, for teem, and names its segments as 3D 
     assert.match(header, /^Segment1_Name:=cerebellum$/m);
     assert.match(header, /^Segment1_LabelValue:=2$/m);
   }
+});
+
+test('a mask on uneven slices becomes even steps in both, each the nearest slice', () => {
+  const { labelmap, slices } = uneven();
+  const pixels = 21 * 17;
+  const wanted = Buffer.concat(slices.map((k) => labelmap.data.subarray(k * pixels, (k + 1) * pixels)));
+  const { sliceSteps: _, ...even } = labelmap.geometry;
+  const own = readNiftiFile(writeNifti(labelmap), 1e6);
+  assert.deepEqual(Buffer.from(Uint8Array.from(own.data)), wanted);
+  assert.ok(sameGrid(own.geometry, { ...even, size: [21, 17, 7] }, 1e-3));
+  const nrrd = Buffer.from(writeNrrd(labelmap));
+  const end = nrrd.indexOf('\n\n');
+  assert.match(nrrd.subarray(0, end).toString(), /^sizes: 21 17 7$/m);
+  assert.deepEqual(gunzipSync(nrrd.subarray(end + 2)), wanted);
 });

@@ -21,13 +21,15 @@ for group, plane in zip(ds.PerFrameFunctionalGroupsSequence, pixels):
         }
     )
 shared = ds.SharedFunctionalGroupsSequence[0]
+measures = shared.PixelMeasuresSequence[0]
 print(
     json.dumps(
         {
             "rows": int(ds.Rows),
             "columns": int(ds.Columns),
             "orientation": [float(v) for v in shared.PlaneOrientationSequence[0].ImageOrientationPatient],
-            "spacing": [float(v) for v in shared.PixelMeasuresSequence[0].PixelSpacing],
+            "spacing": [float(v) for v in measures.PixelSpacing],
+            "sliceSpacing": float(measures.SpacingBetweenSlices) if "SpacingBetweenSlices" in measures else None,
             "frames": frames,
             "segments": [
                 {

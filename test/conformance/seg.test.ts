@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type SegRequest, writeSeg } from '../../server/src/seg/write.ts';
 import { sliceId } from '../../server/src/study/source-series.ts';
-import { leanBy, randomSegRequest } from '../fixtures/seg-request.ts';
+import { stepOfSlice } from '../../server/src/volume/slice-steps.ts';
+import { leanBy, randomSegRequest, spaceBy } from '../fixtures/seg-request.ts';
 import { complaints, readWithPydicom, skipWithout } from '../fixtures/validators.ts';
 
 const skip = skipWithout('python3', 'dciodvfy');
@@ -15,6 +16,7 @@ interface Seen {
   readonly columns: number;
   readonly orientation: readonly number[];
   readonly spacing: readonly number[];
+  readonly sliceSpacing: number | null;
   readonly frames: readonly {
     segment: number;
     source: string;
@@ -65,7 +67,8 @@ function compare(seen: Seen, { labelmap, source, model, trackingUid }: SegReques
     const k = source.instances.findIndex((instance) => sliceId(instance) === frame.source);
     assert.ok(k >= 0 && k < slices, 'the frame names a source slice');
     for (const axis of [0, 1, 2] as const) {
-      const expected = geometry.origin[axis] + k * geometry.spacingMm[2] * geometry.direction[2][axis];
+      const expected =
+        geometry.origin[axis] + stepOfSlice(geometry, k) * geometry.spacingMm[2] * geometry.direction[2][axis];
       assert.ok(
         Math.abs((frame.position[axis] ?? Number.NaN) - expected) < 1e-6,
         'the frame lies where its source lies',
@@ -108,6 +111,23 @@ test('a SEG on the slices of a tilted gantry lies where they lie', { skip }, asy
   const path = await save(request);
   assert.deepEqual(complaints(path), []);
   compare(see(path), request);
+});
+
+test('a SEG on uneven slices lies where they lie, says so, and tells no distance between them', { skip }, async () => {
+  const even = randomSegRequest(10);
+  const gaps = [1, 1, 1.4, 1, 2.2, 2.2, 2.2, 1.7];
+  const geometry = leanBy(spaceBy(even.labelmap.geometry, gaps), 12);
+  for (const algorithmType of ['AUTOMATIC', 'SEMIAUTOMATIC'] as const) {
+    const request = { ...even, algorithmType, labelmap: { ...even.labelmap, geometry } };
+    const path = await save(request);
+    assert.deepEqual(complaints(path), []);
+    const seen = see(path);
+    if (algorithmType === 'AUTOMATIC') compare(seen, request);
+    assert.match(seen.contentDescription, /AI-generated, research use; uneven slices$/);
+    assert.ok(seen.contentDescription.length <= 64);
+    assert.equal(seen.sliceSpacing, null);
+  }
+  assert.ok((see(await save(even)).sliceSpacing ?? 0) > 0);
 });
 
 test('a mask without any voxel is a valid object with its segments', { skip }, async () => {

@@ -72,8 +72,12 @@ function write(
   format: SegmentArguments['format'],
   what: Pick<SegRequest, 'source' | 'labelmap' | 'model'>,
 ): ReturnType<typeof writeSeg> {
-  if (format === 'nifti') return { bytes: writeNifti(what.labelmap), notes: [] };
-  if (format === 'nrrd') return { bytes: writeNrrd(what.labelmap), notes: [] };
+  const isUneven = what.labelmap.geometry.sliceSteps !== undefined;
+  const notes = isUneven
+    ? ['The file knows even steps only: each of its slices shows the nearest one of the series.']
+    : [];
+  if (format === 'nifti') return { bytes: writeNifti(what.labelmap), notes };
+  if (format === 'nrrd') return { bytes: writeNrrd(what.labelmap), notes };
   return writeSeg({
     ...what,
     algorithmType: 'AUTOMATIC',

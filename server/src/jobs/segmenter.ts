@@ -2,8 +2,7 @@ import type { Engine, Predictor } from '../engine/ops.ts';
 import { fromHalf } from '../engine/vectors.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap } from '../labelmap/labelmap.ts';
-import { voxelsToMl } from '../labelmap/metrics.ts';
-import type { Card } from '../registry/card.ts';
+import { measureSegments } from '../labelmap/metrics.ts';
 import { type ModelVersion, readWeights, requireFit } from '../registry/registry.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
 import { studentOf } from '../student/architecture.ts';
@@ -81,7 +80,7 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
       });
       const { labelmap, uncertaintyMap, uncertainty, uncertaintyBySegment, missingSegments } = segmented;
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
-      const segments = measure(labelmap, model.card);
+      const segments = measure(labelmap);
       const figures = { segments, missingSegments, uncertainty, uncertaintyBySegment };
       return { labelmap, uncertaintyMap, result: { ...figures, timingsMs, notes: series.notes } };
     },
@@ -100,12 +99,10 @@ async function runNetwork(predictor: Predictor, weights: Float32Array, images: F
   return { probabilities, entropy };
 }
 
-function measure(labelmap: Labelmap, card: Card): SegmentFigure[] {
-  const counts = new Uint32Array(256);
-  for (const label of labelmap.data) counts[label] = (counts[label] ?? 0) + 1;
-  return card.segments.map(({ number, label, colour }) => {
-    const voxels = counts[number] ?? 0;
-    return { number, label, voxels, ml: voxelsToMl(voxels, labelmap.geometry), colour };
+function measure(labelmap: Labelmap): SegmentFigure[] {
+  return measureSegments(labelmap).map(({ number, voxels, ml }, at) => {
+    const { label, colour } = labelmap.segments[at]!;
+    return { number, label, voxels, ml, colour };
   });
 }
 

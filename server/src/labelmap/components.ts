@@ -46,19 +46,24 @@ export function findComponents(labels: Uint8Array, size: Vec3, value: number): C
 
 /**
  * Sets to 0, in place, the voxels of `value` that are in too small a component: below `minVoxels`, or not the largest
- * (the first of equals) when `largestOnly`.
+ * (the first of equals) when `largestOnly`. A voxel counts as its slice's `shares`; as 1 without.
  */
 export function removeComponents(
   labels: Uint8Array,
   size: Vec3,
   value: number,
-  rule: { readonly largestOnly: boolean; readonly minVoxels: number },
+  rule: { readonly largestOnly: boolean; readonly minVoxels: number; readonly shares?: Float64Array },
 ): void {
   const { runStart, runLength, runComponent, voxels } = findComponents(labels, size, value);
-  const largest = voxels.reduce((best, count, n) => (count > (voxels[best] ?? 0) ? n : best), 0);
+  const extents = new Float64Array(voxels.length);
+  for (let run = 0; run < runStart.length; run++) {
+    const share = rule.shares?.[Math.floor(runStart[run]! / (size[0] * size[1]))] ?? 1;
+    extents[runComponent[run]!]! += runLength[run]! * share;
+  }
+  const largest = extents.reduce((best, extent, n) => (extent > extents[best]! ? n : best), 0);
   for (let run = 0; run < runStart.length; run++) {
     const component = runComponent[run]!;
-    const isKept = voxels[component]! >= rule.minVoxels && (!rule.largestOnly || component === largest);
+    const isKept = extents[component]! >= rule.minVoxels && (!rule.largestOnly || component === largest);
     if (!isKept) labels.fill(0, runStart[run]!, runStart[run]! + runLength[run]!);
   }
 }

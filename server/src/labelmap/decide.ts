@@ -1,4 +1,5 @@
-import { type Geometry, voxelCount } from '../volume/geometry.ts';
+import { type Geometry, sliceStepMm, voxelCount } from '../volume/geometry.ts';
+import { sliceShares } from '../volume/slice-steps.ts';
 import { removeComponents } from './components.ts';
 
 /** What the card says of one segment beyond its probability. */
@@ -49,10 +50,11 @@ export function decideLabels(foreground: readonly ArrayLike<number>[], out: Uint
 export function applySegmentRules(labels: Uint8Array, geometry: Geometry, rules: readonly SegmentRule[]): void {
   if (labels.length !== voxelCount(geometry))
     throw new RangeError(`${labels.length} labels for ${voxelCount(geometry)} voxels`);
-  const [di, dj, dk] = geometry.spacingMm;
+  const [di, dj] = geometry.spacingMm;
+  const shares = sliceShares(geometry);
   for (const rule of rules) {
-    const minVoxels = (rule.minVolumeMl * 1000) / (di * dj * dk);
-    if (!rule.largestComponent && minVoxels <= 1) continue;
-    removeComponents(labels, geometry.size, rule.number, { largestOnly: rule.largestComponent, minVoxels });
+    const minVoxels = (rule.minVolumeMl * 1000) / (di * dj * sliceStepMm(geometry));
+    if (!rule.largestComponent && minVoxels <= Math.min(...shares)) continue;
+    removeComponents(labels, geometry.size, rule.number, { largestOnly: rule.largestComponent, minVoxels, shares });
   }
 }

@@ -1,4 +1,5 @@
-import { type Geometry, indexToPatient, leanDegrees, sameGrid, sliceStepMm, type Vec3 } from '../volume/geometry.ts';
+import { type Geometry, leanDegrees, sameGrid, sliceStepMm, stepsToPatient, type Vec3 } from '../volume/geometry.ts';
+import { sliceShares, stepOfSlice } from '../volume/slice-steps.ts';
 import { squaredDistances } from './distance.ts';
 import type { Labelmap } from './labelmap.ts';
 
@@ -40,7 +41,10 @@ export function dice(a: Labelmap, b: Labelmap, segmentNumber: number): number {
   return diceOf(countOverlap(a.data, b.data, segmentNumber));
 }
 
-/** Millilitres of a number of voxels, by the distances between voxel centres and between slices, not by slice thickness. */
+/**
+ * Millilitres of a number of voxels one step thick (a voxel of an uneven grid counts as its slice's share of steps): by the
+ * distances between voxel centres and between slices, not by slice thickness.
+ */
 export function voxelsToMl(voxels: number, geometry: Geometry): number {
   const [column, row] = geometry.spacingMm;
   return (voxels * column * row * sliceStepMm(geometry)) / 1000;
@@ -58,37 +62,43 @@ export interface SegmentExtent {
 /** The extent of each segment of a labelmap, in the order of `segments`. */
 export function measureSegments({ data, geometry, segments }: Labelmap): readonly SegmentExtent[] {
   const [columns, rows, slices] = geometry.size;
-  // Per label: voxels and the sums of their indices i, j, k. Labels are bytes.
+  const shares = sliceShares(geometry);
+  const counts = new Uint32Array(256);
+  // Per label, voxels weighted by the share of their slice: how many, and the sums of their indices i and j and of their steps.
   const sums = new Float64Array(256 * 4);
   let n = 0;
   for (let k = 0; k < slices; k++) {
+    const share = shares[k]!;
+    const step = stepOfSlice(geometry, k);
     for (let j = 0; j < rows; j++) {
       for (let i = 0; i < columns; i++, n++) {
         const label = data[n]!;
         if (label === 0) continue;
+        counts[label]! += 1;
         const at = label * 4;
-        sums[at]! += 1;
-        sums[at + 1]! += i;
-        sums[at + 2]! += j;
-        sums[at + 3]! += k;
+        sums[at]! += share;
+        sums[at + 1]! += share * i;
+        sums[at + 2]! += share * j;
+        sums[at + 3]! += share * step;
       }
     }
   }
   return segments.map(({ number }) => {
-    const [voxels = 0, i = 0, j = 0, k = 0] = sums.subarray(number * 4);
-    const centre = voxels === 0 ? null : indexToPatient(geometry, [i / voxels, j / voxels, k / voxels]);
-    return { number, voxels, ml: voxelsToMl(voxels, geometry), centre };
+    const [weight = 0, i = 0, j = 0, step = 0] = sums.subarray(number * 4);
+    const centre = weight === 0 ? null : stepsToPatient(geometry, [i / weight, j / weight, step / weight]);
+    return { number, voxels: counts[number] ?? 0, ml: voxelsToMl(weight, geometry), centre };
   });
 }
 
 /**
  * 95th percentile Hausdorff distance of one segment, mm: the larger of the two directed 95th percentiles between
  * surface voxels (those with a face neighbour outside the segment). 0 when both are empty, null when one is: there is
- * no distance to nothing, and JSON has no Infinity. Other grids, and leaning ones: `RangeError`.
+ * no distance to nothing, and JSON has no Infinity. Other grids, and leaning or uneven ones: `RangeError`.
  */
 export function hausdorff95Mm(a: Labelmap, b: Labelmap, segmentNumber: number): number | null {
   checkGrids(a, b);
-  if (leanDegrees(a.geometry.direction) > 0) throw new RangeError('distances on a leaning grid are not measured');
+  if (leanDegrees(a.geometry.direction) > 0 || a.geometry.sliceSteps)
+    throw new RangeError('distances on a leaning or uneven grid are not measured');
   const box = boundingBox([a, b], segmentNumber);
   if (box === null) return 0;
   const surfaceA = cropSurface(a, segmentNumber, box);

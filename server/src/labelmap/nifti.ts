@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { type Geometry, leanDegrees, type Vec3 } from '../volume/geometry.ts';
+import { evenLabelmap } from './even-labelmap.ts';
 import type { Labelmap } from './labelmap.ts';
 
 const headerBytes = 348;
@@ -10,10 +11,11 @@ const millimetres = 2;
 const scannerCoordinates = 1;
 
 /**
- * A labelmap as a compressed NIfTI-1 file of bytes: segment numbers on the grid of the source. The place stands in the sform,
+ * A labelmap as a compressed NIfTI-1 file of bytes: segment numbers on the grid of the source, made even if it is not. The place stands in the sform,
  * and for programs that want it in the qform as well, unless the grid leans, which no qform can say.
  */
-export function writeNifti({ data, geometry }: Labelmap): Uint8Array {
+export function writeNifti(labelmap: Labelmap): Uint8Array {
+  const { data, geometry } = evenLabelmap(labelmap);
   const file = new Uint8Array(dataOffset + data.length);
   const view = new DataView(file.buffer);
   const text = (at: number, value: string) => file.set(new TextEncoder().encode(value), at);

@@ -1,11 +1,13 @@
 import { gzipSync } from 'node:zlib';
+import { evenLabelmap } from './even-labelmap.ts';
 import type { Labelmap } from './labelmap.ts';
 
 /**
  * A labelmap as an NRRD file of bytes, with the keys by which 3D Slicer takes it for a segmentation: names, colours and values
- * of the segments. The grid may lean.
+ * of the segments. The grid may lean; one that is not even is made so.
  */
-export function writeNrrd({ data, geometry, segments }: Labelmap): Uint8Array {
+export function writeNrrd(labelmap: Labelmap): Uint8Array {
+  const { data, geometry, segments } = evenLabelmap(labelmap);
   const { size, spacingMm, direction, origin } = geometry;
   const vector = (values: readonly number[]) => `(${values.join(',')})`;
   const steps = direction.map((axis, n) => vector(axis.map((value) => value * (spacingMm[n] ?? Number.NaN))));

@@ -126,9 +126,15 @@ function identity(request: SegRequest): Record<string, unknown> {
     InstanceCreationDate: date,
     InstanceCreationTime: time,
     ContentLabel: 'SEGMENTATION',
-    ContentDescription: corrected ? 'Corrected by a reader: AI-generated, research use' : 'AI-generated, research use',
+    ContentDescription: describeContent(corrected, request.labelmap.geometry),
     ContentCreatorName: [{ Alphabetic: corrected ? readerName : 'UnCoL^Student' }],
   };
+}
+
+/** At most 64 characters (LO). */
+function describeContent(corrected: boolean, { sliceSteps }: Geometry): string {
+  const made = `${corrected ? 'Corrected by a reader: ' : ''}AI-generated, research use`;
+  return sliceSteps ? `${made}; uneven slices` : made;
 }
 
 function image(request: SegRequest, columns: number, rows: number, frames: number): Record<string, unknown> {
@@ -207,7 +213,8 @@ function sharedGroups(geometry: Geometry): Record<string, unknown> {
       {
         PixelSpacing: [decimalString(row), decimalString(column)],
         SliceThickness: decimalString(slice),
-        SpacingBetweenSlices: decimalString(slice),
+        // Of slices at different gaps there is no such distance (PS3.3 C.7.6.16.2.1).
+        ...(geometry.sliceSteps ? {} : { SpacingBetweenSlices: decimalString(slice) }),
       },
     ],
   };

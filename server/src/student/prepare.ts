@@ -1,16 +1,17 @@
 import type { Labelmap } from '../labelmap/labelmap.ts';
 import {
   type Geometry,
-  indexToPatient,
   type Plane,
   patientToIndex,
   planeGrid,
+  stepsToPatient,
   subGrid,
   type Vec3,
   voxelCount,
 } from '../volume/geometry.ts';
 import { applyWindow, findIntensityWindow, type IntensityRule, type IntensityWindow } from '../volume/intensity.ts';
 import { nearestVoxels, resample } from '../volume/resample.ts';
+import { lastStep, sliceShares, stepOfSlice } from '../volume/slice-steps.ts';
 import type { Volume } from '../volume/volume.ts';
 import type { PreparedVolume } from './prepare-volume.ts';
 
@@ -142,27 +143,31 @@ function findContentCentre(volume: Volume, window: IntensityWindow): Vec3 {
   const { data, padding, geometry } = volume;
   const [columns, rows, slices] = geometry.size;
   const stride = Math.max(1, Math.round(Math.cbrt(data.length / CONTENT_SAMPLES)));
+  const shares = sliceShares(geometry);
   const levels = 256;
   const [samples, columnSum, rowSum, sliceSum] = [0, 0, 0, 0].map(() => new Float64Array(levels)) as Histograms;
-  for (let k = 0; k < slices; k += stride)
+  for (let k = 0; k < slices; k += stride) {
+    const share = shares[k]!;
+    const step = stepOfSlice(geometry, k);
     for (let j = 0; j < rows; j += stride)
       for (let i = 0; i < columns; i += stride) {
         const n = (k * rows + j) * columns + i;
         const x = padding !== undefined && padding[n] !== 0 ? 0 : applyWindow(data[n]!, window);
         const level = Math.min(levels - 1, Math.floor(x * levels));
-        samples[level]!++;
-        columnSum[level]! += i;
-        rowSum[level]! += j;
-        sliceSum[level]! += k;
+        samples[level]! += share;
+        columnSum[level]! += share * i;
+        rowSum[level]! += share * j;
+        sliceSum[level]! += share * step;
       }
+  }
   const bright = findBrightLevel(samples);
   const total = (histogram: Float64Array): number => histogram.subarray(bright).reduce((sum, x) => sum + x, 0);
   const count = total(samples);
-  if (count === 0) return indexToPatient(geometry, [(columns - 1) / 2, (rows - 1) / 2, (slices - 1) / 2]);
-  return indexToPatient(geometry, [total(columnSum) / count, total(rowSum) / count, total(sliceSum) / count]);
+  if (count === 0) return stepsToPatient(geometry, [(columns - 1) / 2, (rows - 1) / 2, lastStep(geometry) / 2]);
+  return stepsToPatient(geometry, [total(columnSum) / count, total(rowSum) / count, total(sliceSum) / count]);
 }
 
-/** Per grey level: samples, and the sums of their column, row and slice indices. */
+/** Per grey level, samples weighted by the share of their slice: how many, and the sums of their columns, rows and steps. */
 type Histograms = [Float64Array, Float64Array, Float64Array, Float64Array];
 
 /** The level from which on a histogram counts as bright. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { applySegmentRules, decideLabels } from '../../../server/src/labelmap/decide.ts';
+import { leanBy, spaceBy } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid } from '../volume/grids.ts';
 
 function decided(...foreground: number[][]): number[] {
@@ -34,4 +35,23 @@ test('the least volume is in millilitres of the grid, and rules hold per segment
     { number: 2, largestComponent: true, minVolumeMl: 0 },
   ]);
   assert.deepEqual([...labels], [1, 1, 0, 0, 0, 0, 2, 2]);
+});
+
+test('the least volume counts a slice as far as half-way to its neighbours, whatever the tilt', () => {
+  // Of a step: 1 x 1 x 0.5 cm = 0.5 ml; shares of the slices 1, 1, 2.5, 2.5 (the outer one half a step beyond).
+  const even = leanBy(centredGrid([10, 1, 1], [10, 10, 5], axialDirection), 30);
+  const geometry = spaceBy(even, [1, 1, 4]);
+  const labels = new Uint8Array(40);
+  labels.fill(1, 0, 3);
+  labels.fill(1, 30, 32);
+  const kept = (minVolumeMl: number, largestComponent = false) => {
+    const copy = labels.slice();
+    applySegmentRules(copy, geometry, [{ number: 1, largestComponent, minVolumeMl }]);
+    return [copy[0], copy[30]];
+  };
+  assert.deepEqual(kept(1.49), [1, 1]);
+  assert.deepEqual(kept(1.51), [0, 1]);
+  assert.deepEqual(kept(2.49), [0, 1]);
+  assert.deepEqual(kept(2.51), [0, 0]);
+  assert.deepEqual(kept(0, true), [0, 1], 'two voxels that stand for five are larger than three');
 });

@@ -5,7 +5,7 @@ import { squaredDistances } from '../../../server/src/labelmap/distance.ts';
 import type { Labelmap } from '../../../server/src/labelmap/labelmap.ts';
 import { dice, diceOf, hausdorff95Mm, measureSegments, voxelsToMl } from '../../../server/src/labelmap/metrics.ts';
 import { indexToPatient, type Vec3 } from '../../../server/src/volume/geometry.ts';
-import { leanBy, threeSegments } from '../../fixtures/seg-request.ts';
+import { leanBy, spaceBy, threeSegments } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid } from '../volume/grids.ts';
 
 function row(labels: readonly number[], spacingMm: Vec3 = [1, 1, 1]): Labelmap {
@@ -46,6 +46,26 @@ test('each segment has its voxels, volume and centre in the patient, one without
     { number: 2, voxels: 1, ml: 0.03, centre: at(3) },
     { number: 3, voxels: 0, ml: 0, centre: null },
   ]);
+});
+
+test('a slice of an uneven grid counts as far as half-way to its neighbours', () => {
+  const { geometry } = row([1], [0.5, 0.8, 2.5]);
+  const uneven = spaceBy(geometry, [1, 1, 1, 2, 3]);
+  const segments = [1, 2].map((number) => ({ ...threeSegments[0]!, number }));
+  const measured = measureSegments({ data: Uint8Array.from([1, 1, 0, 2, 1, 2]), geometry: uneven, segments });
+  const at = (step: number) => indexToPatient(geometry, [0, 0, step]);
+  // Shares of the slices in steps: 1, 1, 1, 1.5, 2.5, 2; of a step 0.001 ml.
+  for (const [n, { voxels, steps, centre }] of [
+    { voxels: 3, steps: 4.5, centre: (0 + 1 + 2.5 * 5) / 4.5 },
+    { voxels: 2, steps: 3.5, centre: (1.5 * 3 + 2 * 8) / 3.5 },
+  ].entries()) {
+    const seen = measured[n];
+    assert.equal(seen?.voxels, voxels);
+    assert.ok(Math.abs((seen?.ml ?? 0) - steps / 1000) < 1e-12, `${seen?.ml}`);
+    assert.deepEqual(seen?.centre, at(centre));
+  }
+  const mask = { data: new Uint8Array(6), geometry: uneven, segments };
+  assert.throws(() => hausdorff95Mm(mask, mask, 1), RangeError);
 });
 
 test('the Hausdorff distance is in mm along each axis', () => {

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { AppError } from '../../../server/src/errors/app-error.ts';
 import { holdsContent, labelGrid, prepareSlices } from '../../../server/src/student/prepare.ts';
 import { indexToPatient, patientToIndex, sameGrid } from '../../../server/src/volume/geometry.ts';
+import { lastStep, sliceOfStep } from '../../../server/src/volume/slice-steps.ts';
 import { createVolume } from '../../../server/src/volume/volume.ts';
+import { spaceBy } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid, coronalDirection, sagittalDirection, turnedDirection } from '../volume/grids.ts';
 import { ballVolume, card, organ, scene } from './phantom.ts';
 
@@ -98,22 +100,31 @@ test('a labelmap in any plane lands on the prepared pixels by patient position',
   }
 });
 
-test('only pixels within half a slice of an approved slice are known', () => {
-  const geometry = centredGrid([50, 50, 40], [2, 2, 3], coronalDirection);
-  const { volume, truth } = ballVolume(geometry, [0, 0, 0], 20);
-  const prepared = prepareSlices(volume, input);
-  const labelmap = { data: truth, geometry, segments: [organ] };
-  const { known } = labelGrid(labelmap, new Set([20, 21]), prepared.grid);
-  for (const [n, isKnown] of known.entries()) {
-    const voxel = [n % 64, Math.floor(n / 64) % 64, Math.floor(n / 4096)] as const;
-    const index = patientToIndex(geometry, indexToPatient(prepared.grid, voxel));
-    const isInside = index.every((x, axis) => x > -0.5 && x < geometry.size[axis]! - 0.5);
-    const isNear = index[2] > 19.5 && index[2] < 21.5;
-    const isOnEdge = Math.abs(index[2] - 19.5) < 1e-3 || Math.abs(index[2] - 21.5) < 1e-3;
-    if (!isOnEdge && (isKnown === 1) !== (isInside && isNear)) assert.fail(`known ${isKnown} at ${index}`);
-  }
-  assert.ok(!labelGrid(labelmap, new Set(), prepared.grid).known.includes(1));
-});
+for (const [name, geometry] of [
+  ['even', centredGrid([50, 50, 40], [2, 2, 3], coronalDirection)],
+  [
+    'uneven',
+    spaceBy(centredGrid([50, 50, 40], [2, 2, 3], coronalDirection), [...Array(20).fill(1), 1.5, ...Array(9).fill(2)]),
+  ],
+] as const)
+  test(`only pixels within half a slice of an approved slice are known: ${name} slices`, () => {
+    const { volume, truth } = ballVolume(geometry, [0, 0, 0], 20);
+    const prepared = prepareSlices(volume, input);
+    const labelmap = { data: truth, geometry, segments: [organ] };
+    const { known } = labelGrid(labelmap, new Set([20, 21]), prepared.grid);
+    const lastSlice = sliceOfStep(geometry, lastStep(geometry) + 0.5);
+    const end = [geometry.size[0] - 0.5, geometry.size[1] - 0.5, lastSlice] as const;
+    for (const [n, isKnown] of known.entries()) {
+      const voxel = [n % 64, Math.floor(n / 64) % 64, Math.floor(n / 4096)] as const;
+      const index = patientToIndex(geometry, indexToPatient(prepared.grid, voxel));
+      const isInside = index.every((x, axis) => x > -0.5 && x < end[axis]!);
+      const isNear = index[2] > 19.5 && index[2] < 21.5;
+      const isOnEdge = Math.abs(index[2] - 19.5) < 1e-3 || Math.abs(index[2] - 21.5) < 1e-3;
+      if (!isOnEdge && (isKnown === 1) !== (isInside && isNear)) assert.fail(`known ${isKnown} at ${index}`);
+    }
+    assert.ok(known.includes(1));
+    assert.ok(!labelGrid(labelmap, new Set(), prepared.grid).known.includes(1));
+  });
 
 test('a slice is content when a block of 8 x 8 pixels is, a window when one of 8 x 8 x 8 voxels is', () => {
   const blockIn = (count: number, at: number, size: readonly number[], value: number): Float32Array => {

@@ -7,12 +7,16 @@ import type { Predict } from '../../../server/src/student/predict.ts';
 import { segmentVolume } from '../../../server/src/student/segment.ts';
 import { type Geometry, indexToPatient, patientToIndex, type Vec3 } from '../../../server/src/volume/geometry.ts';
 import { createVolume, type Volume } from '../../../server/src/volume/volume.ts';
+import { leanBy, spaceBy } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid, coronalDirection, sagittalDirection, turnedDirection } from '../volume/grids.ts';
 import { ballVolume, card, idealPredict, organ, scene } from './phantom.ts';
 
 const batch = { batch: 8 };
 const diceWith = (truth: Uint8Array, data: Uint8Array): number => diceOf(countOverlap(data, truth, 1));
 const isFault = (code: string) => (error: unknown) => error instanceof AppError && error.code === code;
+
+/** Gaps in steps of 3 mm: 72 mm, as 24 even slices span. */
+const thinAndThick = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1.5, 2, 2, 2, 2, 2, 1.5];
 
 for (const [name, geometry] of [
   ['axial 1 mm', centredGrid([70, 72, 68], [1, 1, 1], axialDirection)],
@@ -21,6 +25,9 @@ for (const [name, geometry] of [
   ['oblique', centredGrid([72, 72, 46], [1, 1, 1.5], turnedDirection(0.35, -0.25, 0.5))],
   ['axial, 3 mm slices', centredGrid([80, 80, 24], [1, 1, 3], axialDirection)],
   ['oblique coronal, 4 mm slices', centredGrid([80, 80, 18], [1, 1, 4], turnedDirection(-1.4, 0.1, 0.2))],
+  ['a gantry tilted by 20 degrees', leanBy(centredGrid([80, 110, 30], [1, 1, 2.5], axialDirection), 20)],
+  ['3 mm slices, then 6 mm ones', spaceBy(centredGrid([80, 80, 24], [1, 1, 3], axialDirection), thinAndThick)],
+  ['the same, tilted', leanBy(spaceBy(centredGrid([80, 110, 24], [1, 1, 3], axialDirection), thinAndThick), 20)],
 ] as [string, Geometry][])
   test(`a ball comes back through the network's grid with Dice above 0.97: ${name}`, async () => {
     const { volume, truth } = ballVolume(geometry, [2, -2, 1], 29);
