@@ -40,6 +40,8 @@ export interface ImageObject {
   /** Millimetres between columns and between rows. */
   readonly columnSpacingMm: number;
   readonly rowSpacingMm: number;
+  /** SliceThickness; undefined where it is not told, or 0. */
+  readonly thicknessMm: number | undefined;
   readonly slope: number;
   readonly intercept: number;
   /** Stored values that mark "outside the scan", inclusive (PS3.3 C.7.5.1.1.2). */
@@ -129,6 +131,7 @@ function readPlace({ position, orientation, measures, values }: FramePlace) {
     columnDirection: vec3(cosines, 3),
     columnSpacingMm,
     rowSpacingMm,
+    thicknessMm: readThickness(measures),
     ...(values ? readRescale(values) : { slope: 1, intercept: 0 }),
   };
 }
@@ -188,6 +191,12 @@ function readSpacing(read: Attributes): readonly [number, number] {
     throw unreadable(read.name, `has PixelSpacing ${rowSpacing}\\${columnSpacing} mm`);
   }
   return [columnSpacing, rowSpacing];
+}
+
+/** What is no number above 0 says nothing, and no slice needs it. */
+function readThickness(read: Attributes): number | undefined {
+  const thickness = Number(read.text('x00180050') ?? Number.NaN);
+  return thickness > 0 && Number.isFinite(thickness) ? thickness : undefined;
 }
 
 function readRescale(read: Attributes): { readonly slope: number; readonly intercept: number } {

@@ -1,6 +1,7 @@
 import { AppError } from '../errors/app-error.ts';
 import { type Dividing, dividing, dividingValue } from './dividing.ts';
-import { type PlacedImage, tolerance } from './slice-order.ts';
+import type { PlacedImage } from './slice-order.ts';
+import { tolerance } from './tolerance.ts';
 
 interface Part {
   /** `EchoTime=4.6`, joined by commas where it takes several; empty of a series that holds one volume. */

@@ -1,29 +1,8 @@
 import { AppError } from '../errors/app-error.ts';
 import { createGeometry, type Geometry, maxLeanDegrees, type Vec3 } from '../volume/geometry.ts';
 import type { ImageObject } from './image-object.ts';
-
-/**
- * Limits of what belongs to one evenly spaced volume. Wide enough for the rounding seen in the field (positions in
- * tenths of a millimetre, cosines in 4 decimals), far below what changes a mask by a voxel.
- */
-export const tolerance = {
-  /** Largest difference of a direction cosine between two slices; 0.03 degree. */
-  cosine: 5e-4,
-  /** Departure of row and column directions from unit length and from a right angle. */
-  orthonormal: 1e-3,
-  /** Difference of in-plane spacing between two slices, mm. */
-  pixelSpacingMm: 3e-3,
-  /** Two slices closer than this along the normal lie at one position, mm. */
-  samePositionMm: 0.01,
-  /** Departure of one gap from the median gap, mm; also at most a quarter of the gap. */
-  gapMm: 0.12,
-  /** Departure of a slice from the regular grid along the normal, mm; also at most a quarter of the gap. */
-  gridMm: 0.25,
-  /** Departure of a slice from the line through first and last, within its plane, mm. */
-  lateralMm: 0.15,
-  /** Angle between the line through first and last slice and the normal, degrees. */
-  tiltDegrees: 0.1,
-} as const;
+import { median, spacingOf } from './slice-gaps.ts';
+import { tolerance } from './tolerance.ts';
 
 /** Fewer slices than this are a localizer or a fragment. */
 export const minSlices = 3;
@@ -70,7 +49,7 @@ export function sortAlongNormal(images: readonly ImageObject[]): readonly Placed
 }
 
 /**
- * The grid of a sorted series of one kind. Slices of a tilted gantry give one that leans.
+ * The grid of a sorted series of one kind. Slices of a tilted gantry give one that leans, those at different gaps an uneven one.
  *
  * @throws AppError `series-tilted` (beyond what a gantry can), `series-mixed-geometry`, `series-missing-slices`, `series-uneven-spacing`
  */
@@ -78,19 +57,21 @@ export function gridOf(placed: readonly PlacedImage[]): Geometry {
   const images = placed.map(({ image }) => image);
   const { row, column, normal } = meanDirections(images);
   const first = placed[0]!;
-  const last = placed[placed.length - 1]!;
   const along = checkLine(placed, normal);
-  checkGaps(placed.map(({ alongMm }) => alongMm));
+  const { stepMm, ...uneven } = spacingOf(
+    placed.map(({ image, alongMm }) => ({ alongMm, thicknessMm: image.thicknessMm })),
+  );
   const { format } = first.image;
   return createGeometry({
     size: [format.columns, format.rows, placed.length],
     spacingMm: [
       median(images.map((image) => image.columnSpacingMm)),
       median(images.map((image) => image.rowSpacingMm)),
-      (last.alongMm - first.alongMm) / (placed.length - 1) / dot(along, normal),
+      stepMm / dot(along, normal),
     ],
     origin: first.image.position,
     direction: [row, column, along],
+    ...uneven,
   });
 }
 
@@ -164,40 +145,6 @@ function checkLine(placed: readonly PlacedImage[], normal: Vec3): Vec3 {
   return isTilted ? unit(subtract(last.image.position, first.image.position)) : normal;
 }
 
-function checkGaps(alongMm: readonly number[]): void {
-  const gaps = alongMm.slice(1).map((value, n) => value - alongMm[n]!);
-  const usual = median(gaps);
-  const gapLimit = Math.min(tolerance.gapMm, usual / 4);
-  const missing: number[] = [];
-  gaps.forEach((gap, n) => {
-    const steps = Math.round(gap / usual);
-    // Each step may bring its own rounding.
-    if (steps < 2 || Math.abs(gap - steps * usual) > gapLimit * steps) return;
-    for (let step = 1; step < steps; step++) missing.push(alongMm[n]! + (gap * step) / steps);
-  });
-  if (missing.length > 0) {
-    const positions = missing.slice(0, 10).map((mm) => Number(mm.toFixed(2)));
-    throw new AppError(
-      'series-missing-slices',
-      `No slice at ${positions.join(', ')} mm along the slice direction (${missing.length} missing).`,
-      { missing: missing.length, positionsMm: positions, spacingMm: usual },
-    );
-  }
-  const step = (alongMm[alongMm.length - 1]! - alongMm[0]!) / gaps.length;
-  const gridLimit = Math.min(tolerance.gridMm, usual / 4);
-  const isEven =
-    gaps.every((gap) => Math.abs(gap - usual) <= gapLimit) &&
-    alongMm.every((value, n) => Math.abs(value - (alongMm[0]! + n * step)) <= gridLimit);
-  if (isEven) return;
-  const least = Math.min(...gaps);
-  const most = Math.max(...gaps);
-  throw new AppError(
-    'series-uneven-spacing',
-    `The gaps between slices run from ${least.toFixed(2)} to ${most.toFixed(2)} mm.`,
-    { leastMm: least, mostMm: most, usualMm: usual },
-  );
-}
-
 /** Mean directions made orthonormal, so that noise of single slices averages out. */
 function meanDirections(images: readonly ImageObject[]): {
   readonly row: Vec3;
@@ -210,10 +157,6 @@ function meanDirections(images: readonly ImageObject[]): {
   const leaning = mean((image) => image.columnDirection);
   const column = unit(subtract(leaning, scale(row, dot(leaning, row))));
   return { row, column, normal: cross(row, column) };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 function list(names: readonly string[]): string {

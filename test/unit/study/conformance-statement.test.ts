@@ -8,7 +8,7 @@ import { comprehensive3dSrStorage } from '../../../server/src/sr/write.ts';
 import { encodings } from '../../../server/src/study/character-set.ts';
 import { enhancedClasses, sliceClasses } from '../../../server/src/study/image-object.ts';
 import { transferSyntaxes } from '../../../server/src/study/pixel-data.ts';
-import { tolerance } from '../../../server/src/study/slice-order.ts';
+import { tolerance } from '../../../server/src/study/tolerance.ts';
 import { maxLeanDegrees } from '../../../server/src/volume/geometry.ts';
 
 const statement = readFileSync(new URL('../../../server/docs/conformance.md', import.meta.url), 'utf8');
@@ -66,6 +66,8 @@ test('it names the character sets, the limits and every refusal', () => {
     tolerance.cosine,
     tolerance.pixelSpacingMm,
     tolerance.lateralMm,
+    tolerance.gapShare,
+    tolerance.gapRatio,
   ])
     assert.ok(statement.includes(`${limit} `), `${limit}`);
   assert.ok(statement.includes(`${maxLeanDegrees} degrees`));
