@@ -24,13 +24,17 @@ export interface Difference {
  *
  * @param before The model's own mask.
  * @param after The mask as it stands, same slices in the same order.
- * @param voxelMl Volume of one voxel, millilitres.
+ * @param voxelMl Volume of one voxel of each slice, millilitres.
  * @throws RangeError when the slices do not pair up.
  */
-export function compareMasks(before: readonly MaskSlice[], after: readonly MaskSlice[], voxelMl: number): Difference {
+export function compareMasks(
+  before: readonly MaskSlice[],
+  after: readonly MaskSlice[],
+  voxelMl: readonly number[],
+): Difference {
   if (before.length !== after.length) throw new RangeError(`${after.length} slices against ${before.length}`);
-  const tally = { changed: 0, added: 0, removed: 0, equal: 0, foreground: 0 };
-  const voxelsBySegment = new Map<number, number>();
+  const tally = { changed: 0, addedMl: 0, removedMl: 0, equal: 0, foreground: 0 };
+  const mlBySegment = new Map<number, number>();
   const editedSlices: string[] = [];
   before.forEach((slice, index) => {
     const other = after[index];
@@ -38,16 +42,16 @@ export function compareMasks(before: readonly MaskSlice[], after: readonly MaskS
       throw new RangeError(`slice ${index} of the masks differ in source image or size`);
     }
     const changedBefore = tally.changed;
-    compareSlice(slice.voxels, other.voxels, tally, voxelsBySegment);
+    compareSlice(slice.voxels, other.voxels, voxelMl[index] ?? 0, tally, mlBySegment);
     if (tally.changed > changedBefore) editedSlices.push(slice.sliceId);
   });
   return {
     changedVoxels: tally.changed,
-    addedMl: tally.added * voxelMl,
-    removedMl: tally.removed * voxelMl,
+    addedMl: tally.addedMl,
+    removedMl: tally.removedMl,
     dice: tally.foreground === 0 ? 1 : (2 * tally.equal) / tally.foreground,
     editedSlices,
-    mlBySegment: new Map([...voxelsBySegment].map(([segment, count]) => [segment, count * voxelMl])),
+    mlBySegment,
   };
 }
 
@@ -63,13 +67,21 @@ export function copyMask(mask: readonly MaskSlice[]): readonly MaskSlice[] {
 
 interface Tally {
   changed: number;
-  added: number;
-  removed: number;
+  addedMl: number;
+  removedMl: number;
   equal: number;
   foreground: number;
 }
 
-function compareSlice(before: Uint8Array, after: Uint8Array, tally: Tally, voxelsBySegment: Map<number, number>): void {
+function compareSlice(
+  before: Uint8Array,
+  after: Uint8Array,
+  voxelMl: number,
+  tally: Tally,
+  mlBySegment: Map<number, number>,
+): void {
+  let added = 0;
+  let removed = 0;
   const counts = new Uint32Array(256);
   for (let i = 0; i < before.length; i++) {
     const old = before[i] as number;
@@ -82,12 +94,14 @@ function compareSlice(before: Uint8Array, after: Uint8Array, tally: Tally, voxel
       continue;
     }
     tally.changed++;
-    if (now > 0) tally.added++;
-    if (old > 0) tally.removed++;
+    if (now > 0) added++;
+    if (old > 0) removed++;
   }
+  tally.addedMl += added * voxelMl;
+  tally.removedMl += removed * voxelMl;
   for (let segment = 1; segment < counts.length; segment++) {
     const count = counts[segment] as number;
-    if (count > 0) voxelsBySegment.set(segment, (voxelsBySegment.get(segment) ?? 0) + count);
+    if (count > 0) mlBySegment.set(segment, (mlBySegment.get(segment) ?? 0) + count * voxelMl);
   }
 }
 

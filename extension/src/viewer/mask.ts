@@ -1,7 +1,7 @@
 import type { Inference, LabelmapHead } from '../api/contract.ts';
 import { type Envelope, sliceOf } from '../api/envelope.ts';
 import type { MaskSlice } from '../correction/difference.ts';
-import { measureStep } from '../correction/step.ts';
+import { measureSteps } from '../correction/step.ts';
 import type { SeriesRef } from '../service/state.ts';
 import type { Host } from './host.ts';
 import { activate, addLabelmap, findLabelmapImages } from './labelmap-layer.ts';
@@ -10,10 +10,10 @@ import { findCurrentSlice, slicesInOrder, turnTo } from './slices.ts';
 /** The model's mask drawn as a segmentation of the host. */
 export interface DrawnMask {
   readonly segmentationId: string;
-  /** Volume of one voxel, millilitres. */
-  readonly voxelMl: number;
   /** Slice ids in the viewer's order. */
   readonly slices: readonly string[];
+  /** Volume of one voxel of each of them, millilitres. */
+  readonly voxelMl: readonly number[];
 }
 
 /**
@@ -76,14 +76,12 @@ function countForeground(slice: Uint8Array): number {
 }
 
 /** In-plane spacing times the distance between slices along their normal (a gap counts), in whatever order they come. */
-function measureVoxelMl({ libraries }: Host, imageIds: readonly string[]): number {
+function measureVoxelMl({ libraries }: Host, imageIds: readonly string[]): readonly number[] {
   const planes = imageIds.map((imageId) => libraries.cornerstone.metaData.get('imagePlaneModule', imageId));
   const [first] = planes;
   const area = Number(first?.['rowPixelSpacing'] ?? 0) * Number(first?.['columnPixelSpacing'] ?? 0);
   const vectorOf = (plane: (typeof planes)[number], key: string) => plane?.[key] as readonly number[] | undefined;
-  const positions = planes
-    .map((plane) => vectorOf(plane, 'imagePositionPatient'))
-    .filter((position) => position !== undefined);
-  const step = measureStep(positions, vectorOf(first, 'rowCosines') ?? [], vectorOf(first, 'columnCosines') ?? []);
-  return (area * (step ?? Number(first?.['sliceThickness'] ?? 0))) / 1000;
+  const positions = planes.map((plane) => vectorOf(plane, 'imagePositionPatient') ?? []);
+  const steps = measureSteps(positions, vectorOf(first, 'rowCosines') ?? [], vectorOf(first, 'columnCosines') ?? []);
+  return planes.map((_, k) => (area * (steps[k] ?? Number(first?.['sliceThickness'] ?? 0))) / 1000);
 }

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../errors/app-error.ts';
-import { evenGrid, type Geometry, leanDegrees, sliceStepMm, voxelCount } from '../volume/geometry.ts';
 import { createFrameDecoder, type FrameDecoder } from './frame-decoder.ts';
 import { readHeader } from './header.ts';
 import { type ImageObject, readImageObjects } from './image-object.ts';
 import { decodeSlice, type StoredSlice } from './pixel-data.ts';
+import { noteResampling } from './resampling.ts';
 import { rescale } from './rescale.ts';
 import { chooseVolume } from './several-volumes.ts';
 import { checkSameKind, gridOf, type PlacedImage, sortAlongNormal } from './slice-order.ts';
@@ -44,8 +44,7 @@ export async function assembleSeries(files: readonly Uint8Array[], options: Asse
     const decoded = await decodeAll(sorted, decoder, options.signal);
     const placed = dropTwins(sorted, decoded, notes);
     const geometry = gridOf(placed);
-    checkEvenSize(geometry, options.maxVoxels);
-    notes.push(...describeGrid(geometry));
+    notes.push(...noteResampling(geometry, options.maxVoxels));
     const ordered = placed.map(({ image }) => image);
     const slices = ordered.map((image) => decoded.get(image)!);
     const surplus = slices.filter(({ surplusBytes }) => surplusBytes > 0).length;
@@ -149,36 +148,6 @@ function checkSize(images: readonly ImageObject[], maxVoxels: number): void {
     `The series has ${columns} x ${rows} x ${images.length} voxels; the limit is ${maxVoxels}.`,
     { voxels, maxVoxels },
   );
-}
-
-/** Uneven slices become more of them before a network sees them. */
-function checkEvenSize(geometry: Geometry, maxVoxels: number): void {
-  const even = evenGrid(geometry);
-  const voxels = voxelCount(even);
-  if (voxels <= maxVoxels) return;
-  throw new AppError(
-    'image-too-large',
-    `The series has ${even.size.join(' x ')} voxels in even steps; the limit is ${maxVoxels}.`,
-    { voxels, maxVoxels },
-  );
-}
-
-/** What a reader should know of a grid that a network does not see as it is. */
-function describeGrid(geometry: Geometry): readonly string[] {
-  const { direction, sliceSteps } = geometry;
-  const notes: string[] = [];
-  const lean = leanDegrees(direction);
-  if (lean > 0) {
-    const tilt = `The slices lean by ${lean.toFixed(1)} degrees, as of a tilted gantry`;
-    notes.push(`${tilt}: the volume is resampled upright, the mask lies on the slices themselves.`);
-  }
-  if (sliceSteps) {
-    const step = sliceStepMm(geometry);
-    const most = Math.max(...sliceSteps.slice(1).map((at, k) => at - sliceSteps[k]!)) * step;
-    const gaps = `The gaps between slices run from ${step.toFixed(2)} to ${most.toFixed(2)} mm`;
-    notes.push(`${gaps}: the volume is resampled to even steps, the mask lies on the slices themselves.`);
-  }
-  return notes;
 }
 
 async function decodeAll(

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { approve } from '../../../extension/src/correction/approval.ts';
 import { compareMasks, copyMask, isSameMask, type MaskSlice } from '../../../extension/src/correction/difference.ts';
 import { frameOf } from '../../../extension/src/correction/frame.ts';
-import { measureStep } from '../../../extension/src/correction/step.ts';
+import { measureSteps } from '../../../extension/src/correction/step.ts';
 import { keyEnvelope } from '../../../extension/src/correction/submission-key.ts';
 
 import { nextUnticked, withTick } from '../../../extension/src/correction/ticks.ts';
@@ -13,7 +13,7 @@ const mask = (...slices: readonly (readonly number[])[]): MaskSlice[] =>
 
 test('an untouched mask differs in nothing and has Dice 1', () => {
   const model = mask([0, 1, 1, 0], [2, 2, 0, 0]);
-  const { mlBySegment, ...difference } = compareMasks(model, copyMask(model), 0.5);
+  const { mlBySegment, ...difference } = compareMasks(model, copyMask(model), [0.5, 0.5]);
   assert.deepEqual(difference, { changedVoxels: 0, addedMl: 0, removedMl: 0, dice: 1, editedSlices: [] });
   assert.deepEqual(
     [...mlBySegment],
@@ -27,7 +27,7 @@ test('an untouched mask differs in nothing and has Dice 1', () => {
 test('added, removed and relabelled voxels are counted in voxels, millilitres, Dice and slices', () => {
   const model = mask([0, 1, 1, 0], [0, 0, 0, 0], [1, 1, 2, 0]);
   const reader = mask([1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]);
-  const difference = compareMasks(model, reader, 0.25);
+  const difference = compareMasks(model, reader, [0.25, 0.25, 0.25]);
   assert.equal(difference.changedVoxels, 3);
   assert.equal(difference.addedMl, 0.5, 'one new voxel and one of another segment');
   assert.equal(difference.removedMl, 0.5, 'one erased voxel and one of another segment');
@@ -38,16 +38,16 @@ test('added, removed and relabelled voxels are counted in voxels, millilitres, D
 });
 
 test('empty against empty is 1, something against nothing is 0, never NaN', () => {
-  assert.equal(compareMasks(mask([0, 0]), mask([0, 0]), 1).dice, 1);
-  assert.equal(compareMasks(mask([1, 1]), mask([0, 0]), 1).dice, 0);
-  assert.equal(compareMasks(mask([0, 0]), mask([0, 1]), 1).dice, 0);
+  assert.equal(compareMasks(mask([0, 0]), mask([0, 0]), [1, 1]).dice, 1);
+  assert.equal(compareMasks(mask([1, 1]), mask([0, 0]), [1, 1]).dice, 0);
+  assert.equal(compareMasks(mask([0, 0]), mask([0, 1]), [1, 1]).dice, 0);
 });
 
 test('masks of other slices or sizes are never compared', () => {
-  assert.throws(() => compareMasks(mask([0], [0]), mask([0]), 1), RangeError);
-  assert.throws(() => compareMasks(mask([0, 0]), mask([0]), 1), RangeError);
+  assert.throws(() => compareMasks(mask([0], [0]), mask([0]), [1, 1]), RangeError);
+  assert.throws(() => compareMasks(mask([0, 0]), mask([0]), [1, 1]), RangeError);
   const other = [{ sliceId: '9.9', voxels: Uint8Array.of(0) }];
-  assert.throws(() => compareMasks(mask([0]), other, 1), /source image/);
+  assert.throws(() => compareMasks(mask([0]), other, [1, 1]), /source image/);
 });
 
 test('a copy does not follow later strokes', () => {
@@ -99,26 +99,36 @@ test('a retry of the same content keeps its key, other content gets a fresh one'
   assert.deepEqual([first.key, retry.key, edited.key], ['key-1', 'key-1', 'key-2']);
 });
 
-test('the step of a stack depends neither on the order of its slices nor on the tilt of a gantry', () => {
-  const [row, column] = [
+test('what a slice of a stack stands for depends neither on their order nor on the tilt of a gantry', () => {
+  const [row = [], column = []] = [
     [1, 0, 0],
     [0, 0.8, -0.6],
   ];
+  // Along the normal the step is 5 mm.
   const at = (k: number, shift = 0) => [10, -5 + 3 * k + 0.8 * shift * k, 4 * k - 0.6 * shift * k];
-  for (const order of [
-    [0, 1, 2, 3],
-    [2, 0, 3, 1],
-    [1, 3, 0, 2],
-  ])
-    for (const shift of [0, 1.3]) {
-      const step = measureStep(
-        order.map((k) => at(k, shift)),
-        row ?? [],
-        column ?? [],
-      );
-      assert.ok(Math.abs((step ?? 0) - 5) < 1e-9, `${step}`);
-    }
-  assert.equal(measureStep([at(0)], row ?? [], column ?? []), null);
+  const measure = (places: readonly number[], shift: number) =>
+    measureSteps(
+      places.map((k) => at(k, shift)),
+      row,
+      column,
+    ).map((mm) => Number(mm.toFixed(9)));
+  for (const shift of [0, 1.3]) {
+    for (const order of [
+      [0, 1, 2, 3],
+      [2, 0, 3, 1],
+      [1, 3, 0, 2],
+    ])
+      assert.deepEqual(measure(order, shift), [5, 5, 5, 5]);
+    assert.deepEqual(measure([0, 1, 2, 4, 6], shift), [5, 5, 7.5, 10, 7.5]);
+    assert.deepEqual(measure([6, 1, 0, 4, 2], shift), [7.5, 5, 5, 10, 7.5]);
+  }
+  assert.deepEqual(measureSteps([at(0)], row, column), []);
+});
+
+test('millilitres are those of each slice', () => {
+  const [model, reader] = [mask([1, 0], [0, 0]), mask([0, 0], [2, 2])];
+  const { addedMl, removedMl, mlBySegment } = compareMasks(model, reader, [0.5, 2]);
+  assert.deepEqual([addedMl, removedMl, [...mlBySegment]], [4, 0.5, [[2, 4]]]);
 });
 
 test('the frame of an image id is found in both of its forms', () => {
