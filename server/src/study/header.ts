@@ -77,9 +77,14 @@ export function readHeader(dataSet: DataSet): HeaderAttributes {
   return header;
 }
 
-/** One decoded text value, for listings. */
-export function readText(dataSet: DataSet, tag: string): string | undefined {
-  return readTexts(dataSet, { value: tag }, textDecoder(characterSets(dataSet) ?? []))['value'] as string | undefined;
+/**
+ * One decoded text value, for listings.
+ *
+ * @param parent the data set an item lies in: its character set holds where the item names none (PS3.3 C.12.1.1.2).
+ */
+export function readText(dataSet: DataSet, tag: string, parent: DataSet = dataSet): string | undefined {
+  const sets = characterSets(dataSet) ?? characterSets(parent) ?? [];
+  return readTexts(dataSet, { value: tag }, textDecoder(sets))['value'] as string | undefined;
 }
 
 function characterSets(dataSet: DataSet): readonly string[] | undefined {

@@ -69,6 +69,11 @@ export function valueBytes(dataSet: DataSet, element: Element): Uint8Array {
   return dataSet.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);
 }
 
+/** The items of a sequence; none where it is absent or empty. */
+export function itemsOf(dataSet: DataSet, tag: string): readonly DataSet[] {
+  return (dataSet.elements[tag]?.items ?? []).flatMap(({ dataSet: item }) => item ?? []);
+}
+
 function inflater(bytes: Uint8Array, position: number): Uint8Array {
   const body = inflateRawSync(bytes.subarray(position), { maxOutputLength: maxInflatedBytes });
   const whole = new Uint8Array(position + body.length);
