@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 /** Low to high, which is also the order in which to read the code. A folder imports only from itself and from lower ones. */
 const layers = [
-  ...['errors', 'config', 'telemetry', 'setup', 'engine', 'volume', 'labelmap', 'study', 'seg', 'sr'],
+  ...['errors', 'config', 'telemetry', 'setup', 'engine', 'volume', 'labelmap', 'study', 'seg', 'rtstruct', 'sr'],
   ...['sample', 'student', 'uncol', 'store', 'registry', 'correction', 'candidate', 'round'],
   ...['promotion', 'worklist', 'jobs', 'http', 'main', 'cli'],
 ];

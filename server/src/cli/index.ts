@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError } from '../errors/app-error.ts';
 import { caseOrders, caseStates } from '../worklist/case.ts';
+import type { ImportArguments } from './import.ts';
 import { runCommand } from './output.ts';
 import type { WorklistArguments } from './worklist.ts';
 
@@ -44,6 +45,27 @@ export function createProgram(): Command {
     .addHelpText('after', example('uncol segment ./head-mr --out head-mr.seg.dcm --model brain-mr'))
     .action((source: string, options: SegmentArguments) =>
       runCommand(options.json, async () => (await import('./segment.ts')).runSegment({ source, ...options })),
+    );
+
+  program
+    .command('import')
+    .description('hand in a SEG or RTSTRUCT that the PACS holds as a correction, through the running server')
+    .argument('<study>', 'Study Instance UID')
+    .argument('<series>', 'Series Instance UID of the image')
+    .argument('<object>', 'Series Instance UID of the mask; with /<SOP Instance UID> where the series holds several')
+    .option('--model <name[@version]>', 'model; default: the first that fits the series', parseModel)
+    .option('--segment <name=segment>', 'structure, by label or number, and what it is; repeatable', collect, [])
+    .option('--leave-out <name>', 'structure that is none of the segments; repeatable', collect, [])
+    .option('--absent <segment>', 'segment that the image does not show; repeatable', collect, [])
+    .option('--resample', 'agree to the nearest voxel for a mask on another grid, and to losing what lies outside')
+    .option('--every-slice', 'vouch that slices which the mask says nothing of show nothing')
+    .option('--accept-automatic', 'vouch for what an algorithm drew and nobody changed')
+    .option('--server <url>', 'address of the server; default: that of the settings')
+    .option('--token-file <file>', 'file with a bearer token, where the server wants one')
+    .option(...jsonOption)
+    .addHelpText('after', example('uncol import 1.2.840.1 1.2.840.2 1.2.840.3 --segment "Hirn=Brain"'))
+    .action((study: string, series: string, object: string, options: ImportArguments) =>
+      runCommand(options.json, async () => (await import('./import.ts')).runImport(study, series, object, options)),
     );
 
   program
@@ -258,6 +280,10 @@ function parseVersion(value: string): string {
 function parseModel(value: string): string {
   if (/^[a-z0-9-]{1,40}(@\d{1,6})?$/.test(value)) return value;
   throw new InvalidArgumentError('A model is named as name or name@version, e.g. brain-mr@1.');
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 function wholeNumber(text: string): number {

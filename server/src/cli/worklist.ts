@@ -7,6 +7,7 @@ import type { CaseOrder, CaseState, WorklistCase } from '../worklist/case.ts';
 import { createWorklists, type WorklistPage, type Worklists } from '../worklist/worklists.ts';
 import type { Outcome } from './output.ts';
 import { openPacs } from './pacs.ts';
+import { servedUrl } from './served.ts';
 import { openRegistry, withDatabase } from './state.ts';
 
 /** Options of `uncol worklist`. */
@@ -58,8 +59,7 @@ async function countAll(worklists: Worklists, registry: Registry): Promise<Outco
 /** The PACS that the server stands on: that of the settings, or the server's own, which only a running server reaches. */
 async function openServedPacs(settings: Settings): Promise<Pick<Pacs, 'searchSeries' | 'close'>> {
   if (settings.pacsUrl !== undefined) return openPacs(settings, settings.pacsUrl);
-  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
-  const url = `http://${host}:${settings.port}/dicom-web`;
+  const url = `${servedUrl(settings)}/dicom-web`;
   const pacs = createPacs({ url, idleSeconds: settings.pacsIdleSeconds, retries: 0 });
   return {
     searchSeries: (query) =>

@@ -6,7 +6,7 @@ import { decodeEnvelope, encodeEnvelope } from '../labelmap/envelope.ts';
 import { createUid } from '../seg/uid.ts';
 import { describeSeg } from '../seg/write.ts';
 import type { BlobStore } from '../store/blobs.ts';
-import type { NewCorrection } from '../store/corrections.ts';
+import type { Imported, NewCorrection } from '../store/corrections.ts';
 import type { PredictionRow } from '../store/inferences.ts';
 import type { Subject } from '../store/subjects.ts';
 import { checkSubmission, type KeyedLabels, type Submission } from './submission.ts';
@@ -22,11 +22,16 @@ export interface Acceptance {
   readonly bodySha256: string;
   /** Of the prediction; undefined until its job is done. */
   readonly subject: Subject | undefined;
+  /** Where a mask that was made elsewhere comes from. */
+  readonly imported?: Imported;
+  /** On how it was read. */
+  readonly notes?: readonly string[];
 }
 
 /**
  * Checks a submission against its prediction and keeps its labels; returns the row to insert, in which SEG and SR
- * have their UIDs already. Nothing is in the database before the caller inserts it.
+ * have their UIDs already. What was imported lies in the PACS: its own object stands for the SEG, and there is no SR.
+ * Nothing is in the database before the caller inserts it.
  *
  * @throws AppError `inference-not-ready`, and those of {@link checkSubmission}.
  */
@@ -40,16 +45,10 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
   const { columns, rows, slices } = predicted;
   const envelope = encodeEnvelope({ columns, rows, slices }, checked.labels);
   const labelmapSha256 = await blobs.put(await promisify(gzip)(envelope, { level: 1 }));
-  const corrected = submission.kind === 'edited';
   return {
     id: randomUUID(),
     predictionId: prediction.id,
-    segSopInstanceUid: createUid(),
-    segSeriesInstanceUid: createUid(),
-    segSeriesDescription: describeSeg({ name: prediction.modelName, version: prediction.modelVersion }, corrected),
-    segSha256: null,
-    srSopInstanceUid: createUid(),
-    srSeriesInstanceUid: createUid(),
+    ...(acceptance.imported ? nameImported(acceptance.imported) : nameObjects(acceptance)),
     exportJobId: null,
     reader: acceptance.reader,
     idempotencyKey: acceptance.idempotencyKey,
@@ -60,7 +59,7 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
     changedVoxels: checked.changedVoxels,
     dice: checked.dice,
     diceBySegment: checked.diceBySegment,
-    notes: prediction.result?.notes ?? [],
+    notes: [...(prediction.result?.notes ?? []), ...(acceptance.notes ?? [])],
     studyInstanceUid: prediction.studyInstanceUid,
     seriesInstanceUid: prediction.seriesInstanceUid,
     modelName: prediction.modelName,
@@ -68,6 +67,41 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
     trackingUid: prediction.trackingUid,
     subjectKey: subject.key,
     heldOut: subject.heldOut,
+    imported: acceptance.imported ?? null,
+  };
+}
+
+type Objects = Pick<
+  NewCorrection,
+  | 'segSopInstanceUid'
+  | 'segSeriesInstanceUid'
+  | 'segSeriesDescription'
+  | 'segSha256'
+  | 'srSopInstanceUid'
+  | 'srSeriesInstanceUid'
+>;
+
+function nameObjects({ submission, prediction }: Acceptance): Objects {
+  const corrected = submission.kind === 'edited';
+  return {
+    segSopInstanceUid: createUid(),
+    segSeriesInstanceUid: createUid(),
+    segSeriesDescription: describeSeg({ name: prediction.modelName, version: prediction.modelVersion }, corrected),
+    segSha256: null,
+    srSopInstanceUid: createUid(),
+    srSeriesInstanceUid: createUid(),
+  };
+}
+
+function nameImported({ sopInstanceUid, seriesInstanceUid, sha256 }: Imported): Objects {
+  return {
+    segSopInstanceUid: sopInstanceUid,
+    segSeriesInstanceUid: seriesInstanceUid,
+    // Its own description is free text of others.
+    segSeriesDescription: '',
+    segSha256: sha256,
+    srSopInstanceUid: null,
+    srSeriesInstanceUid: null,
   };
 }
 

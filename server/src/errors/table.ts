@@ -32,6 +32,11 @@ export const errorTable = {
   'setup-failed': row(500, 'Set-up failed', 'Read the step that failed; run the same command again to resume.'),
   'integrity-mismatch': row(500, 'File is not what was expected', 'Delete the named file; set-up fetches it again.'),
   'database-unavailable': row(503, 'Database not reachable', 'Check DATABASE_URL or the embedded database log.'),
+  'server-unreachable': row(
+    503,
+    'Server not reachable',
+    'Start it with `uncol serve`, or name its address (--server).',
+  ),
   // PACS
   'pacs-unreachable': row(503, 'PACS not reachable', 'Check UNCOL_PACS_URL, the network and that the PACS runs.'),
   'pacs-refused': row(502, 'PACS refused', 'Check the PACS credentials and the rights of the service account.'),
@@ -75,6 +80,25 @@ export const errorTable = {
     'Frames do not fill whole words',
     'Ask for its frames one by one: each is then given from the first bit of a byte on.',
   ),
+  'rtstruct-unsupported': row(
+    422,
+    'RTSTRUCT not of a readable kind',
+    'Export the region again as closed contours on the slices of its series, or as a BINARY DICOM SEG.',
+  ),
+  // masks that were made elsewhere
+  'import-not-a-mask': row(422, 'Object holds no mask', 'Name a DICOM SEG or an RTSTRUCT, and which of several.'),
+  'import-elsewhere': row(422, 'Mask is of another image', 'Choose the series that the mask was drawn on.'),
+  'import-grid-differs': row(
+    422,
+    'Mask is on another grid',
+    'Check that the mask belongs to this series; then agree to carry it over (`resample`), or export it on its slices.',
+  ),
+  'import-automatic': row(
+    422,
+    'No reader has touched the mask',
+    'Look at it; then say that you vouch for it (`acceptAutomatic`).',
+  ),
+  'import-known': row(409, 'Mask was handed in before', 'Take that correction back first, to import the mask anew.'),
   // data of a site for training
   'nifti-invalid': row(
     422,

@@ -3,6 +3,7 @@ import type { Route } from './route.ts';
 import { type CorrectionParts, correctionRoutes } from './routes/corrections.ts';
 import { healthRoutes, type Probe } from './routes/health.ts';
 import { holdRoutes } from './routes/holds.ts';
+import { importRoutes } from './routes/imports.ts';
 import { type InferenceParts, inferenceRoutes } from './routes/inferences.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
@@ -26,6 +27,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     ...inferenceRoutes(parts),
     ...modelRoutes(parts),
     ...correctionRoutes(parts),
+    ...importRoutes(parts),
     ...reviewRoutes(parts),
     ...poolRoutes(parts),
     ...worklistRoutes(parts),

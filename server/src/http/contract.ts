@@ -110,6 +110,17 @@ export const correctionHead = labelmapHead
   })
   .meta({ id: 'CorrectionHead' });
 
+/** A structure of an imported object, by its number there. */
+const importedStructure = z.object({
+  number: z.int(),
+  /** Number of the segment of the card that it became; 0: left out. */
+  segment: z.int(),
+  /** What told so. */
+  by: z.enum(['code', 'label', 'person']),
+  /** `AUTOMATIC`, `SEMIAUTOMATIC`, `MANUAL`, or empty, as the object says. */
+  algorithmType: z.string(),
+});
+
 export const receipt = z
   .object({
     id,
@@ -118,8 +129,9 @@ export const receipt = z
     state: z.enum(['storing', 'stored', 'failed']),
     /** Why storing failed; else null. */
     error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
+    /** Of an imported mask the object that it was read from, without its description. */
     seg: z.object({ sopInstanceUid: uid, seriesInstanceUid: uid, seriesDescription: z.string() }),
-    /** The report with the volumes; null for a correction made before there were reports. */
+    /** The report with the volumes; null for an imported mask, and for a correction made before there were reports. */
     sr: z.object({ sopInstanceUid: uid, seriesInstanceUid: uid }).nullable(),
     approvedSlices: z.int(),
     changedVoxels: z.int(),
@@ -128,6 +140,21 @@ export const receipt = z
     notes: z.array(z.string()),
     /** The reader belongs to the patients kept apart for checking: it will not train. */
     heldOut: z.boolean(),
+    /** Where a mask that was made elsewhere comes from; null for one from the panel. */
+    imported: z
+      .object({
+        sopClassUid: uid,
+        sopInstanceUid: uid,
+        seriesInstanceUid: uid,
+        /** Of the file, as it was read. */
+        sha256: z.string(),
+        structures: z.array(importedStructure),
+        /** Carried over from another grid by the nearest voxel. */
+        resampled: z.boolean(),
+        /** Slices that the object says nothing of were vouched for as empty. */
+        everySlice: z.boolean(),
+      })
+      .nullable(),
     /** Corrections still missing until the next round. */
     untilRound: z.int(),
     roundId: id.nullable(),

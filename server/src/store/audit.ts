@@ -6,6 +6,7 @@ export type AuditAction =
   | 'inference-started'
   | 'job-cancelled'
   | 'correction-submitted'
+  | 'correction-imported'
   | 'correction-stored'
   | 'correction-withdrawn'
   | 'correction-preferred'

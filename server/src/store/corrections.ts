@@ -1,17 +1,37 @@
 import type { Act } from './audit.ts';
 import type { Queryable } from './database.ts';
 
+/** Where a mask comes from that was made elsewhere and lay in the PACS already; no free text of its object is kept. */
+export interface Imported {
+  readonly sopClassUid: string;
+  readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  /** Of the file, as it was read. */
+  readonly sha256: string;
+  /** Its structures: which segment of the card each became (0: left out), what told so, and SegmentAlgorithmType or the like. */
+  readonly structures: readonly {
+    readonly number: number;
+    readonly segment: number;
+    readonly by: 'code' | 'label' | 'person';
+    readonly algorithmType: string;
+  }[];
+  /** Carried over from another grid. */
+  readonly resampled: boolean;
+  /** Slices that it says nothing of were vouched for as empty. */
+  readonly everySlice: boolean;
+}
+
 /** One row of `correction`: a reader's final labelmap and the objects it is stored as. */
 export interface CorrectionRow {
   readonly id: string;
   readonly predictionId: string;
-  /** Fixed before the first STOW: a repeated one stores the same object. */
+  /** Fixed before the first STOW: a repeated one stores the same object. Of an imported mask the object it was read from. */
   readonly segSopInstanceUid: string;
   readonly segSeriesInstanceUid: string;
   readonly segSeriesDescription: string;
-  /** Of the SEG file once written; a repeated export makes the same bytes. */
+  /** Of the SEG file once written, or as imported; a repeated export makes the same bytes. */
   readonly segSha256: string | null;
-  /** Of the report with the volumes, fixed as the SEG's are; null for corrections made before there were reports. */
+  /** Of the report with the volumes, fixed as the SEG's are; null for what was imported, and from before there were reports. */
   readonly srSopInstanceUid: string | null;
   readonly srSeriesInstanceUid: string | null;
   readonly state: 'storing' | 'stored';
@@ -37,6 +57,8 @@ export interface CorrectionRow {
   readonly trackingUid: string;
   readonly subjectKey: string;
   readonly heldOut: boolean;
+  /** Null for a mask from the panel. */
+  readonly imported: Imported | null;
   readonly usedInRound: string | null;
   readonly createdAt: Date;
   /** Taken back by its reader or an administrator. */
@@ -74,6 +96,7 @@ const fields = {
   trackingUid: 'tracking_uid',
   subjectKey: 'subject_key',
   heldOut: 'held_out',
+  imported: 'imported',
 } as const satisfies Record<keyof NewCorrection, string>;
 
 /** Columns of a {@link CorrectionRow}, as a query selects them. */
@@ -88,14 +111,17 @@ export const correctionColumns = Object.entries({
   .map(([key, column]) => `${column} as "${key}"`)
   .join(', ');
 
-/** @returns false when the reader used the idempotency key before; nothing is written then. */
+/**
+ * @returns false when the reader used the idempotency key before, or the imported object is a correction under the model
+ *   already; nothing is written then.
+ */
 export async function insertCorrection(db: Queryable, row: NewCorrection): Promise<boolean> {
   const keys = Object.keys(fields) as (keyof NewCorrection)[];
   const places = keys.map((_, index) => `$${index + 1}`).join(', ');
   const inserted = await db.query(
     `insert into correction (${keys.map((key) => fields[key]).join(', ')}) values (${places})
-     on conflict (reader, idempotency_key) do nothing returning id`,
-    keys.map((key) => row[key]),
+     on conflict do nothing returning id`,
+    keys.map((key) => (key === 'imported' ? row.imported && JSON.stringify(row.imported) : row[key])),
   );
   return inserted.length > 0;
 }
@@ -113,6 +139,20 @@ export async function readCorrectionByKey(
   const [row] = await db.query<CorrectionRow>(
     `select ${correctionColumns} from correction where reader = $1 and idempotency_key = $2`,
     [reader, idempotencyKey],
+  );
+  return row;
+}
+
+/** The correction under a model that an object of the PACS is, handed in here or imported, unless it was taken back. */
+export async function readCorrectionByObject(
+  db: Queryable,
+  modelName: string,
+  sopInstanceUid: string,
+): Promise<CorrectionRow | undefined> {
+  const [row] = await db.query<CorrectionRow>(
+    `select ${correctionColumns} from correction
+     where model_name = $1 and seg_sop_instance_uid = $2 and withdrawn is null`,
+    [modelName, sopInstanceUid],
   );
   return row;
 }

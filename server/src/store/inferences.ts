@@ -89,6 +89,21 @@ export async function readPrediction(db: Queryable, id: string): Promise<Predict
   return row;
 }
 
+/** The newest finished prediction of a series by a version, whoever asked for it. */
+export async function readNewestPrediction(
+  db: Queryable,
+  seriesInstanceUid: string,
+  model: { readonly name: string; readonly version: number },
+): Promise<PredictionRow | undefined> {
+  const [row] = await db.query<PredictionRow>(
+    `${select} where p.series_instance_uid = $1 and p.model_name = $2 and p.model_version = $3
+       and p.labelmap_sha256 is not null and p.subject_key is not null
+     order by p.created_at desc limit 1`,
+    [seriesInstanceUid, model.name, model.version],
+  );
+  return row;
+}
+
 /** The prediction that `requestedBy` asked for under `key` before. */
 export async function readPredictionByKey(
   db: Queryable,

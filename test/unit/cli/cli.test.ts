@@ -17,6 +17,7 @@ describe('command line', () => {
         ...[
           'serve',
           'segment',
+          'import',
           'train',
           'ablate',
           'rounds',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { errorTable } from '../../../server/src/errors/table.ts';
+import { rtStructureSetStorage } from '../../../server/src/rtstruct/read.ts';
 import { copied } from '../../../server/src/seg/header.ts';
 import { segmentationStorage } from '../../../server/src/seg/write.ts';
 import { comprehensive3dSrStorage } from '../../../server/src/sr/write.ts';
@@ -46,13 +47,20 @@ test('it names what is written, and what is copied into it', () => {
   assert.deepEqual(names, Object.keys(copied));
 });
 
+test('it names the masks that are read as corrections', () => {
+  assert.deepEqual(
+    tableBelow('### 2.4 Masks that are read').map(([, uid]) => uid),
+    [segmentationStorage, rtStructureSetStorage],
+  );
+});
+
 test('it names the character sets, the limits and every refusal', () => {
   const sets = tableBelow('## 4 Character sets').flat();
   assert.deepEqual(
     sets,
     Object.keys(encodings).sort((a, b) => Number(a) - Number(b)),
   );
-  const of = ['series-', 'instance-', 'transfer-', 'image-', 'seg-'];
+  const of = ['series-', 'instance-', 'transfer-', 'image-', 'seg-', 'rtstruct-', 'import-'];
   const codes = Object.keys(errorTable).filter((code) => of.some((start) => code.startsWith(start)));
   assert.deepEqual(
     tableBelow('## 6 Refusals')

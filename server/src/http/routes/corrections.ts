@@ -4,19 +4,11 @@ import type { Submission } from '../../correction/submission.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { errorTable } from '../../errors/table.ts';
 import type { JobQueue } from '../../jobs/queue.ts';
-import { openRoundIfDue } from '../../jobs/round-start.ts';
 import { decodeEnvelope } from '../../labelmap/envelope.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { RoundPolicy } from '../../round/policy.ts';
-import { appendAudit } from '../../store/audit.ts';
 import type { BlobStore } from '../../store/blobs.ts';
-import {
-  type CorrectionRow,
-  insertCorrection,
-  type NewCorrection,
-  readCorrection,
-  readCorrectionByKey,
-} from '../../store/corrections.ts';
+import { type CorrectionRow, type Imported, readCorrection } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
 import { readPrediction } from '../../store/inferences.ts';
 import { hasEnded, readJob } from '../../store/job-progress.ts';
@@ -27,6 +19,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Caller } from '../auth.ts';
 import { type CorrectionHead, correctionHead, id, type Receipt, receipt } from '../contract.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { answeredBefore, keepCorrection } from './keep-correction.ts';
 
 export interface CorrectionParts {
   readonly database: Database;
@@ -90,7 +83,7 @@ async function submit(
 ): Promise<CorrectionRow> {
   const { database, registry, blobs } = parts;
   const bodySha256 = hashBody(body);
-  const before = await answeredBefore(database, caller, idempotencyKey, bodySha256);
+  const before = await answeredBefore(database, caller.subject, idempotencyKey, bodySha256);
   if (before) return before;
   const { submission, inferenceId } = readSubmission(body);
   const prediction = await readPrediction(database, inferenceId);
@@ -109,48 +102,7 @@ async function submit(
     },
     blobs,
   );
-  const inService = await registry.resolve(card.name);
-  const isNew = await keep(parts, row, caller, inService.card.version).then(
-    () => true,
-    (error: unknown) => {
-      if (error instanceof RepeatedRequest) return false;
-      throw error;
-    },
-  );
-  if (isNew) parts.metrics.correctionsTotal.inc({ kind: row.kind });
-  // Two requests with one key at the same time: the row in the table is the one that came first.
-  const kept = await answeredBefore(database, caller, idempotencyKey, bodySha256);
-  if (!kept) throw new AppError('internal', 'The correction was not kept.');
-  return kept;
-}
-
-/** Rolls the transaction back when its idempotency key turns out to be used. */
-class RepeatedRequest extends Error {}
-
-/** The correction, its export and the round that it makes due: all of them or none. */
-function keep(parts: CorrectionParts, row: NewCorrection, caller: Caller, fromVersion: number): Promise<void> {
-  const { database, queue, policy } = parts;
-  const { id: correctionId, kind, changedVoxels, modelName } = row;
-  return database.transaction(async (tx) => {
-    const exportJobId = await queue.send('export', { correctionId }, { owner: caller.subject, key: correctionId, tx });
-    if (!(await insertCorrection(tx, { ...row, exportJobId: exportJobId ?? null }))) throw new RepeatedRequest();
-    const object = { correctionId, kind, changedVoxels, model: modelName };
-    await appendAudit(tx, { actor: caller.subject, action: 'correction-submitted', object });
-    await openRoundIfDue(tx, queue, { modelName, fromVersion, trigger: 'corrections' }, policy);
-  });
-}
-
-async function answeredBefore(
-  database: Database,
-  caller: Caller,
-  key: string,
-  bodySha256: string,
-): Promise<CorrectionRow | undefined> {
-  const row = await readCorrectionByKey(database, caller.subject, key);
-  if (row && row.bodySha256 !== bodySha256) {
-    throw new AppError('idempotency-conflict', 'This Idempotency-Key was used for another correction.');
-  }
-  return row;
+  return keepCorrection(parts, row, card.name);
 }
 
 function readSubmission(body: Uint8Array): { readonly submission: Submission; readonly inferenceId: string } {
@@ -215,10 +167,15 @@ export async function present(
     dice: row.dice,
     notes: [...row.notes],
     heldOut: row.heldOut,
+    imported: row.imported && presentImported(row.imported),
     untilRound: Math.max(0, policy.correctionsPerRound - unused),
     roundId: row.usedInRound ?? open?.id ?? null,
     withdrawn: row.withdrawn && { reason: row.withdrawn.reason, at: row.withdrawn.at },
   };
+}
+
+function presentImported({ structures, ...rest }: Imported): Receipt['imported'] {
+  return { ...rest, structures: [...structures] };
 }
 
 function srOf({ srSopInstanceUid, srSeriesInstanceUid }: CorrectionRow): Receipt['sr'] {

@@ -120,7 +120,7 @@ async function start(
   const requestSha256 = hashRequest(body, body.model ?? null);
   const before = await answeredBefore(database, caller, key, requestSha256);
   if (before) return before;
-  const model = body.model ? await registry.resolve(body.model) : await firstFitting(registry, pacs, body, signal);
+  const model = await chooseModel(registry, pacs, body, signal);
   const accepted = await database
     .transaction(async (tx) => {
       const opened = await openInference(tx, queue, {
@@ -160,12 +160,14 @@ async function answeredBefore(
   return { id: row.id, jobId: row.jobId };
 }
 
-async function firstFitting(
+/** The version that a request names, else the first in service that fits its series. */
+export async function chooseModel(
   registry: Registry,
   pacs: Pacs,
   body: StartInference,
   signal: AbortSignal,
 ): Promise<ListedVersion> {
+  if (body.model) return registry.resolve(body.model);
   const [first] = await listFitting(registry, pacs, body, signal);
   if (first) return first;
   throw new AppError('series-modality-mismatch', 'No model in service fits this series.');

@@ -1,0 +1,122 @@
+import { acceptSubmission, hashBody } from '../../correction/accept.ts';
+import type { Matching } from '../../correction/match-structures.ts';
+import { type ReadMask, readMask } from '../../correction/read-mask.ts';
+import { AppError } from '../../errors/app-error.ts';
+import type { Card } from '../../registry/card.ts';
+import type { CorrectionRow } from '../../store/corrections.ts';
+import { isForgotten } from '../../store/forget.ts';
+import { type PredictionRow, readNewestPrediction } from '../../store/inferences.ts';
+import { readSubject } from '../../store/subjects.ts';
+import type { Pacs } from '../../study/pacs.ts';
+import type { Caller } from '../auth.ts';
+import { receipt } from '../contract.ts';
+import { type OpenImport, openImport, type StartImport, startImport } from '../contract-import.ts';
+import { defineRoute, type Route } from '../route.ts';
+import { type CorrectionParts, present } from './corrections.ts';
+import { chooseModel } from './inferences.ts';
+import { answeredBefore, keepCorrection, refuseKnown } from './keep-correction.ts';
+
+export interface ImportParts extends CorrectionParts {
+  readonly pacs: Pacs;
+}
+
+/** Masks that were made elsewhere and lie in the PACS: each becomes a correction, as if it came from the panel. */
+export function importRoutes(parts: ImportParts): Route[] {
+  const inLine = createLine();
+  return [
+    defineRoute({
+      method: 'post',
+      path: '/v1/imports',
+      summary:
+        'Hand in a SEG or RTSTRUCT of the PACS as a correction; 200 when it first has to be said what its structures are',
+      tag: 'corrections',
+      role: 'annotator',
+      body: startImport,
+      idempotencyKey: 'required',
+      replies: { 200: openImport, 201: receipt },
+      async handle({ body, caller, idempotencyKey, signal }) {
+        if (idempotencyKey === undefined) throw new AppError('request-invalid', 'Idempotency-Key is missing.');
+        const imported = await inLine(() => importMask(parts, body, caller, idempotencyKey, signal));
+        if ('missing' in imported) return { status: 200, body: imported };
+        const headers = { location: `/v1/corrections/${imported.id}` };
+        return { status: 201, headers, body: await present(parts, imported) };
+      },
+    }),
+  ];
+}
+
+/** One after the other: each holds a whole series in memory. */
+function createLine(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work, work);
+    last = mine;
+    return mine;
+  };
+}
+
+async function importMask(
+  parts: ImportParts,
+  body: StartImport,
+  caller: Caller,
+  idempotencyKey: string,
+  signal: AbortSignal,
+): Promise<CorrectionRow | OpenImport> {
+  signal.throwIfAborted();
+  const { database, registry, pacs, maxVoxels, blobs } = parts;
+  const bodySha256 = hashBody(Buffer.from(JSON.stringify(body)));
+  const before = await answeredBefore(database, caller.subject, idempotencyKey, bodySha256);
+  if (before) return before;
+  const { card } = await chooseModel(registry, pacs, body, signal);
+  const prediction = await findPrediction(parts, body, card);
+  const { structures, absent, ...wanted } = body;
+  const read = await readMask(
+    { ...wanted, naming: { structures, absent } },
+    { pacs, maxVoxels, segments: card.segments },
+    signal,
+  );
+  if (isOpen(read)) return presentOpen(read, card);
+  await refuseKnown(database, card.name, read.imported.sopInstanceUid);
+  const subject = prediction.subjectKey === null ? undefined : await readSubject(database, prediction.subjectKey);
+  const row = await acceptSubmission(
+    {
+      ...read,
+      prediction,
+      segmentCount: card.segments.length,
+      reader: caller.subject,
+      idempotencyKey,
+      bodySha256,
+      subject,
+    },
+    blobs,
+  );
+  return keepCorrection(parts, row, card.name);
+}
+
+/** What the mask is held against: a correction is of an inference, also when it was drawn without seeing one. */
+async function findPrediction(
+  { database }: ImportParts,
+  { studyInstanceUid, seriesInstanceUid }: StartImport,
+  card: Card,
+): Promise<PredictionRow> {
+  const prediction = await readNewestPrediction(database, seriesInstanceUid, card);
+  const isOfStudy = prediction?.studyInstanceUid === studyInstanceUid;
+  if (prediction && isOfStudy && !(await isForgotten(database, studyInstanceUid))) return prediction;
+  const message = `${card.name}@${card.version} has not segmented the series; a mask is held against that.`;
+  throw new AppError('inference-not-found', message);
+}
+
+function isOpen(read: ReadMask | Matching): read is Matching {
+  return 'open' in read;
+}
+
+function presentOpen({ open, missing }: Matching, { segments }: Card): OpenImport {
+  const labelOf = new Map(segments.map(({ number, label }) => [number, label]));
+  return {
+    structures: open.map(({ number, label, type = null, laterality = null, algorithmType }) => ({
+      ...{ number, label, type, laterality, algorithmType },
+    })),
+    missing: missing.map((number) => labelOf.get(number) ?? String(number)),
+    segments: segments.map(({ label }) => label),
+  };
+}

@@ -1,0 +1,71 @@
+import type { Code, Segment } from '../labelmap/labelmap.ts';
+import { Attributes } from '../study/attributes.ts';
+import { readText } from '../study/header.ts';
+import { type DataSet, itemsOf, parsePart10, unreadable } from '../study/part10.ts';
+import { lateralities } from './codes.ts';
+
+/** A coded concept without its words, which writers choose freely. */
+export type Term = Pick<Code, 'value' | 'scheme'>;
+
+/** A structure that an object of any writer shows: a segment of a SEG, a region of interest of an RTSTRUCT. */
+export interface Structure {
+  /** Its number in the object. */
+  readonly number: number;
+  /** As written, free text of whoever made it: to be shown to the person who asks, never kept or logged. */
+  readonly label: string;
+  /** `AUTOMATIC`, `SEMIAUTOMATIC` or `MANUAL`; empty when it is missing. */
+  readonly algorithmType: string;
+  /** What it is; undefined when it is not coded. */
+  readonly type: Term | undefined;
+  readonly anatomicRegion: Term | undefined;
+  readonly laterality: Segment['laterality'];
+}
+
+/** Code of the background of a LABELMAP, which is no structure. */
+const background = { value: '125040', scheme: 'DCM' };
+
+/**
+ * The structures of a SEG with their codes (PS3.3 C.8.20.4), whatever its SegmentationType; the background of a LABELMAP
+ * is left out.
+ *
+ * @throws AppError `instance-unreadable`
+ */
+export function readStructures(bytes: Uint8Array): readonly Structure[] {
+  const dataSet = parsePart10(bytes, 'The SEG', true);
+  const structures = itemsOf(dataSet, 'x00620002').map((item) => describe(item, dataSet));
+  const found = structures.filter(({ number, type }) => number > 0 && !(type && isSameTerm(type, background)));
+  if (found.length === 0) throw unreadable('The SEG', 'describes no segment');
+  return found;
+}
+
+function describe(item: DataSet, parent: DataSet): Structure {
+  const [type] = itemsOf(item, 'x0062000f');
+  const [region] = itemsOf(item, 'x00082218');
+  const modifiers = [
+    ...(type ? itemsOf(type, 'x00620011') : []),
+    ...(region ? itemsOf(region, 'x00082220') : []),
+  ].flatMap((modifier) => readTerm(modifier) ?? []);
+  const attributes = new Attributes(item, 'A segment of the SEG');
+  return {
+    number: attributes.unsigned('x00620004', 'SegmentNumber', 0),
+    label: readText(item, 'x00620005', parent) ?? '',
+    algorithmType: attributes.text('x00620008') ?? '',
+    type: type && readTerm(type),
+    anatomicRegion: region && readTerm(region),
+    laterality: sides.find((side) => modifiers.some((modifier) => isSameTerm(modifier, lateralities[side]))),
+  };
+}
+
+const sides = ['left', 'right', 'both'] as const;
+
+/** The code of an item (PS3.3 8.8): short, long, or a URN; undefined where one of its parts is missing. */
+export function readTerm(item: DataSet): Term | undefined {
+  const read = new Attributes(item, 'A code');
+  const value = read.text('x00080100') || read.text('x00080119') || read.text('x00080120');
+  const scheme = read.text('x00080102');
+  return value && scheme ? { value, scheme } : undefined;
+}
+
+export function isSameTerm(a: Term, b: Term): boolean {
+  return a.value === b.value && a.scheme === b.scheme;
+}

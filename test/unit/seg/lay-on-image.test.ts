@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AppError } from '../../../server/src/errors/app-error.ts';
+import { layOnImage } from '../../../server/src/seg/lay-on-image.ts';
+import { readSeg } from '../../../server/src/seg/read.ts';
+import { writeSeg } from '../../../server/src/seg/write.ts';
+import { type Geometry, indexToPatient, subGrid, type Vec3 } from '../../../server/src/volume/geometry.ts';
+import { leanBy, randomSegRequest } from '../../fixtures/seg-request.ts';
+
+const classes = new Map([
+  [1, 1],
+  [2, 2],
+  [3, 3],
+]);
+const request = randomSegRequest(31, [24, 20, 9]);
+const { geometry, data } = request.labelmap;
+const seg = readSeg(writeSeg(request).bytes);
+const lay = (image: Geometry, resample = false, of = seg) =>
+  layOnImage(of, { classes, image, maxVoxels: 1e6, resample });
+const refuses = (run: () => unknown, code: string, message: RegExp) =>
+  assert.throws(run, (error) => {
+    assert.ok(error instanceof AppError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  });
+const grown = (g: Geometry, factor: number): Geometry => ({
+  ...g,
+  spacingMm: [g.spacingMm[0] * factor, g.spacingMm[1] * factor, g.spacingMm[2]],
+});
+const shifted = (index: Vec3): Geometry => ({ ...geometry, origin: indexToPatient(geometry, index) });
+
+test('on the same grid a SEG stays as it is, upright, oblique and leaning', () => {
+  assert.deepEqual(lay(geometry).labels, data);
+  assert.deepEqual([lay(geometry).resampled, lay(geometry).notes], [false, []]);
+  const leaning = leanBy(geometry, -17);
+  const tilted = readSeg(writeSeg({ ...request, labelmap: { ...request.labelmap, geometry: leaning } }).bytes);
+  assert.deepEqual(lay(leaning, false, tilted).labels, data);
+});
+
+test('an image whose axes run the other way shows the same voxels', () => {
+  const [columns, rows, slices] = geometry.size;
+  const back = (axis: Vec3): Vec3 => [-axis[0], -axis[1], -axis[2]];
+  const [u, v, w] = geometry.direction;
+  const turned: Geometry = {
+    ...geometry,
+    origin: indexToPatient(geometry, [columns - 1, rows - 1, slices - 1]),
+    direction: [back(u), back(v), back(w)],
+  };
+  assert.deepEqual([...lay(turned).labels].reverse(), [...data]);
+  const swapped: Geometry = {
+    size: [rows, columns, slices],
+    spacingMm: [geometry.spacingMm[1], geometry.spacingMm[0], geometry.spacingMm[2]],
+    origin: geometry.origin,
+    direction: [v, u, w],
+  };
+  const { labels } = lay(swapped);
+  for (let n = 0; n < data.length; n++) {
+    const [i, j, k] = [n % columns, Math.floor(n / columns) % rows, Math.floor(n / (columns * rows))];
+    assert.equal(labels[(k * columns + i) * rows + j], data[n]);
+  }
+});
+
+test('shown are the slices that a wanted frame lies on, and no others', () => {
+  const pixels = 24 * 20;
+  const sparse = data.map((label, n) => ([2, 5].includes(Math.floor(n / pixels)) ? 0 : label || Number(n % 3 === 0)));
+  const some = readSeg(writeSeg({ ...request, labelmap: { ...request.labelmap, data: sparse } }).bytes);
+  assert.deepEqual([...lay(geometry, false, some).shown].sort(), [0, 1, 3, 4, 6, 7, 8]);
+});
+
+test('another grid is refused with what differs, or carried over with a word', () => {
+  for (const [image, message] of [
+    [grown(geometry, 0.5), /its pixels are [\d.]+ mm apart where those of the image are [\d.]+ mm apart/],
+    [grown(geometry, 1.004), /mm apart/],
+    [shifted([0.3, 0, 0]), /0\.3 of a pixel beside/],
+    [shifted([0, 0, 0.4]), /0\.4 of a slice distance beside/],
+    [{ ...geometry, direction: [geometry.direction[0], geometry.direction[2], geometry.direction[1]] }, /across/],
+  ] as const satisfies readonly (readonly [Geometry, RegExp])[]) {
+    refuses(() => lay(image), 'import-grid-differs', message);
+    const { resampled, notes } = lay(image, true);
+    assert.deepEqual([resampled, message.test(notes[0] ?? '')], [true, true], notes.join());
+  }
+  for (const image of [grown(geometry, 1.0005), shifted([0.03, 0, 0.06])])
+    assert.deepEqual(lay(image).labels, data, 'rounding is no other grid');
+});
+
+test('a SEG with half the resolution covers what the finer truth covers', () => {
+  const coarse: Geometry = { ...geometry, size: [24, 20, 9] };
+  const fine: Geometry = {
+    ...geometry,
+    size: [48, 40, 18],
+    spacingMm: [geometry.spacingMm[0] / 2, geometry.spacingMm[1] / 2, geometry.spacingMm[2] / 2],
+    origin: indexToPatient(coarse, [-0.25, -0.25, -0.25]),
+  };
+  const { labels, shown } = lay(fine, true);
+  const count = (values: Uint8Array) => values.reduce((sum, label) => sum + Number(label > 0), 0);
+  assert.equal(count(labels), 8 * count(data));
+  assert.ok([...shown].every((k) => labels.subarray(k * 1920, (k + 1) * 1920).some((label) => label > 0)));
+});
+
+test('mask outside the image is refused, or left out with its size; a mask wholly outside always refused', () => {
+  const part = subGrid(geometry, [3, 2, 1], [15, 14, 6]);
+  let inside = 0;
+  for (let n = 0; n < data.length; n++) {
+    const [i, j, k] = [n % 24, Math.floor(n / 24) % 20, Math.floor(n / 480)];
+    if (data[n] !== 0 && i >= 3 && i < 18 && j >= 2 && j < 16 && k >= 1 && k < 7) inside++;
+  }
+  const outside = data.reduce((sum, label) => sum + Number(label > 0), 0) - inside;
+  assert.ok(outside > 0 && inside > 0);
+  refuses(() => lay(part), 'import-grid-differs', RegExp(`${outside} voxels of its mask lie outside`));
+  const { labels, notes, resampled } = lay(part, true);
+  assert.equal(
+    labels.reduce((sum, label) => sum + Number(label > 0), 0),
+    inside,
+  );
+  assert.deepEqual([resampled, notes.length], [false, 1]);
+  assert.match(notes[0] ?? '', RegExp(`Left out: ${outside} voxels`));
+  refuses(() => lay(shifted([200, 0, 0]), true), 'import-elsewhere', /whole mask/);
+  refuses(() => lay(shifted([90000, 0, 0]), true), 'image-too-large', /the limit is 1000000/);
+});
