@@ -135,6 +135,8 @@ function cover(
   const [columnCount = 1, rowCount = 1, sliceCount = 1] = size;
   const start: Vec3 = [x, y, z];
   const isInside = start.every((n) => n === 0) && size.every((n, axis) => n === image.size[axis]);
+  if (image.sliceSteps && sliceCount > image.size[2])
+    throw differs('frames lie beyond the outer slices, and those of the image have uneven gaps');
   return { grid: isInside ? image : subGrid(image, start, [columnCount, rowCount, sliceCount]), start };
 }
 

@@ -38,6 +38,14 @@ test('on the same grid a SEG stays as it is, upright, oblique and leaning', () =
   assert.deepEqual(lay(leaning, false, tilted).labels, data);
 });
 
+test('on uneven slices a SEG stays as it is where gaps are whole multiples, and frames beyond them are refused', () => {
+  const uneven: Geometry = { ...geometry, sliceSteps: [0, 1, 2, 3, 5, 7, 9, 11, 13] };
+  const of = readSeg(writeSeg({ ...request, labelmap: { ...request.labelmap, geometry: uneven } }).bytes);
+  assert.deepEqual(lay(uneven, false, of).labels, data);
+  const fewer = { ...subGrid(geometry, [0, 0, 0], [24, 20, 5]), sliceSteps: [0, 1, 2, 3, 5] };
+  refuses(() => lay(fewer, true, of), 'import-grid-differs', /beyond the outer slices/);
+});
+
 test('an image whose axes run the other way shows the same voxels', () => {
   const [columns, rows, slices] = geometry.size;
   const back = (axis: Vec3): Vec3 => [-axis[0], -axis[1], -axis[2]];
