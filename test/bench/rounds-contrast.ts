@@ -1,5 +1,14 @@
 import type { Row } from './record.ts';
-import { approve, cast, decisionOf, describeBase, describeChoice, type Job, round4 } from './rounds-job.ts';
+import {
+  approve,
+  cast,
+  decisionOf,
+  describeBase,
+  describeChoice,
+  heldOutFigures,
+  type Job,
+  round4,
+} from './rounds-job.ts';
 import { judgeCandidate, playRound, whyOf } from './rounds-play.ts';
 
 const shifts = ['G', 'V'] as const;
@@ -45,20 +54,21 @@ function contrastJob({ seed, domain, slices, isTaught = false, hasReplay = true 
       const round = { seed: 10 * first + slices, corrections, uncorrected: others, hasReplay, ...helped };
       const played = await playRound(world, round);
       const key = { experiment, seed, subject: first, domain, slices, replay: hasReplay };
-      const measured = async (weights: Float32Array, suffix: 'Before' | 'After') => ({
-        [suffix.toLowerCase()]: round4(await world.otherDice(weights, corrected, approved)),
-        [`unseen${suffix}`]: round4(await world.heldOutDice(weights, domain)),
-        [`old${suffix}`]: round4(await world.heldOutDice(weights, 'base')),
+      const inService = world.parts.weights;
+      const before = round4(await world.otherDice(inService, corrected, approved));
+      const measured = async (weights: Float32Array, isPromoted: boolean) => ({
+        before,
+        after: round4(await world.otherDice(weights, corrected, approved)),
+        ...(await heldOutFigures(world, [inService, weights], domain, isPromoted)),
       });
-      const before = await measured(world.parts.weights, 'Before');
       const rows: Row[] = [];
       for (const [arm, candidate] of played.arms) {
         // A teacher plays no part in the supervised arm: it would only be there twice.
         if (isTaught && arm === 'supervised') continue;
         const verdict = await judgeCandidate(world, candidate, played.outcome);
         rows.push({
-          ...{ ...key, arm: `${arm}${arm === 'uncol' ? helper : ''}`, ...before },
-          ...(await measured(candidate.weights, 'After')),
+          ...{ ...key, arm: `${arm}${arm === 'uncol' ? helper : ''}` },
+          ...(await measured(candidate.weights, verdict.passed)),
           verdict: verdict.passed ? 'promoted' : 'refused',
           word: verdict.word,
           why: whyOf(verdict, candidate.choice),
@@ -68,8 +78,8 @@ function contrastJob({ seed, domain, slices, isTaught = false, hasReplay = true 
       }
       const exam = played.outcome.exam?.admitted.map((is) => (is ? 'admitted' : 'not admitted')).join(' ');
       const taught = isTaught ? { teacher: exam ?? 'not asked' } : {};
-      const after = await measured(played.candidate.weights, 'After');
-      return [...rows, { ...key, arm: `round${helper}`, ...before, ...after, ...decisionOf(played), ...taught }];
+      const figures = await measured(played.candidate.weights, played.verdict.passed);
+      return [...rows, { ...key, arm: `round${helper}`, ...figures, ...decisionOf(played), ...taught }];
     },
   };
 }

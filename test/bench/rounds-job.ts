@@ -1,3 +1,4 @@
+import { interval95, meanOf } from '../../server/src/round/statistics.ts';
 import type { GeneralizedTeacher } from '../../server/src/uncol/teachers/generalized.ts';
 import type { Row } from './record.ts';
 import { type Candidate, type Played, whyOf } from './rounds-play.ts';
@@ -29,6 +30,29 @@ export function cast(world: World, first: number, domain: Domain) {
 export function approve(subject: ShiftedSubject, slices: number): ReadonlySet<number> {
   const lesion = Math.ceil(0.6 * slices);
   return chooseApproved(subject, { lesion, rest: slices - lesion });
+}
+
+/**
+ * Two versions on the subjects that nothing else is made of: their mean Dice on a kind of subject, and on the old domain
+ * with the 95 % interval of the change over subjects.
+ */
+export async function heldOutFigures(
+  world: World,
+  [before, after]: readonly [Float32Array, Float32Array],
+  domain: Domain,
+  isPromoted: boolean,
+): Promise<Row> {
+  const count = isPromoted ? sizes.old.ofPromoted : sizes.old.count;
+  const of = (weights: Float32Array, kind: Domain) =>
+    world.heldOut(weights, kind, kind === 'base' ? count : sizes.unseen.count);
+  const [oldBefore, oldAfter] = [await of(before, 'base'), await of(after, 'base')];
+  const { low, high } = interval95(oldAfter.map((dice, n) => dice - (oldBefore[n] ?? Number.NaN)));
+  return {
+    unseenBefore: round4(meanOf(await of(before, domain))),
+    unseenAfter: round4(meanOf(await of(after, domain))),
+    ...{ oldSubjects: count, oldBefore: round4(meanOf(oldBefore)), oldAfter: round4(meanOf(oldAfter)) },
+    ...{ oldLow: round4(low), oldHigh: round4(high) },
+  };
 }
 
 /** As records hold Dice. */

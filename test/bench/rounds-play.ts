@@ -89,6 +89,7 @@ export function whyOf({ passed, word, reason }: GateVerdict, { source }: Choice)
   if (passed) return 'no rule broken';
   if (source === 'in-service') return 'nothing better than the start';
   if (word === 'worse') return 'worse on the base set';
+  if (word === 'unclear') return 'not shown to be no worse';
   if (word === null) return 'no numbers';
   return reason.includes('contradict') ? 'contradicts the corrections' : 'only takes away';
 }

@@ -1,11 +1,12 @@
 import { Random } from '../../server/src/engine/random.ts';
 import { fromHalf, toHalf } from '../../server/src/engine/vectors.ts';
 import { judge } from '../../server/src/promotion/gate.ts';
+import { meanOf } from '../../server/src/round/statistics.ts';
 import type { Row } from './record.ts';
 import { approve, cast, decisionOf, describeBase, type Job, round4 } from './rounds-job.ts';
 import { judgeCandidate, type Played, playRound, whyOf } from './rounds-play.ts';
 import { type Poison, poisonMasks, poisons } from './rounds-poison.ts';
-import type { World } from './rounds-world.ts';
+import { sizes, type World } from './rounds-world.ts';
 import { servedMasks } from './served-dice.ts';
 import type { SaidOf } from './shifted-subjects.ts';
 
@@ -118,8 +119,8 @@ function perturbedJob(seed: number): Job {
   };
 }
 
-/** Dice of the version in service and of a candidate on all subjects that the gate does not see. */
+/** Dice of the version in service and of a candidate on subjects that the gate does not see. */
 async function trueGain(world: World, weights: Float32Array): Promise<Row> {
-  const before = await world.heldOutDice(world.parts.weights, 'base');
-  return { before: round4(before), after: round4(await world.heldOutDice(weights, 'base')) };
+  const dice = async (of: Float32Array) => round4(meanOf(await world.heldOut(of, 'base', sizes.old.count)));
+  return { before: await dice(world.parts.weights), after: await dice(weights) };
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../../server/src/round/checkpoint.ts';
-import { approve, decisionOf, type Job, round4 } from './rounds-job.ts';
+import { approve, decisionOf, heldOutFigures, type Job, round4 } from './rounds-job.ts';
 import { playRound } from './rounds-play.ts';
 import { sizes, type World } from './rounds-world.ts';
 import type { SaidOf } from './shifted-subjects.ts';
@@ -34,16 +34,11 @@ function streamJob(seed: number, round: number): Job {
       const played = await playRound(world, { seed: 100 * seed + round, corrections, uncorrected, inService });
       const serving = played.verdict.passed ? played.candidate.weights : inService;
       const dice = (weights: Float32Array) => world.otherDice(weights, newest.subject, newest.approved);
-      const heldOut = async (weights: Float32Array, suffix: string) => ({
-        [`unseen${suffix}`]: round4(await world.heldOutDice(weights, domain)),
-        [`old${suffix}`]: round4(await world.heldOutDice(weights, 'base')),
-      });
       const row = {
         ...{ experiment: 'stream', arm: 'round', seed, round, subject: first + round - 1, domain },
         before: round4(await dice(inService)),
         after: round4(await dice(serving)),
-        ...(await heldOut(inService, 'Before')),
-        ...(await heldOut(serving, 'After')),
+        ...(await heldOutFigures(world, [inService, serving], domain, true)),
         ...decisionOf(played),
       };
       await writeDurably(versionFile(world, seed, round), [new Uint8Array(Float32Array.from(serving).buffer)]);

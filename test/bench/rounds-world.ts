@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,9 +31,9 @@ export const sizes = {
   roundSteps: 100,
   unlabelledSlices: 24,
   unlabelledSubjects: 2,
-  /** Subjects that never train, choose or judge. */
-  old: { from: 21_000, count: 24 },
-  unseen: { from: 21_100, count: 8 },
+  /** Subjects that never train, choose or judge. What was promoted is measured on many, since a point is little. */
+  old: { from: 60_000, count: 48, ofPromoted: 240 },
+  unseen: { from: 61_000, count: 24 },
 } as const;
 
 interface WorldParts {
@@ -50,10 +51,11 @@ interface WorldParts {
 /** All that rounds are played in: the first version, and whom it is measured on. */
 export class World {
   readonly parts: WorldParts;
-  readonly #heldOut = new Map<Domain, readonly LabelledVolume[]>();
+  readonly #heldOut = new Map<string, LabelledVolume>();
   readonly #judges: readonly { readonly subject: string; readonly judged: LabelledVolume }[];
-  readonly #seen = new WeakMap<Float32Array, readonly CaseScores[]>();
-  readonly #dice = new WeakMap<Float32Array, Map<Domain, number>>();
+  /** Both by the hash of the weights: a version is read anew for each round. */
+  readonly #seen = new Map<string, readonly CaseScores[]>();
+  readonly #dice = new Map<string, number>();
 
   private constructor(parts: WorldParts) {
     this.parts = parts;
@@ -102,25 +104,25 @@ export class World {
 
   /** Names a state of affairs: rows kept under another name are not of this one. */
   get setup(): string {
-    const { weights, gate } = this.parts.card;
-    return hashWork({ sizes, weights: weights.sha256, gate }).slice(0, 12);
+    const { weights, gate, baseSet } = this.parts.card;
+    return hashWork({ sizes, weights: weights.sha256, gate, baseSet }).slice(0, 12);
   }
 
   subject(seed: number, domain: Domain): ShiftedSubject {
     return makeShifted(this.parts.colin, seed, domain);
   }
 
-  /** Mean Dice, as served, of the subjects of a kind that nothing else is made of. */
-  async heldOutDice(weights: Float32Array, domain: Domain): Promise<number> {
-    const known = this.#dice.get(weights) ?? new Map<Domain, number>();
-    this.#dice.set(weights, known);
-    const found = known.get(domain);
-    if (found !== undefined) return found;
-    const volumes = this.#heldOutOf(domain);
-    let sum = 0;
-    for (const volume of volumes) sum += await this.parts.measure.servedDice(weights, volume);
-    known.set(domain, sum / volumes.length);
-    return sum / volumes.length;
+  /** Dice, as served, of subjects of a kind that nothing else is made of, one by one: the first so many. */
+  async heldOut(weights: Float32Array, domain: Domain, count: number): Promise<readonly number[]> {
+    const hash = hashOf(weights);
+    const dice: number[] = [];
+    for (let n = 0; n < count; n++) {
+      const key = `${hash}/${domain}/${n}`;
+      const found = this.#dice.get(key) ?? (await this.parts.measure.servedDice(weights, this.#heldOutOf(domain, n)));
+      this.#dice.set(key, found);
+      dice.push(found);
+    }
+    return dice;
   }
 
   /** Dice, as served, on the slices of a subject that are not approved. */
@@ -142,28 +144,34 @@ export class World {
   }
 
   async #scores(weights: Float32Array): Promise<readonly CaseScores[]> {
-    const found = this.#seen.get(weights);
+    const hash = hashOf(weights);
+    const found = this.#seen.get(hash);
     if (found) return found;
     const scores: CaseScores[] = [];
     for (const { judged } of this.#judges)
       scores.push(scoresOf(await this.parts.measure.serve(weights, judged), judged));
-    this.#seen.set(weights, scores);
+    this.#seen.set(hash, scores);
     return scores;
   }
 
-  #heldOutOf(domain: Domain): readonly LabelledVolume[] {
-    const found = this.#heldOut.get(domain);
+  #heldOutOf(domain: Domain, n: number): LabelledVolume {
+    const key = `${domain}/${n}`;
+    const found = this.#heldOut.get(key);
     if (found) return found;
-    const { from, count } = domain === 'base' ? sizes.old : sizes.unseen;
-    const feed = feedOf(this.parts.card);
-    const made = Array.from({ length: count }, (_, n) => {
-      const { series, truth } = this.subject(from + n + (domain === 'V' ? 50 : 0), domain);
-      const labels = { data: truth, geometry: series.volume.geometry, segments: [] };
-      return feed.judgedWhole(labelVolume(series.volume, labels, this.parts.card.input));
-    });
-    this.#heldOut.set(domain, made);
+    const { from } = domain === 'base' ? sizes.old : sizes.unseen;
+    const { series, truth } = this.subject(from + n + (domain === 'V' ? 500 : 0), domain);
+    const labels = { data: truth, geometry: series.volume.geometry, segments: [] };
+    const { card } = this.parts;
+    const made = feedOf(card).judgedWhole(labelVolume(series.volume, labels, card.input));
+    this.#heldOut.set(key, made);
     return made;
   }
+}
+
+function hashOf(weights: Float32Array): string {
+  return createHash('sha256')
+    .update(new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength))
+    .digest('hex');
 }
 
 /** The recipe of lesion-mr with small slices and subjects of its own. */

@@ -70,7 +70,7 @@ test('corrections of a 3D model become windows in which the approved slices are 
   assert.equal(asked.length, 2, 'the version in service looked at both');
   assert.ok(data.replay.length > 0);
   assert.ok(
-    data.judges.every(({ judged }) => judged.known.length > plane),
+    data.judges.every(({ judged }) => judged().known.length > plane),
     'base subjects are whole',
   );
 });

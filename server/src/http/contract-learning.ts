@@ -38,8 +38,11 @@ export const startHold = z.strictObject({ model: modelName, reason }).meta({ id:
 const roundArm = z.enum(['uncol', 'supervised']);
 
 const comparedSet = z.enum(['base', 'held-out']);
-/** `better`: at most 5 % of candidates without a true gain are called so. `worse`: a rule is broken. */
-const comparisonWord = z.enum(['better', 'not worse', 'worse']);
+/**
+ * `better`: at most 5 % of candidates without a true gain are called so. `unclear`: the subjects cannot tell that it has
+ * lost no more than the margin. `worse`: a rule is broken.
+ */
+const comparisonWord = z.enum(['better', 'not worse', 'unclear', 'worse']);
 
 /** How one version did on one subject; lists have segment 1 first. */
 const caseScores = z.object({
@@ -73,7 +76,7 @@ export const verdict = z
     comparisons: z.array(comparison).readonly(),
     heldOut: z.object({ patients: z.int(), needed: z.int() }),
     /** What a candidate may lose at most. */
-    rule: z.object({ epsilon: z.number(), segmentEpsilon: z.number(), hausdorffMm: z.number() }),
+    rule: z.object({ epsilon: z.number(), margin: z.number(), segmentEpsilon: z.number(), hausdorffMm: z.number() }),
     /** Which weights won: how they learnt (null: the version in service stays), student or specialized teacher, and the step. */
     chosen: z.object({
       arm: roundArm.nullable(),

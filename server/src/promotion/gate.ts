@@ -44,8 +44,9 @@ const setWords: Readonly<Record<ComparedCase['set'], string>> = {
 
 /**
  * Whether a candidate may serve. It is held against the version in service on the card's base set always, and on held-out
- * patients when there are ten or more; on each it must break none of the rules (round/compare.ts). And it must agree with
- * the corrections it has just learnt from: masks that nothing else bears out (mirrored, inverted, of another patient)
+ * patients when there are ten or more; on each it must break none of the rules (round/compare.ts), and the base set must
+ * show that it does not lose more than the margin: ten patients could hardly ever show it, so it is not asked of them. And
+ * it must agree with the corrections it has just learnt from: masks that nothing else bears out (mirrored, inverted, of another patient)
  * cannot be learnt beside replay, and a person must look at them. Masks emptied by readers can be learnt all too well, and
  * no number tells false alarms from findings that were lost: where most new corrections are such, a person must look,
  * too. A candidate that is the version in service itself has nothing to offer. Anything that is not a number refuses.
@@ -62,7 +63,7 @@ export function judge(
   const sets = patients.length >= leastGateCases ? [base, patients] : [base];
   const comparisons = sets.map((rows, at) => ({
     set: at === 0 ? ('base' as const) : ('held-out' as const),
-    ...compareVersions(rows, rule, segments),
+    ...compareVersions(rows, at === 0 ? rule : { ...rule, margin: Number.POSITIVE_INFINITY }, segments),
   }));
   const heldOut = { patients: patients.length, needed: leastGateCases };
   const inServiceDice = meanOf(base.map(({ inService }) => inService.dice));
@@ -80,6 +81,13 @@ export function judge(
   if (word === 'worse') {
     const faults = comparisons.flatMap(({ set, faults: of }) => of.map((fault) => `${fault} (${setWords[set]})`));
     return verdict(false, word, `Worse than allowed: ${faults.join('; ')}.`);
+  }
+  if (word === 'unclear') {
+    return verdict(
+      false,
+      word,
+      `These subjects cannot tell whether it has lost something: the interval must not reach below -${rule.margin.toFixed(3)}: ${figures}. More corrections may settle it.`,
+    );
   }
   if (newCorrections !== null && !(newCorrections >= leastAgreement * candidateDice)) {
     return verdict(
@@ -103,8 +111,7 @@ export function judge(
 
 function overall(comparisons: readonly Comparison[]): Comparison['word'] {
   const words = comparisons.map(({ word }) => word);
-  if (words.includes('worse')) return 'worse';
-  return words.includes('better') ? 'better' : 'not worse';
+  return (['worse', 'unclear', 'better'] as const).find((word) => words.includes(word)) ?? 'not worse';
 }
 
 function describeComparison({ set, subjects, inServiceDice, candidateDice, gain }: SetComparison): string {

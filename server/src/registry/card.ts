@@ -99,6 +99,8 @@ const fields = z.strictObject({
   gate: z.strictObject({
     /** Of the mean Dice. */
     epsilon: z.number().min(0),
+    /** Its interval on the base set may not reach further below 0. */
+    margin: z.number().min(0).default(0.01),
     /** Of the mean Dice of any one segment. */
     segmentEpsilon: z.number().min(0).default(0.02),
     /** Of the 95th percentile Hausdorff distance, mm, median over subjects. */

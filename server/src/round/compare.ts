@@ -28,6 +28,8 @@ export interface ComparedCase {
 export interface GateRule {
   /** Of the mean Dice. */
   readonly epsilon: number;
+  /** The interval of the gain in mean Dice may not reach lower than this much below 0: what it lost must be shown to be less. */
+  readonly margin: number;
   /** Of the mean Dice of any one segment. */
   readonly segmentEpsilon: number;
   /** Of the 95th percentile Hausdorff distance, mm, median over subjects and segments. */
@@ -41,15 +43,19 @@ export interface Comparison {
   readonly candidateDice: number;
   /** Candidate - in service: mean Dice, with its 95 % interval over the subjects, by Student's t. NaN of fewer than two. */
   readonly gain: { readonly mean: number; readonly low: number; readonly high: number };
-  /** `better`: the interval lies above 0. `worse`: a rule is broken. */
-  readonly word: 'better' | 'not worse' | 'worse';
+  /**
+   * `better`: the interval lies above 0. `not worse`: it lies above -margin. `unclear`: it reaches below, so these subjects
+   * cannot tell. `worse`: a rule is broken.
+   */
+  readonly word: 'better' | 'not worse' | 'unclear' | 'worse';
   /** Rules that the candidate breaks, one sentence each with its numbers. */
   readonly faults: readonly string[];
 }
 
 /**
  * Holds a candidate against the version in service, subject by subject. A candidate that is no better in truth is called
- * better in at most 5 % of comparisons, as far as its subjects are like those to come.
+ * better in at most 5 % of comparisons, and one that loses as much as the margin passes in at most 5 %, as far as the
+ * subjects are like those to come.
  *
  * @param segments their labels, segment 1 first.
  */
@@ -68,8 +74,14 @@ export function compareVersions(
     ...missFault(cases),
     ...distanceFault(cases, rule),
   ];
-  const word = faults.length > 0 ? 'worse' : gain.low > 0 ? 'better' : 'not worse';
+  const word = faults.length > 0 ? 'worse' : wordOf(gain.low, rule);
   return { subjects: cases.length, inServiceDice, candidateDice, gain, word, faults };
+}
+
+/** Of fewer than two subjects there is no interval, and nothing to be unclear about. */
+function wordOf(low: number, { margin }: GateRule): 'better' | 'not worse' | 'unclear' {
+  if (low > 0) return 'better';
+  return low < -margin ? 'unclear' : 'not worse';
 }
 
 /** What is not a number breaks the rule. */
@@ -109,7 +121,7 @@ function distanceFault(cases: readonly ComparedCase[], { hausdorffMm }: GateRule
 }
 
 /**
- * Student's t, because a gate has ten or twelve subjects: percentiles of a bootstrap over so few are a seventh narrower,
+ * Student's t, because a gate may have ten or twelve subjects: percentiles of a bootstrap over so few are a seventh narrower,
  * and called 4 to 6 % of candidates without any gain better, 0.6 to 2 % by this (simulated, gains normal or with jumps).
  */
 function intervalOf(gains: readonly number[]): { readonly low: number; readonly high: number } {

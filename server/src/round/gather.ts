@@ -60,7 +60,8 @@ export interface Corrected extends Drawn {
 
 /** One of whom the gate is told. */
 export interface Judge extends Pick<ComparedCase, 'subject' | 'set'> {
-  readonly judged: LabelledVolume;
+  /** Made when it is asked for: there may be a hundred of them, too many to hold at once. */
+  readonly judged: () => LabelledVolume;
 }
 
 /** A series with anything that nobody vouched for. */
@@ -139,7 +140,8 @@ export async function gatherRound(
     const volume = await readCorrected(correction, sources).catch(passOver);
     const judged = volume && feed.judgedWhole(volume);
     // Where nothing is known, every mask would be right.
-    if (judged?.known.includes(1)) judges.push({ subject: `held-out-${at + 1}`, set: 'held-out', judged });
+    if (judged?.known.includes(1))
+      judges.push({ subject: `held-out-${at + 1}`, set: 'held-out', judged: () => judged });
   }
   return { corrected, replay, unlabelled, choice: choiceSubjects(plan, sources, feed), judges, passedOver };
 }
@@ -220,7 +222,7 @@ function baseSubjects(sources: RoundSources, feed: Feed): Judge[] {
   return sources.card.baseSet.seeds.map((seed) => ({
     subject: `base-${seed}`,
     set: 'base',
-    judged: generate(seed, sources, feed),
+    judged: () => generate(seed, sources, feed),
   }));
 }
 

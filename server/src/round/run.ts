@@ -5,6 +5,7 @@ import type { CollaborationProgress } from '../uncol/stage-two.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { armsOf, type Course, type Extra, figuresOf, type OnEvaluated, trainCandidates } from './candidates.ts';
 import type { RoundArm } from './choice.ts';
+import type { ComparedCase } from './compare.ts';
 import { hasForeground } from './draw.ts';
 import { describeGuidance, guideRound } from './exam.ts';
 import { type Feed, type Find, feedOf } from './feed.ts';
@@ -13,7 +14,7 @@ import { Measure, scoresOf } from './measure.ts';
 import type { ArmOutcome, RoundOutcome } from './outcome.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
 import { meanOf } from './statistics.ts';
-import { type JudgedCase, pictureWorst } from './worst-cases.ts';
+import { WorstCases } from './worst-cases.ts';
 
 /** How far a round is. */
 export interface RoundProgress {
@@ -75,7 +76,13 @@ export async function runRound(
       onEvaluated: options.onEvaluated,
       ...report.candidates(armsOf(guidance)),
     });
-    const cases = await pictureWorst(await compareCases(measure, data, inService, weights), sources.blobs);
+    const cases = await compareCases(
+      measure,
+      data.judges,
+      { inService, candidate: weights },
+      sources.blobs,
+      report.judging,
+    );
     const outcome = {
       ...outcomeOf(data, extra),
       cases,
@@ -98,22 +105,28 @@ function settingsOf(plan: RoundPlan, { method }: Feed) {
   });
 }
 
-/** Both versions on every subject of the gate. */
+/** Both versions on every subject of the gate, with pictures of the worst. */
 async function compareCases(
   measure: Measure,
-  { judges }: RoundData,
-  inService: Float32Array,
-  candidate: Float32Array,
-): Promise<readonly JudgedCase[]> {
-  const cases: JudgedCase[] = [];
-  for (const { judged, ...of } of judges) {
+  judges: RoundData['judges'],
+  { inService, candidate }: Readonly<Record<'inService' | 'candidate', Float32Array>>,
+  blobs: RoundSources['blobs'],
+  onCase: (share: number) => void,
+): Promise<readonly ComparedCase[]> {
+  const cases: ComparedCase[] = [];
+  const worst = new WorstCases();
+  for (const { judged: make, ...of } of judges) {
+    const judged = make();
     const before = await measure.serve(inService, judged);
     // No step was better than the start: then there is nothing else to measure.
     const after = candidate === inService ? before : await measure.serve(candidate, judged);
     const compared = { ...of, inService: scoresOf(before, judged), candidate: scoresOf(after, judged) };
-    cases.push({ compared, judged, inService: before.labels, candidate: after.labels });
+    cases.push(compared);
+    onCase(cases.length / judges.length);
+    worst.see({ compared, judged, inService: before.labels, candidate: after.labels });
   }
-  return cases;
+  const pictures = await worst.draw(blobs);
+  return cases.map((compared) => ({ ...compared, ...pictures.get(compared) }));
 }
 
 /** What the gate is told of the corrections that are new. */
@@ -152,8 +165,9 @@ function armOutcome({ arm, sums, steps, scores, best }: Course): readonly ArmOut
   return [{ arm, source, step, subjects: meanOf(of.subjects), corrected: of.corrected, steps, scores, means }];
 }
 
-/** Share of a round that gathering, with the teacher's encodings, takes; training with its evaluations is the rest. */
+/** Shares of a round that gathering, with the teacher's encodings, and the gate take; training with its evaluations is the rest. */
 const gatherPercent = 25;
+const judgePercent = 15;
 
 function progressOf(plan: RoundPlan, onProgress: (progress: RoundProgress) => void) {
   const parts = ['corrections', 'unlabelled', 'replay', 'held-out', 'teacher'];
@@ -161,6 +175,10 @@ function progressOf(plan: RoundPlan, onProgress: (progress: RoundProgress) => vo
     gathering(part: string, share: number) {
       const percent = (gatherPercent / parts.length) * (parts.indexOf(part) + share);
       onProgress({ stage: 'gather', percent, secondsLeft: null, figures: {} });
+    },
+    judging(share: number) {
+      const percent = 100 - judgePercent * (1 - share);
+      onProgress({ stage: 'evaluate', percent, secondsLeft: null, figures: {} });
     },
     /** Of the candidates, as if every step to come took as long as those before it. */
     candidates(arms: readonly RoundArm[]) {
@@ -173,7 +191,7 @@ function progressOf(plan: RoundPlan, onProgress: (progress: RoundProgress) => vo
         return { step: before + step, steps: before + (arms.length - at) * plan.steps };
       };
       const percentOf = ({ step, steps }: { readonly step: number; readonly steps: number }) =>
-        gatherPercent + ((100 - gatherPercent) * step) / steps;
+        gatherPercent + ((100 - gatherPercent - judgePercent) * step) / steps;
       let first: { readonly step: number; readonly at: number } | undefined;
       return {
         onStep(arm: RoundArm, progress: CollaborationProgress) {

@@ -16,24 +16,28 @@ export interface JudgedCase {
 }
 
 /**
- * Adds pictures to the cases in which the candidate lost most. Generated subjects alone: a picture of a patient would stay
- * with the verdict for ever.
+ * Keeps the cases in which the candidate lost most, as they come by; the first of equals. Generated subjects alone: a
+ * picture of a patient would stay with the verdict for ever.
  */
-export async function pictureWorst(
-  cases: readonly JudgedCase[],
-  blobs: Pick<BlobStore, 'put'>,
-): Promise<readonly ComparedCase[]> {
-  const gainOf = ({ compared }: JudgedCase) => compared.candidate.dice - compared.inService.dice;
-  const generated = cases.filter(({ compared }) => compared.set === 'base');
-  const worst = new Set(generated.toSorted((a, b) => gainOf(a) - gainOf(b)).slice(0, pictures));
-  const pictured: ComparedCase[] = [];
-  for (const one of cases) {
-    const { compared, judged, inService, candidate } = one;
-    const label = `${compared.subject}: truth, version in service, candidate`;
-    const draw = () => Buffer.from(comparisonPicture(cutWorst(judged, inService, candidate), label));
-    pictured.push(worst.has(one) ? { ...compared, picture: await blobs.put(draw()) } : compared);
+export class WorstCases {
+  #kept: readonly JudgedCase[] = [];
+
+  see(one: JudgedCase): void {
+    if (one.compared.set !== 'base') return;
+    const gainOf = ({ compared }: JudgedCase) => compared.candidate.dice - compared.inService.dice;
+    this.#kept = [...this.#kept, one].sort((a, b) => gainOf(a) - gainOf(b)).slice(0, pictures);
   }
-  return pictured;
+
+  /** Their pictures, stored. */
+  async draw(blobs: Pick<BlobStore, 'put'>): Promise<ReadonlyMap<ComparedCase, Pick<ComparedCase, 'picture'>>> {
+    const drawn = new Map<ComparedCase, { readonly picture: string }>();
+    for (const { compared, judged, inService, candidate } of this.#kept) {
+      const label = `${compared.subject}: truth, version in service, candidate`;
+      const picture = comparisonPicture(cutWorst(judged, inService, candidate), label);
+      drawn.set(compared, { picture: await blobs.put(Buffer.from(picture)) });
+    }
+    return drawn;
+  }
 }
 
 /** The slice with most pixels that the candidate has wrong; where it has none, most of the version in service. */

@@ -107,7 +107,7 @@ const round = {
 test('a verdict says in one sentence what becomes of the new version', () => {
   const verdict = {
     ...{ reason: '', word: null, inServiceDice: 0, candidateDice: 0, comparisons: [], cases: [] },
-    ...{ heldOut: { patients: 0, needed: 10 }, rule: { epsilon: 0, segmentEpsilon: 0, hausdorffMm: 0 } },
+    ...{ heldOut: { patients: 0, needed: 10 }, rule: { epsilon: 0, margin: 0, segmentEpsilon: 0, hausdorffMm: 0 } },
     chosen: { arm: 'uncol' as const, source: 'student' as const, step: 1 },
   };
   const say = (outcome: Verdict['outcome'], toVersion: number | null, inService: number | null = null) =>

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type GateEvidence, judge as judgeBy } from '../../../server/src/promotion/gate.ts';
 import type { ComparedCase } from '../../../server/src/round/compare.ts';
 
-const rule = { epsilon: 0.005, segmentEpsilon: 0.02, hausdorffMm: 2 };
+const rule = { epsilon: 0.005, margin: 0.01, segmentEpsilon: 0.02, hausdorffMm: 2 };
 const scores = (dice: number, missed = 0) => ({ dice, diceBySegment: [dice], missed, hausdorff95MmBySegment: [3] });
 const cases = (inService: number, candidate: number, count = 10, set: ComparedCase['set'] = 'base'): ComparedCase[] =>
   Array.from({ length: count }, (_, i) => ({

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../../server/src/engine/random.ts';
 import { type CaseScores, type ComparedCase, compareVersions } from '../../../server/src/round/compare.ts';
 
-const rule = { epsilon: 0.005, segmentEpsilon: 0.02, hausdorffMm: 2 };
+const rule = { epsilon: 0.005, margin: 0.01, segmentEpsilon: 0.02, hausdorffMm: 2 };
 const scores = (...diceBySegment: number[]): CaseScores => ({
   dice: diceBySegment.reduce((sum, dice) => sum + dice, 0) / diceBySegment.length,
   diceBySegment,
