@@ -21,6 +21,15 @@ test("the interval of five values is Student's with four degrees of freedom", ()
   assert.ok(
     Math.abs(low - (3 - 2.776 * Math.sqrt(0.5))) < 1e-12 && Math.abs(high - (3 + 2.776 * Math.sqrt(0.5))) < 1e-12,
   );
+  // 2.160 and 1.985 standard errors with 13 and 95 degrees of freedom (tables of Student's t).
+  for (const [count, point] of [
+    [14, 2.1604],
+    [96, 1.9853],
+  ] as const) {
+    const values = Array.from({ length: count }, (_, n) => (n % 2 === 0 ? 1 : -1));
+    const error = Math.sqrt(1 / (count - 1));
+    assert.ok(Math.abs(interval95(values).high / error - point) < 1e-3, `${count}`);
+  }
   assert.throws(() => interval95([1]), RangeError);
 });
 

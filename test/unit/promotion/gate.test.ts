@@ -43,6 +43,16 @@ test('ten held-out patients judge, too, and fewer do not', () => {
   assert.doesNotMatch(both.reason, /Base set only/);
 });
 
+test('a candidate of which the base set cannot tell is refused; patients are not asked for as much', () => {
+  const uneven = (set: ComparedCase['set']) =>
+    cases(0.8, 0.8, 10, set).map((row, n) => ({ ...row, candidate: scores(n % 2 === 0 ? 0.85 : 0.75) }));
+  const unclear = judge(uneven('base'));
+  assert.deepEqual([unclear.passed, unclear.word], [false, 'unclear']);
+  assert.match(unclear.reason, /^These subjects cannot tell .* below -0\.010: mean Dice 0\.800 against 0\.800/);
+  const patients = judge([...cases(0.8, 0.85), ...uneven('held-out')]);
+  assert.deepEqual([patients.passed, patients.word], [true, 'better']);
+});
+
 test('the version in service itself is no candidate', () => {
   assert.equal(judge(cases(0.8, 0.8), { isInService: true }).passed, false);
 });

@@ -55,7 +55,28 @@ test('better means that the interval over the subjects lies above 0', () => {
   assert.ok(Math.abs(gain.mean - 0.016) < 1e-12 && gain.low > 0 && gain.high > gain.mean);
   assert.deepEqual(compare(steady), compare(steady), 'the same each time');
   const lucky = gains.map((_, n) => ({ ...cases(scores(0.8), scores(n === 0 ? 0.96 : 0.8))[n]! }));
-  assert.equal(compare(lucky).word, 'not worse', 'one subject proves nothing');
+  assert.equal(compare(lucky).word, 'unclear', 'one subject proves nothing');
+});
+
+test('a loss as large as the margin must be ruled out: where the subjects cannot tell, it is unclear', () => {
+  const spread = (of: readonly number[]) =>
+    compare(of.map((gain, n) => ({ ...cases(scores(0.8), scores(0.8 + gain), of.length)[n]! })));
+  // sd 0.02: twelve subjects leave the mean uncertain by 0.013, a hundred by 0.004.
+  const even = (count: number, mean: number) => Array.from({ length: count }, (_, n) => mean + (n % 2 ? 0.02 : -0.02));
+  assert.deepEqual([spread(even(12, 0)).word, spread(even(12, 0)).faults], ['unclear', []]);
+  assert.equal(spread(even(100, 0)).word, 'not worse');
+  assert.equal(spread(even(12, 0.004)).word, 'not worse');
+  assert.equal(spread(even(100, 0.005)).word, 'better');
+  assert.equal(spread(even(100, -0.02)).word, 'worse', 'a rule that is broken goes first');
+});
+
+test('a candidate that loses the margin passes in at most 5 % of comparisons', () => {
+  const random = Random.for(7, 'margin');
+  const jumpy = () => -0.01 + (random.next() < 0.1 ? random.normal(0.3) : random.normal(0.005));
+  const passed = Array.from({ length: 1000 }, () =>
+    compare(cases(scores(0.5), scores(0.5), 96).map((row) => ({ ...row, candidate: scores(0.5 + jumpy()) }))),
+  ).filter(({ word }) => word === 'not worse' || word === 'better').length;
+  assert.ok(passed <= 50, `${passed} of 1000`);
 });
 
 const gainless: Readonly<Record<string, (random: Random) => number>> = {
