@@ -20,7 +20,10 @@ export function report(rows: readonly Row[]): string {
   return parts
     .map(([title, experiment, describe]) => {
       const own = rows.filter((row) => row['experiment'] === experiment);
-      return `## ${title}\n\n${own.length > 0 ? describe(own, rows) : 'Not run yet.'}`;
+      const earlier = own.some((row) => row['isEarlier'] === true)
+        ? '*Played when the gate had 12 base subjects and no margin, and the old domain 24 subjects; not played again yet.*\n\n'
+        : '';
+      return `## ${title}\n\n${earlier}${own.length > 0 ? describe(own, rows) : 'Not run yet.'}`;
     })
     .join('\n\n');
 }

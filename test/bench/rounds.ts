@@ -50,9 +50,17 @@ async function run({ name, variant, jobs }: Play, tell: (line: string) => void):
     await teacher?.dispose();
     await world.parts.measure.dispose();
   }
-  return jobs.flatMap((job) =>
+  const played = jobs.flatMap((job): readonly Row[] =>
     (kept.get(job.name) ?? []).map((row) => ({ ...row, setup: world.setup, job: job.name })),
   );
+  return [...played, ...earlierRows(name, world.setup, new Set(played.map((row) => row['experiment'])))];
+}
+
+/** Experiments of which nothing has been played in this setup keep the rows of the setup before, which say so. */
+function earlierRows(name: string, setup: string, played: ReadonlySet<unknown>): readonly Row[] {
+  if (!hasRecord(name)) return [];
+  const others = readRecord(name).rows.filter((row) => row['setup'] !== setup && !played.has(row['experiment']));
+  return others.map((row) => ({ ...row, isEarlier: true }));
 }
 
 /** A round that fails promotes nothing. */
