@@ -148,7 +148,8 @@ Claim: what is promoted loses at most ${allowedLoss} on the old domain (mean of 
 
 /** Half the width of the interval of a change on the old domain, the mean over rows. */
 function certainty(rows: readonly Row[]): string {
-  return meanOf(rows.map((row) => (Number(row['oldHigh']) - Number(row['oldLow'])) / 2)).toFixed(3);
+  const widths = rows.map((row) => Number(row['oldHigh']) - Number(row['oldLow']));
+  return (meanOf(widths.filter((width) => width >= 0)) / 2).toFixed(3);
 }
 
 /** Rows of different weights: what a round offers is what one of its ways of learning gave, often with a teacher or without. */
