@@ -15,6 +15,8 @@ declare module 'dcmjs' {
       DicomDict: typeof DicomDict;
       DicomMetaDictionary: {
         denaturalizeDataset(dataSet: NaturalDataSet): TagDataSet;
+        /** By keyword. */
+        nameMap: Readonly<Record<string, { readonly tag: string; readonly vr: string } | undefined>>;
         naturalizeDataset(dataSet: TagDataSet): NaturalDataSet;
         uid(): string;
       };

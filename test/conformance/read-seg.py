@@ -31,6 +31,10 @@ print(
             "spacing": [float(v) for v in measures.PixelSpacing],
             "sliceSpacing": float(measures.SpacingBetweenSlices) if "SpacingBetweenSlices" in measures else None,
             "frames": frames,
+            "dimensions": [
+                [f"{int(row.DimensionIndexPointer):08X}", f"{int(row.FunctionalGroupPointer):08X}"]
+                for row in ds.DimensionIndexSequence
+            ],
             "segments": [
                 {
                     "number": int(s.SegmentNumber),

@@ -24,6 +24,8 @@ interface Seen {
     voxels: readonly number[];
   }[];
   readonly segments: readonly { number: number; label: string; type: string; version: string; tracking: string }[];
+  /** Pointers of attribute and functional group, hex. */
+  readonly dimensions: readonly (readonly [string, string])[];
   readonly patientName: string;
   readonly seriesDescription: string;
   readonly contentDescription: string;
@@ -85,6 +87,10 @@ function compare(seen: Seen, { labelmap, source, model, trackingUid }: SegReques
   assert.equal(seen.segments[0]?.version, String(model.version));
   assert.equal(seen.segments[0]?.tracking, trackingUid);
   assert.equal(seen.segments[0]?.type, 'AUTOMATIC');
+  assert.deepEqual(seen.dimensions, [
+    ['0062000B', '0062000A'],
+    ['00200032', '00209113'],
+  ]);
   assert.match(seen.seriesDescription, /AI-generated, research use/);
   assert.match(seen.contentDescription, /AI-generated, research use/);
 }

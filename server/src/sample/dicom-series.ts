@@ -1,4 +1,5 @@
-import { type DataSet, decimalString, encodePart10 } from '../seg/part10.ts';
+import type { DataSet } from '../seg/encode.ts';
+import { decimalString, encodePart10 } from '../seg/part10.ts';
 import { deriveUid } from '../seg/uid.ts';
 import { indexToPatient } from '../volume/geometry.ts';
 import { findIntensityWindow } from '../volume/intensity.ts';
@@ -54,14 +55,13 @@ export function* writeSeries(
     const sopInstanceUid = deriveUid(...identity.uidRoot, 'instance', k);
     const slice = data.subarray(k * rows * columns, (k + 1) * rows * columns);
     const stored = data instanceof Int16Array ? Int16Array.from(slice) : Uint16Array.from(slice);
-    const bytes = encodePart10({
+    const dataSet = {
       ...shared,
       SOPInstanceUID: sopInstanceUid,
       InstanceNumber: k + 1,
       ImagePositionPatient: indexToPatient(geometry, [0, 0, k]).map(decimalString),
-      PixelData: stored.buffer,
-      _vrMap: { PixelData: 'OW' },
-    });
+    };
+    const bytes = encodePart10(dataSet, { vr: 'OW', bytes: new Uint8Array(stored.buffer) });
     yield { sopInstanceUid, bytes };
   }
 }
@@ -78,7 +78,7 @@ function sharedAttributes(volume: Volume, identity: SeriesIdentity): DataSet {
     StudyInstanceUID: studyInstanceUid,
     SeriesInstanceUID: seriesInstanceUid,
     FrameOfReferenceUID: frameOfReferenceUid,
-    PatientName: identity.patientName,
+    PatientName: [{ Alphabetic: identity.patientName }],
     PatientID: identity.patientId,
     PatientBirthDate: '',
     PatientSex: 'O',

@@ -70,25 +70,26 @@ export function writeSeg(request: SegRequest): { readonly bytes: Uint8Array; rea
   const { frames, pixelData } = packBinary(labelmap.data, columns * rows, labelmap.segments.length);
   const { attributes, notes } = repairHeader(source.header);
   const dimensionUid = deriveUid('dimension', request.sopInstanceUid);
-  const bytes = encodePart10({
-    ...attributes,
-    ...identity(request),
-    ...describeEquipment(request.model),
-    ...image(request, columns, rows, frames.length),
-    SegmentSequence: labelmap.segments.map((segment) => segmentItem(segment, request)),
-    ReferencedSeriesSequence: [
-      {
-        SeriesInstanceUID: source.seriesInstanceUid,
-        ReferencedInstanceSequence: objectsOf(source.instances).map(referTo),
-      },
-    ],
-    DimensionOrganizationSequence: [{ DimensionOrganizationUID: dimensionUid }],
-    DimensionIndexSequence: dimensionIndex(dimensionUid),
-    SharedFunctionalGroupsSequence: [sharedGroups(labelmap.geometry)],
-    PerFrameFunctionalGroupsSequence: frames.map((frame) => frameGroups(frame, labelmap.geometry, source)),
-    PixelData: [pixelData.buffer],
-    _vrMap: { PixelData: 'OB' },
-  });
+  const bytes = encodePart10(
+    {
+      ...attributes,
+      ...identity(request),
+      ...describeEquipment(request.model),
+      ...image(request, columns, rows, frames.length),
+      SegmentSequence: labelmap.segments.map((segment) => segmentItem(segment, request)),
+      ReferencedSeriesSequence: [
+        {
+          SeriesInstanceUID: source.seriesInstanceUid,
+          ReferencedInstanceSequence: objectsOf(source.instances).map(referTo),
+        },
+      ],
+      DimensionOrganizationSequence: [{ DimensionOrganizationUID: dimensionUid }],
+      DimensionIndexSequence: dimensionIndex(dimensionUid),
+      SharedFunctionalGroupsSequence: [sharedGroups(labelmap.geometry)],
+      PerFrameFunctionalGroupsSequence: frames.map((frame) => frameGroups(frame, labelmap.geometry, source)),
+    },
+    { vr: 'OB', bytes: pixelData },
+  );
   return { bytes, notes };
 }
 

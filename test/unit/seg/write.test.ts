@@ -4,6 +4,11 @@ import dcmjs from 'dcmjs';
 import { writeSeg } from '../../../server/src/seg/write.ts';
 import { randomSegRequest } from '../../fixtures/seg-request.ts';
 
+function readBack(bytes: Uint8Array): Record<string, unknown> {
+  const { dict } = dcmjs.data.DicomMessage.readFile(Uint8Array.from(bytes).buffer);
+  return dcmjs.data.DicomMetaDictionary.naturalizeDataset(dict);
+}
+
 interface CodedSegment {
   readonly SegmentedPropertyTypeCodeSequence: readonly [
     { readonly SegmentedPropertyTypeModifierCodeSequence?: readonly [{ readonly CodeValue: string }] },
@@ -11,9 +16,7 @@ interface CodedSegment {
 }
 
 test('a paired structure in one segment is coded as bilateral, others without a side', () => {
-  const { bytes } = writeSeg(randomSegRequest(21));
-  const { dict } = dcmjs.data.DicomMessage.readFile(Uint8Array.from(bytes).buffer);
-  const { SegmentSequence } = dcmjs.data.DicomMetaDictionary.naturalizeDataset(dict) as {
+  const { SegmentSequence } = readBack(writeSeg(randomSegRequest(21)).bytes) as {
     readonly SegmentSequence: readonly CodedSegment[];
   };
   const sides = SegmentSequence.map(
