@@ -85,7 +85,8 @@ export async function compose(ground: Ground): Promise<Express> {
   const limits = { maxVoxels, heldOutPercent };
   const parts = { database, queue, registry, blobs, pacs, secret, metrics, settings, policy, ...limits };
   await queue.work('infer', inferHandler({ ...parts, child: children.infer, background: children.train }));
-  await queue.work('export', exportHandler(parts));
+  const type = settings.segType === 'labelmap' ? 'LABELMAP' : 'BINARY';
+  await queue.work('export', exportHandler({ ...parts, segEncoding: { type, pixels: settings.segPixels } }));
   await resumeExports(database, queue);
   const roundFolder = join(settings.home, 'rounds');
   await endAbandonedRounds(database, queue);

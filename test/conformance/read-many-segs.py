@@ -26,6 +26,7 @@ for line in sys.stdin:
         off = max(off, max(abs(a - b) for a, b in zip(position, wanted["positions"][k])))
         if ds.SegmentationType == "LABELMAP":
             labels[k] = plane
-        else:
-            labels[k][plane == 1] = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+            continue
+        number = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        labels[k][2 * plane.astype(int) >= ds.get("MaximumFractionalValue", 1)] = number
     print(json.dumps({"sha256": hashlib.sha256(labels.tobytes()).hexdigest(), "offMm": off}), flush=True)

@@ -10,6 +10,7 @@ import { createJobQueue, type JobQueue } from '../../server/src/jobs/queue.ts';
 import { encodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import type { Registry } from '../../server/src/registry/registry.ts';
 import { policyOf } from '../../server/src/round/policy.ts';
+import { labelmapStorage, segmentationStorage } from '../../server/src/seg/encoding.ts';
 import { type Orthanc, startOrthanc } from '../../server/src/setup/orthanc.ts';
 import { type BlobStore, openBlobStore } from '../../server/src/store/blobs.ts';
 import {
@@ -74,6 +75,8 @@ describe('corrections that the PACS does not hold', { timeout: 120_000 }, () => 
 describe('the export of a correction', { timeout: 120_000 }, () => {
   const phantom = makePhantom(61);
   const { studyInstanceUid, seriesInstanceUid, sopInstanceUids, files } = makePhantomSeries(phantom, 61, 'DOE-61');
+  /** By modality. */
+  const lastSent = new Map<string, Uint8Array>();
   let test: Awaited<ReturnType<typeof startTestDatabase>>;
   let orthanc: Orthanc;
   let pacs: Pacs;
@@ -97,6 +100,7 @@ describe('the export of a correction', { timeout: 120_000 }, () => {
     pacs.store = async (file, signal) => {
       const modality = parsePart10(file, 'test', true).string('x00080060') ?? '';
       sent.push(modality);
+      lastSent.set(modality, file);
       const met = fault?.modality === modality ? fault : undefined;
       if (!met || met.arrives) await store(file, signal);
       if (!met) return;
@@ -117,10 +121,11 @@ describe('the export of a correction', { timeout: 120_000 }, () => {
     const id = await addCorrection(test.database, part);
     return (await readCorrection(test.database, id)) ?? assert.fail();
   };
-  const run = (correctionId: string) => {
+  const run = (correctionId: string, type: 'BINARY' | 'LABELMAP' = 'BINARY') => {
+    const segEncoding = { type, pixels: 'native' } as const;
     const card = { name: 'pool', version: 1, weights: { sha256: 'ab'.repeat(32) }, segments: [ballSegment] };
     const registry = { resolve: async () => ({ card }) } as unknown as Registry;
-    const handle = exportHandler({ database: test.database, registry, blobs, pacs, maxVoxels: 1e6 });
+    const handle = exportHandler({ database: test.database, registry, blobs, pacs, maxVoxels: 1e6, segEncoding });
     const { signal } = new AbortController();
     return handle({ id: 'job', payload: { correctionId }, attempt: 0, signal, report: () => undefined });
   };
@@ -158,6 +163,18 @@ describe('the export of a correction', { timeout: 120_000 }, () => {
     await run(row.id);
     assert.deepEqual(sent, ['SEG', 'SR']);
     await assertBothOnce(row);
+  });
+
+  it('names the SOP class that the SEG was stored with, also when the setting changed before the report', async () => {
+    const row = await correct();
+    fault = { modality: 'SR', arrives: false };
+    await assert.rejects(run(row.id, 'LABELMAP'), { code: 'pacs-unreachable' });
+    await run(row.id, 'BINARY');
+    assert.deepEqual(sent, ['SEG', 'SR', 'SR']);
+    await assertBothOnce(row);
+    const [seg, sr] = ['SEG', 'SR'].map((modality) => Buffer.from(lastSent.get(modality) ?? []));
+    assert.ok(seg?.includes(labelmapStorage));
+    assert.ok(sr?.includes(labelmapStorage) && !sr.includes(`${segmentationStorage}\0`));
   });
 
   it('goes on where it was cut off: before the SR, or when an answer was lost', async () => {

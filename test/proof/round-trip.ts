@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Random } from '../../server/src/engine/random.ts';
 import type { Segment } from '../../server/src/labelmap/labelmap.ts';
+import type { SegEncoding } from '../../server/src/seg/encoding.ts';
 import { placeSegments } from '../../server/src/seg/place.ts';
 import { readSeg } from '../../server/src/seg/read.ts';
-import { type SegRequest, writeSeg } from '../../server/src/seg/write.ts';
+import { type SegRequest, type WrittenSeg, writeFractionalSeg, writeSeg } from '../../server/src/seg/write.ts';
 import { sliceId } from '../../server/src/study/source-series.ts';
 import { indexToPatient, type Vec3 } from '../../server/src/volume/geometry.ts';
-import { leanBy, randomSegRequest, threeSegments } from '../fixtures/seg-request.ts';
+import { leanBy, probabilitiesFor, randomSegRequest, threeSegments } from '../fixtures/seg-request.ts';
 
 /** Debian's own interpreter: only it sees Debian's python3-pydicom. */
 const python = '/usr/bin/python3';
@@ -29,7 +30,10 @@ export interface RoundTrip {
   readonly offMm: number;
 }
 
-/** Writes random masks on random grids, and has them read back by our reader and by pydicom. */
+/**
+ * Writes random masks on random grids as native BINARY, which our reader and pydicom read back, and in one more kind,
+ * which pydicom reads.
+ */
 export async function roundTrip(seed: number, cases: number, tell: (done: number) => void): Promise<RoundTrip> {
   const folder = await mkdtemp(join(tmpdir(), 'uncol-round-trip-'));
   let [wrongVoxels, wrongForPydicom, offMm] = [0, 0, 0];
@@ -41,12 +45,14 @@ export async function roundTrip(seed: number, cases: number, tell: (done: number
         const request = randomRequest(seed, n);
         const { bytes } = writeSeg(request);
         wrongVoxels += countWrong(request, bytes);
-        const path = join(folder, `${n - first}.dcm`);
-        await writeFile(path, bytes);
         const { geometry, data } = request.labelmap;
         const positions = request.source.instances.map((_, k) => indexToPatient(geometry, [0, 0, k]));
-        lines.push(JSON.stringify({ path, slices: request.source.instances.map(sliceId), positions }));
-        hashes.push(createHash('sha256').update(data).digest('hex'));
+        for (const [at, written] of [bytes, writeOther(request, n).bytes].entries()) {
+          const path = join(folder, `${n - first}-${at}.dcm`);
+          await writeFile(path, written);
+          lines.push(JSON.stringify({ path, slices: request.source.instances.map(sliceId), positions }));
+          hashes.push(createHash('sha256').update(data).digest('hex'));
+        }
       }
       for (const [at, seen] of (await readMany(lines)).entries()) {
         if (seen.sha256 !== hashes[at]) wrongForPydicom += 1;
@@ -58,6 +64,23 @@ export async function roundTrip(seed: number, cases: number, tell: (done: number
     await rm(folder, { recursive: true });
   }
   return { cases, wrongVoxels, wrongForPydicom, offMm };
+}
+
+/** What else than native BINARY there is, in turns. */
+const encodings = [
+  { type: 'LABELMAP', pixels: 'native' },
+  { type: 'FRACTIONAL', pixels: 'native' },
+  { type: 'BINARY', pixels: 'deflated' },
+  { type: 'LABELMAP', pixels: 'rle' },
+  { type: 'FRACTIONAL', pixels: 'rle' },
+  { type: 'LABELMAP', pixels: 'deflated' },
+  { type: 'FRACTIONAL', pixels: 'deflated' },
+] as const satisfies readonly SegEncoding[];
+
+function writeOther(request: SegRequest, n: number): WrittenSeg {
+  const { type, pixels } = encodings[n % encodings.length] ?? encodings[0];
+  if (type !== 'FRACTIONAL') return writeSeg({ ...request, encoding: { type, pixels } });
+  return writeFractionalSeg(probabilitiesFor(request, pixels));
 }
 
 /** Any orientation and handedness, spacing, size, tilt, one object a slice or frames of several, one to five segments. */

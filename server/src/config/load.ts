@@ -26,7 +26,8 @@ export function isLoopback(host: string): boolean {
  * The settings in force: environment over file over defaults, frozen.
  *
  * @throws AppError `config-invalid`, naming every problem at once: a value out of range, an unknown key of the file, an
- * unknown `UNCOL_*` variable, an unreadable file, an address beyond loopback without an OIDC issuer.
+ * unknown `UNCOL_*` variable, an unreadable file, an address beyond loopback without an OIDC issuer, run lengths
+ * for single bits.
  */
 export function loadSettings(environment: Environment = process.env): Settings {
   const problems: string[] = [];
@@ -36,6 +37,9 @@ export function loadSettings(environment: Environment = process.env): Settings {
   for (const issue of parsed.error?.issues ?? []) problems.push(describe(issue, fromEnvironment));
   if (parsed.success && !isLoopback(parsed.data.host) && !parsed.data.oidcIssuer) {
     problems.push(`UNCOL_HOST ${parsed.data.host} is beyond loopback and needs UNCOL_OIDC_ISSUER`);
+  }
+  if (parsed.success && parsed.data.segPixels === 'rle' && parsed.data.segType === 'binary') {
+    problems.push('UNCOL_SEG_PIXELS rle needs UNCOL_SEG_TYPE labelmap: run lengths are not defined for single bits');
   }
   if (!parsed.success || problems.length > 0) {
     throw new AppError('config-invalid', `${problems.length} setting(s) not valid: ${problems.join('; ')}.`);

@@ -58,6 +58,14 @@ export const settingsSchema = z.strictObject({
     .describe('Disk space for uncorrected series as the network sees them, MB; 0: none is kept.'),
   embeddingQuotaMb: int(100, 1_000_000).default(4000).describe('Disk space for encodings of the teacher, MB.'),
   heldOutPercent: int(0, 50).default(10).describe('Share of patients, percent, whose corrections never train.'),
+  segType: z
+    .enum(['binary', 'labelmap'])
+    .default('binary')
+    .describe('Kind of the Segmentations that corrections are stored as. Few readers know labelmap so far.'),
+  segPixels: z
+    .enum(['native', 'rle', 'deflated'])
+    .default('native')
+    .describe('How their pixels are stored; rle with labelmap only, the standard has none for single bits.'),
   signingKeyFile: z
     .string()
     .optional()

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { AppError } from '../errors/app-error.ts';
 import { decodeEnvelope } from '../labelmap/envelope.ts';
 import type { Segment } from '../labelmap/labelmap.ts';
+import type { SegEncoding } from '../seg/encoding.ts';
 import type { SegRequest } from '../seg/write.ts';
 import type { CorrectionRow } from '../store/corrections.ts';
 import { type SourceSeries, sliceId } from '../study/source-series.ts';
@@ -27,6 +28,7 @@ export interface CorrectionMaking {
 export function requestSeg(
   { correction, model, segments, envelope }: CorrectionMaking,
   source: SourceSeries,
+  encoding: SegEncoding<'BINARY' | 'LABELMAP'>,
 ): SegRequest {
   const { geometry } = source.volume;
   const data = orderLabels(envelope, source.instances.map(sliceId), geometry.size[0] * geometry.size[1]);
@@ -40,6 +42,7 @@ export function requestSeg(
     seriesNumber,
     createdAt: correction.createdAt,
     trackingUid: correction.trackingUid,
+    encoding,
   };
 }
 

@@ -3,6 +3,7 @@ import { requestSeg } from '../correction/store-seg.ts';
 import { addressSr, requestSr } from '../correction/store-sr.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Registry } from '../registry/registry.ts';
+import { labelmapStorage, type SegEncoding } from '../seg/encoding.ts';
 import { type SegRequest, writeSeg } from '../seg/write.ts';
 import { writeSr } from '../sr/write.ts';
 import { appendAudit } from '../store/audit.ts';
@@ -16,7 +17,7 @@ import {
   setExportJob,
 } from '../store/corrections.ts';
 import type { Database } from '../store/database.ts';
-import type { Pacs } from '../study/pacs.ts';
+import type { Pacs, SeriesAddress } from '../study/pacs.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
 import type { JobHandler } from './attempt.ts';
 import type { JobPayload } from './kinds.ts';
@@ -28,6 +29,8 @@ export interface ExportParts {
   readonly blobs: BlobStore;
   readonly pacs: Pacs;
   readonly maxVoxels: number;
+  /** Of the SEGs that are stored from now on. */
+  readonly segEncoding: SegEncoding<'BINARY' | 'LABELMAP'>;
 }
 
 /**
@@ -45,10 +48,11 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
     const seg = { studyInstanceUid, seriesInstanceUid: segSeriesInstanceUid, sopInstanceUid: segSopInstanceUid };
     const sr = addressSr(correction);
     report({ stage: 'retrieve', percent: 0 });
-    const lacksSeg = !(await pacs.has(seg, signal));
+    const stored = await storedSegType(pacs, seg, signal);
+    const lacksSeg = stored === undefined;
     const lacksSr = sr !== undefined && !(await pacs.has(sr, signal));
     if (lacksSeg || lacksSr) {
-      const { request, modality } = await requestMask(parts, correction, signal);
+      const { request, modality } = await requestMask(parts, correction, stored, signal);
       if (lacksSeg) {
         const { bytes, notes } = writeSeg(request);
         const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -74,10 +78,22 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
   };
 }
 
+/** The type of a SEG that the PACS holds. The setting may have changed since, and a report has to name its SOP class. */
+async function storedSegType(
+  pacs: Pacs,
+  { sopInstanceUid, ...series }: SeriesAddress & { readonly sopInstanceUid: string },
+  signal: AbortSignal,
+): Promise<'BINARY' | 'LABELMAP' | undefined> {
+  const instances = await pacs.searchInstances(series, signal);
+  const stored = instances.find((instance) => instance.sopInstanceUid === sopInstanceUid);
+  return stored && (stored.sopClassUid === labelmapStorage ? 'LABELMAP' : 'BINARY');
+}
+
 /** The reader's mask on its series, as the PACS holds that now. */
 async function requestMask(
-  { registry, blobs, pacs, maxVoxels }: ExportParts,
+  { registry, blobs, pacs, maxVoxels, segEncoding }: ExportParts,
   correction: CorrectionRow,
+  stored: 'BINARY' | 'LABELMAP' | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly request: SegRequest; readonly modality: string }> {
   const { studyInstanceUid, seriesInstanceUid, modelName, modelVersion, labelmapSha256 } = correction;
@@ -85,7 +101,8 @@ async function requestMask(
   const series = await readSeriesFromPacs(pacs, { studyInstanceUid, seriesInstanceUid }, { maxVoxels, signal });
   const model = { name: card.name, version: card.version, sha256: card.weights.sha256 };
   const envelope = await blobs.get(labelmapSha256);
-  const request = requestSeg({ correction, model, segments: card.segments, envelope }, series);
+  const encoding = stored ? ({ type: stored, pixels: 'native' } as const) : segEncoding;
+  const request = requestSeg({ correction, model, segments: card.segments, envelope }, series, encoding);
   return { request, modality: series.modality };
 }
 

@@ -11,6 +11,7 @@ export const codes = {
   segmentation: { value: '113076', scheme: 'DCM', meaning: 'Segmentation' },
   sourceImage: { value: '121322', scheme: 'DCM', meaning: 'Source image for image processing operation' },
   artificialIntelligence: { value: '123110', scheme: 'DCM', meaning: 'Artificial Intelligence' },
+  background: { value: '125040', scheme: 'DCM', meaning: 'Background' },
 } as const satisfies Record<string, Code>;
 
 /** Modifiers of a property type (PS3.16 CID 244). */

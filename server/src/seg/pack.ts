@@ -1,37 +1,44 @@
 import { AppError } from '../errors/app-error.ts';
 
-/** One frame of a BINARY SEG: which segment, which slice of the source. */
+/** One frame of a SEG: which slice of the source, and of which segment it tells; a LABELMAP's tells of all. */
 export interface SegFrame {
-  readonly segmentNumber: number;
   readonly slice: number;
+  readonly segmentNumber?: number;
 }
 
-/** So far bits are counted in 32-bit numbers: half a gigabyte. */
+/** A frame of one segment. */
+export interface SegmentFrame extends SegFrame {
+  readonly segmentNumber: number;
+}
+
+/** Bits are counted in 32-bit numbers: half a gigabyte. */
 const mostBits = 2 ** 32 - 16;
+const mostBytes = 2 ** 31;
 
 /**
  * Labels to BINARY pixel data (PS3.5 8.1.1, PS3.3 C.8.20.2): one bit a pixel, least significant first, bits running on
  * over frame borders, the end padded to an even byte. Frames go by segment, then slice; slices without a voxel of the
  * segment are left out, but an empty segment keeps one empty frame so that it stays in the object.
  *
- * @param labels `[slice, pixel]` uint8, 0 = background, 1..segmentCount.
+ * @param labels `[slice, pixel]`, 0 = background, otherwise one of `numbers`.
  * @throws AppError `image-too-large`
  */
 export function packBinary(
-  labels: Uint8Array,
+  labels: Uint8Array | Uint16Array,
   pixelsPerSlice: number,
-  segmentCount: number,
-): { readonly frames: readonly SegFrame[]; readonly pixelData: Uint8Array } {
+  numbers: readonly number[],
+): { readonly frames: readonly SegmentFrame[]; readonly bytes: Uint8Array } {
   const slices = labels.length / pixelsPerSlice;
-  const frames = listFrames(labels, pixelsPerSlice, slices, segmentCount);
+  const size = 1 + numbers.reduce((most, number) => Math.max(most, number), 0);
+  const frames = listFrames(labels, pixelsPerSlice, slices, numbers, size);
   const bits = frames.length * pixelsPerSlice;
   if (bits > mostBits)
     throw new AppError('image-too-large', `A SEG of ${frames.length} frames holds more than half a gigabyte of bits.`);
-  const pixelData = new Uint8Array((Math.ceil(bits / 8) + 1) & ~1);
+  const bytes = new Uint8Array((Math.ceil(bits / 8) + 1) & ~1);
   const framesOfSlice: [segmentNumber: number, frame: number][][] = Array.from({ length: slices }, () => []);
   for (const [frame, { segmentNumber, slice }] of frames.entries()) framesOfSlice[slice]?.push([segmentNumber, frame]);
   // Each voxel is looked at once, however many segments there are: its label says which frame it belongs to.
-  const firstBit = new Float64Array(256);
+  const firstBit = new Float64Array(size);
   for (const [slice, own] of framesOfSlice.entries()) {
     for (const [segmentNumber, frame] of own) firstBit[segmentNumber] = frame * pixelsPerSlice;
     const start = slice * pixelsPerSlice;
@@ -40,24 +47,82 @@ export function packBinary(
       if (label === 0) continue;
       const bit = (firstBit[label] ?? 0) + i;
       const at = bit >>> 3;
-      pixelData[at] = (pixelData[at] ?? 0) | (1 << (bit & 7));
+      bytes[at] = (bytes[at] ?? 0) | (1 << (bit & 7));
     }
   }
-  return { frames, pixelData };
+  return { frames, bytes };
 }
 
-function listFrames(labels: Uint8Array, pixels: number, slices: number, segmentCount: number): SegFrame[] {
+function listFrames(
+  labels: Uint8Array | Uint16Array,
+  pixels: number,
+  slices: number,
+  numbers: readonly number[],
+  size: number,
+): SegmentFrame[] {
   const present = Array.from({ length: slices }, (_, slice) => {
-    const seen = new Uint8Array(256);
+    const seen = new Uint8Array(size);
     const end = (slice + 1) * pixels;
     for (let i = slice * pixels; i < end; i++) seen[labels[i] ?? 0] = 1;
     return seen;
   });
-  const frames: SegFrame[] = [];
-  for (let segmentNumber = 1; segmentNumber <= segmentCount; segmentNumber++) {
-    const before = frames.length;
-    for (const [slice, seen] of present.entries()) if (seen[segmentNumber]) frames.push({ segmentNumber, slice });
-    if (frames.length === before) frames.push({ segmentNumber, slice: 0 });
+  return numbers.flatMap((segmentNumber) => {
+    const own = present.flatMap((seen, slice) => (seen[segmentNumber] ? [{ segmentNumber, slice }] : []));
+    return own.length > 0 ? own : [{ segmentNumber, slice: 0 }];
+  });
+}
+
+/** Maximum Fractional Value (0062,000E) of what is written: stands for a probability of 1. */
+export const maximumFractionalValue = 255;
+
+/**
+ * Probabilities to FRACTIONAL pixel data (PS3.3 C.8.20.2.3): one byte a pixel, rounded to 1/255. Frames go by segment,
+ * then slice; those that round to 0 everywhere are left out, but a segment without any other keeps one.
+ *
+ * @param probabilitiesOf of a slice, `[segment][pixel]`, 0..1.
+ * @returns also whether two segments share a pixel.
+ * @throws AppError `image-too-large`
+ */
+export function packFractional(
+  probabilitiesOf: (slice: number) => readonly ArrayLike<number>[],
+  slices: number,
+  pixels: number,
+  numbers: readonly number[],
+): { readonly frames: readonly SegmentFrame[]; readonly bytes: Uint8Array; readonly overlap: boolean } {
+  const planes = numbers.map((): { readonly slice: number; readonly values: Uint8Array }[] => []);
+  const counts = new Uint16Array(pixels);
+  let overlap = false;
+  let total = 0;
+  for (let slice = 0; slice < slices; slice++) {
+    const probabilities = probabilitiesOf(slice);
+    counts.fill(0);
+    for (const [at, own] of planes.entries()) {
+      const values = new Uint8Array(pixels);
+      let isEmpty = true;
+      for (let i = 0; i < pixels; i++) {
+        const value = Math.round(maximumFractionalValue * (probabilities[at]?.[i] ?? 0));
+        if (value === 0) continue;
+        values[i] = value;
+        isEmpty = false;
+        counts[i] = (counts[i] ?? 0) + 1;
+        overlap ||= (counts[i] ?? 0) > 1;
+      }
+      if (isEmpty) continue;
+      own.push({ slice, values });
+      total += pixels;
+      if (total > mostBytes) throw new AppError('image-too-large', 'The probabilities take more than two gigabytes.');
+    }
   }
-  return frames;
+  const frames: SegmentFrame[] = [];
+  const kept: Uint8Array[] = [];
+  for (const [at, segmentNumber] of numbers.entries()) {
+    const own = planes[at] ?? [];
+    for (const { slice, values } of own.length > 0 ? own : [{ slice: 0, values: new Uint8Array(pixels) }]) {
+      frames.push({ segmentNumber, slice });
+      kept.push(values);
+    }
+  }
+  const bytes = new Uint8Array(kept.length * pixels);
+  for (const [n, values] of kept.entries()) bytes.set(values, n * pixels);
+  return { frames, bytes, overlap };
 }

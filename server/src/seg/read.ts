@@ -3,6 +3,7 @@ import { Attributes } from '../study/attributes.ts';
 import { readText } from '../study/header.ts';
 import { type DataSet, parsePart10, unreadable, valueBytes } from '../study/part10.ts';
 import type { Vec3 } from '../volume/geometry.ts';
+import { labelmapStorage, segmentationStorage } from './encoding.ts';
 
 /** One segment of a SEG (PS3.3 C.8.20.4). */
 export interface ReadSegment {
@@ -47,9 +48,6 @@ export interface SegObject {
   /** One bit a pixel, least significant first, running on over frame borders (PS3.5 8.1.1). */
   readonly bits: Uint8Array;
 }
-
-const segmentationStorage = '1.2.840.10008.5.1.4.1.1.66.4';
-const labelmapStorage = '1.2.840.10008.5.1.4.1.1.66.7';
 
 /** Implicit and explicit little endian, plain and deflated: the syntaxes of one-bit pixels in use. */
 const nativeSyntaxes: ReadonlySet<string> = new Set([

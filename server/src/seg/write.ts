@@ -1,26 +1,24 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
 import { objectsOf, type SourceSeries } from '../study/source-series.ts';
-import { type Geometry, indexToPatient, sliceStepMm, type Vec3 } from '../volume/geometry.ts';
-import { cieLab, codeItem, codes, lateralities } from './codes.ts';
+import type { Geometry } from '../volume/geometry.ts';
+import type { DataSet } from './encode.ts';
+import { isEncodable, type PixelEncoding, plainBinary, type SegEncoding, type SegType, storageOf } from './encoding.ts';
+import { dimensionIndex, frameGroups, sharedGroups } from './functional-groups.ts';
 import { repairHeader } from './header.ts';
-import { packBinary, type SegFrame } from './pack.ts';
-import { decimalString, encodePart10 } from './part10.ts';
+import { maximumFractionalValue, packBinary, packFractional, type SegFrame } from './pack.ts';
+import { encodePart10, evenly, type PixelData } from './part10.ts';
 import {
-  describeAlgorithm,
   describeEquipment,
   describeSeries,
   dicomDateTime,
   type ModelReference,
   readerName,
   referTo,
-  referToFrame,
-  trackSegment,
 } from './provenance.ts';
+import { encodeRle } from './rle.ts';
+import { backgroundItem, type Maker, segmentItem } from './segment-items.ts';
 import { deriveUid } from './uid.ts';
-
-/** SOP class of what is written here (PS3.4 B.5). */
-export const segmentationStorage = '1.2.840.10008.5.1.4.1.1.66.4';
 
 /** What a SEG needs to know of the series it lies on. */
 export type SegSource = Pick<
@@ -28,20 +26,47 @@ export type SegSource = Pick<
   'studyInstanceUid' | 'seriesInstanceUid' | 'frameOfReferenceUid' | 'instances' | 'header' | 'lossy'
 >;
 
-/** Everything that makes one SEG; nothing is drawn or looked up while writing, so the same request gives the same bytes. */
-export interface SegRequest {
+/** What every SEG is made with; nothing is drawn or looked up while writing, so the same request gives the same bytes. */
+interface Making extends Maker {
   readonly source: SegSource;
-  /** On the grid of the source: slice k lies on `source.instances[k]`. */
-  readonly labelmap: Labelmap;
-  readonly model: ModelReference;
-  /** `AUTOMATIC`: untouched model output; `SEMIAUTOMATIC`: a reader edited or vouched for it. */
-  readonly algorithmType: 'AUTOMATIC' | 'SEMIAUTOMATIC';
   readonly sopInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly seriesNumber: number;
   readonly createdAt: Date;
-  /** Of the first segment; stays over all corrections of one case. The others' derive from it. */
-  readonly trackingUid: string;
+}
+
+/** Everything that makes one SEG of labels. */
+export interface SegRequest extends Making {
+  /** On the grid of the source: slice k lies on `source.instances[k]`. */
+  readonly labelmap: Labelmap;
+  /** {@link plainBinary} when absent. */
+  readonly encoding?: SegEncoding<'BINARY' | 'LABELMAP'>;
+}
+
+/** Everything that makes one SEG of the probabilities that a network gave: no reader has a part in them. */
+export interface FractionalRequest extends Making {
+  readonly algorithmType: 'AUTOMATIC';
+  /** Grid of the source. */
+  readonly geometry: Geometry;
+  readonly segments: readonly Segment[];
+  /** Of slice k, `[segment][pixel]`, 0..1, segments in the order of `segments`. */
+  readonly probabilitiesOf: (slice: number) => readonly ArrayLike<number>[];
+  readonly pixels: PixelEncoding;
+}
+
+/** A SEG as a file, and what had to be repaired in the copied source attributes. */
+export interface WrittenSeg {
+  readonly bytes: Uint8Array;
+  readonly notes: readonly string[];
+}
+
+/** What the frames of a SEG show. */
+interface Picture extends SegEncoding {
+  readonly geometry: Geometry;
+  readonly segments: readonly Segment[];
+  readonly frames: readonly SegFrame[];
+  readonly bytes: Uint8Array;
+  readonly overlap: boolean;
 }
 
 /** The series description that a SEG of this model gets. */
@@ -49,56 +74,99 @@ export function describeSeg(model: Pick<ModelReference, 'name' | 'version'>, cor
   return describeSeries(model, ...(corrected ? ['corrected'] : []));
 }
 
+/** SOP Instance Reference (PS3.3 10.8) to the SEG that is, or is to be, written. */
+export function referToSeg({ encoding = plainBinary, sopInstanceUid }: SegRequest) {
+  return referTo({ sopClassUid: storageOf(encoding.type), sopInstanceUid });
+}
+
 /**
- * A labelmap as a BINARY DICOM Segmentation (PS3.3 A.51), Explicit VR Little Endian.
+ * A labelmap as a BINARY DICOM Segmentation (PS3.3 A.51), or as a LABELMAP one with a frame for each slice, explicit
+ * little endian. Segments without a voxel are kept.
  *
- * @returns the file, and what had to be repaired in the copied source attributes.
  * @throws AppError `correction-geometry-mismatch`: labelmap and source differ in slices;
- *   `correction-segment-unknown`: a label without segment; `series-not-writable`: source attributes cannot be written.
+ *   `correction-segment-unknown`: a label without segment; `series-not-writable`: source attributes cannot be written;
+ *   `image-too-large`.
  */
-export function writeSeg(request: SegRequest): { readonly bytes: Uint8Array; readonly notes: readonly string[] } {
-  const { source, labelmap } = request;
-  const [columns, rows, slices] = labelmap.geometry.size;
-  if (source.instances.length !== slices || labelmap.data.length !== columns * rows * slices) {
+export function writeSeg(request: SegRequest): WrittenSeg {
+  const { source, labelmap, encoding = plainBinary } = request;
+  const { geometry, segments, data } = labelmap;
+  const [columns, rows, slices] = geometry.size;
+  if (source.instances.length !== slices || data.length !== columns * rows * slices) {
     throw new AppError('correction-geometry-mismatch', 'The mask does not cover the slices of the series.', {
       slices,
       instances: source.instances.length,
-      voxels: labelmap.data.length,
+      voxels: data.length,
     });
   }
+  const numbers = numbersOf(segments);
   checkLabels(labelmap);
-  const { frames, pixelData } = packBinary(labelmap.data, columns * rows, labelmap.segments.length);
+  const packed =
+    encoding.type === 'BINARY'
+      ? packBinary(data, columns * rows, numbers)
+      : { frames: source.instances.map((_, slice): SegFrame => ({ slice })), bytes: data };
+  return build(request, { ...encoding, geometry, segments, ...packed, overlap: false });
+}
+
+/**
+ * Probabilities as a FRACTIONAL DICOM Segmentation (PS3.3 A.51, C.8.20.2.3), to 1/255.
+ *
+ * @throws AppError `series-not-writable`: source attributes cannot be written; `image-too-large`.
+ */
+export function writeFractionalSeg(request: FractionalRequest): WrittenSeg {
+  const { geometry, segments, pixels } = request;
+  const [columns, rows, slices] = geometry.size;
+  const packed = packFractional(request.probabilitiesOf, slices, columns * rows, numbersOf(segments));
+  return build(request, { type: 'FRACTIONAL', pixels, geometry, segments, ...packed });
+}
+
+function build(making: Making, picture: Picture): WrittenSeg {
+  const { type, pixels, geometry, segments, frames } = picture;
+  if (!isEncodable(type, pixels)) throw new RangeError(`${type} pixels are not written as ${pixels}`);
+  const { source } = making;
   const { attributes, notes } = repairHeader(source.header);
-  const dimensionUid = deriveUid('dimension', request.sopInstanceUid);
-  const bytes = encodePart10(
-    {
-      ...attributes,
-      ...identity(request),
-      ...describeEquipment(request.model),
-      ...image(request, columns, rows, frames.length),
-      SegmentSequence: labelmap.segments.map((segment) => segmentItem(segment, request)),
-      ReferencedSeriesSequence: [
-        {
-          SeriesInstanceUID: source.seriesInstanceUid,
-          ReferencedInstanceSequence: objectsOf(source.instances).map(referTo),
-        },
-      ],
-      DimensionOrganizationSequence: [{ DimensionOrganizationUID: dimensionUid }],
-      DimensionIndexSequence: dimensionIndex(dimensionUid),
-      SharedFunctionalGroupsSequence: [sharedGroups(labelmap.geometry)],
-      PerFrameFunctionalGroupsSequence: frames.map((frame) => frameGroups(frame, labelmap.geometry, source)),
-    },
-    { vr: 'OB', bytes: pixelData },
-  );
-  return { bytes, notes };
+  const dimensionUid = deriveUid('dimension', making.sopInstanceUid);
+  const dataSet = {
+    ...attributes,
+    ...identity(making, picture),
+    ...describeEquipment(making.model),
+    ...image(source, picture),
+    SegmentSequence: [
+      ...(type === 'LABELMAP' ? [backgroundItem(making)] : []),
+      ...segments.map((segment) => segmentItem(segment, making)),
+    ],
+    ReferencedSeriesSequence: [
+      {
+        SeriesInstanceUID: source.seriesInstanceUid,
+        ReferencedInstanceSequence: objectsOf(source.instances).map(referTo),
+      },
+    ],
+    DimensionOrganizationSequence: [{ DimensionOrganizationUID: dimensionUid }],
+    DimensionIndexSequence: dimensionIndex(dimensionUid, type),
+    SharedFunctionalGroupsSequence: [sharedGroups(geometry)],
+    PerFrameFunctionalGroupsSequence: frames.map((frame) => frameGroups(frame, geometry, source)),
+  };
+  return { bytes: encodePart10(dataSet, pixelDataOf(picture), pixels), notes };
+}
+
+function pixelDataOf({ pixels, bytes, frames, geometry }: Picture): PixelData {
+  if (pixels !== 'rle') return { vr: 'OB', bytes: evenly(bytes) };
+  const [columns, rows] = geometry.size;
+  const size = columns * rows;
+  return { fragments: frames.map((_, n) => encodeRle(bytes.subarray(n * size, (n + 1) * size), columns)) };
+}
+
+/** From 1 without gaps, and as many as a byte tells apart. */
+function numbersOf(segments: readonly Segment[]): readonly number[] {
+  const gap = segments.findIndex((segment, i) => segment.number !== i + 1);
+  if (gap >= 0) throw new RangeError(`segment ${gap + 1} has number ${segments[gap]?.number}`);
+  if (segments.length < 1 || segments.length > 255) throw new RangeError(`${segments.length} segments`);
+  return segments.map(({ number }) => number);
 }
 
 function checkLabels({ data, segments }: Labelmap): void {
   let highest = 0;
   // A callback for each of a hundred million voxels takes half a second.
   for (let n = 0; n < data.length; n++) highest = Math.max(highest, data[n] ?? 0);
-  const gap = segments.findIndex((segment, i) => segment.number !== i + 1);
-  if (gap >= 0) throw new RangeError(`segment ${gap + 1} has number ${segments[gap]?.number}`);
   if (highest > segments.length) {
     throw new AppError('correction-segment-unknown', `Segment ${highest} is not one of the ${segments.length} known.`, {
       segment: highest,
@@ -106,144 +174,63 @@ function checkLabels({ data, segments }: Labelmap): void {
   }
 }
 
-function identity(request: SegRequest): Record<string, unknown> {
-  const { date, time } = dicomDateTime(request.createdAt);
-  const corrected = request.algorithmType === 'SEMIAUTOMATIC';
+function identity(making: Making, { type, geometry }: Picture): DataSet {
+  const { date, time } = dicomDateTime(making.createdAt);
+  const { model, source } = making;
+  const corrected = making.algorithmType === 'SEMIAUTOMATIC';
   return {
-    SOPClassUID: segmentationStorage,
-    SOPInstanceUID: request.sopInstanceUid,
-    StudyInstanceUID: request.source.studyInstanceUid,
-    SeriesInstanceUID: request.seriesInstanceUid,
-    FrameOfReferenceUID: request.source.frameOfReferenceUid,
+    SOPClassUID: storageOf(type),
+    SOPInstanceUID: making.sopInstanceUid,
+    StudyInstanceUID: source.studyInstanceUid,
+    SeriesInstanceUID: making.seriesInstanceUid,
+    FrameOfReferenceUID: source.frameOfReferenceUid,
     PositionReferenceIndicator: '',
     Modality: 'SEG',
-    SeriesNumber: request.seriesNumber,
+    SeriesNumber: making.seriesNumber,
     SeriesDate: date,
     SeriesTime: time,
-    SeriesDescription: describeSeg(request.model, corrected),
+    SeriesDescription: type === 'FRACTIONAL' ? describeSeries(model, 'probabilities') : describeSeg(model, corrected),
     InstanceNumber: 1,
     ContentDate: date,
     ContentTime: time,
     InstanceCreationDate: date,
     InstanceCreationTime: time,
     ContentLabel: 'SEGMENTATION',
-    ContentDescription: describeContent(corrected, request.labelmap.geometry),
+    ContentDescription: describeContent(type, corrected, geometry),
     ContentCreatorName: [{ Alphabetic: corrected ? readerName : 'UnCoL^Student' }],
   };
 }
 
 /** At most 64 characters (LO). */
-function describeContent(corrected: boolean, { sliceSteps }: Geometry): string {
-  const made = `${corrected ? 'Corrected by a reader: ' : ''}AI-generated, research use`;
-  return sliceSteps ? `${made}; uneven slices` : made;
+function describeContent(type: SegType, corrected: boolean, { sliceSteps }: Geometry): string {
+  const what = type === 'FRACTIONAL' ? 'Probabilities: ' : corrected ? 'Corrected by a reader: ' : '';
+  return `${what}AI-generated, research use${sliceSteps ? '; uneven slices' : ''}`;
 }
 
-function image(request: SegRequest, columns: number, rows: number, frames: number): Record<string, unknown> {
-  const { header, lossy } = request.source;
+/** Segmentation Image (PS3.3 C.8.20.2) and Multi-frame. */
+function image({ header, lossy }: SegSource, { type, geometry, frames, overlap }: Picture): DataSet {
+  const bits = type === 'BINARY' ? 1 : 8;
   return {
     ImageType: ['DERIVED', 'PRIMARY'],
-    Rows: rows,
-    Columns: columns,
-    NumberOfFrames: frames,
+    Rows: geometry.size[1],
+    Columns: geometry.size[0],
+    NumberOfFrames: frames.length,
     SamplesPerPixel: 1,
     PhotometricInterpretation: 'MONOCHROME2',
-    BitsAllocated: 1,
-    BitsStored: 1,
-    HighBit: 0,
+    BitsAllocated: bits,
+    BitsStored: bits,
+    HighBit: bits - 1,
     PixelRepresentation: 0,
     LossyImageCompression: lossy ? '01' : '00',
     LossyImageCompressionRatio: lossy ? header['LossyImageCompressionRatio'] : undefined,
     LossyImageCompressionMethod: lossy ? header['LossyImageCompressionMethod'] : undefined,
     BurnedInAnnotation: 'NO',
-    SegmentationType: 'BINARY',
-    SegmentsOverlap: 'NO',
+    SegmentationType: type,
+    SegmentsOverlap: overlap ? 'YES' : 'NO',
+    ...(type === 'FRACTIONAL'
+      ? { SegmentationFractionalType: 'PROBABILITY', MaximumFractionalValue: maximumFractionalValue }
+      : {}),
+    // Tells readers which value is no segment.
+    ...(type === 'LABELMAP' ? { PixelPaddingValue: 0 } : {}),
   };
-}
-
-function segmentItem(segment: Segment, request: SegRequest): Record<string, unknown> {
-  const { model, trackingUid, algorithmType } = request;
-  const algorithm = describeAlgorithm(model);
-  const tracking = trackSegment(segment, trackingUid);
-  return {
-    SegmentNumber: segment.number,
-    SegmentLabel: segment.label.slice(0, 64),
-    SegmentAlgorithmType: algorithmType,
-    SegmentAlgorithmName: algorithm.name,
-    SegmentationAlgorithmIdentificationSequence: [
-      {
-        AlgorithmFamilyCodeSequence: [codeItem(codes.artificialIntelligence)],
-        AlgorithmName: algorithm.name,
-        AlgorithmVersion: algorithm.version,
-        AlgorithmParameters: algorithm.parameters,
-      },
-    ],
-    SegmentedPropertyCategoryCodeSequence: [codeItem(segment.category)],
-    SegmentedPropertyTypeCodeSequence: [
-      {
-        ...codeItem(segment.type),
-        ...(segment.laterality
-          ? { SegmentedPropertyTypeModifierCodeSequence: [codeItem(lateralities[segment.laterality])] }
-          : {}),
-      },
-    ],
-    ...(segment.anatomicRegion ? { AnatomicRegionSequence: [codeItem(segment.anatomicRegion)] } : {}),
-    TrackingID: tracking.id,
-    TrackingUID: tracking.uid,
-    RecommendedDisplayCIELabValue: [...cieLab([segment.colour[0], segment.colour[1], segment.colour[2]])],
-  };
-}
-
-/** Frames are found by segment number, then by position in the patient (PS3.3 C.7.6.17). Pointers are attribute tags. */
-function dimensionIndex(organizationUid: string): readonly Record<string, unknown>[] {
-  const row = (pointer: string, group: string, label: string) => ({
-    DimensionOrganizationUID: organizationUid,
-    DimensionIndexPointer: pointer,
-    FunctionalGroupPointer: group,
-    DimensionDescriptionLabel: label,
-  });
-  return [row('0062000B', '0062000A', 'Segment Number'), row('00200032', '00209113', 'Image Position Patient')];
-}
-
-function sharedGroups(geometry: Geometry): Record<string, unknown> {
-  const [column, row] = geometry.spacingMm;
-  const slice = sliceStepMm(geometry);
-  const [alongRow, alongColumn] = geometry.direction;
-  return {
-    PlaneOrientationSequence: [{ ImageOrientationPatient: [...alongRow, ...alongColumn].map(decimalString) }],
-    PixelMeasuresSequence: [
-      {
-        PixelSpacing: [decimalString(row), decimalString(column)],
-        SliceThickness: decimalString(slice),
-        // Of slices at different gaps there is no such distance (PS3.3 C.7.6.16.2.1).
-        ...(geometry.sliceSteps ? {} : { SpacingBetweenSlices: decimalString(slice) }),
-      },
-    ],
-  };
-}
-
-function frameGroups(frame: SegFrame, geometry: Geometry, source: SegSource): Record<string, unknown> {
-  const instance = source.instances[frame.slice];
-  if (!instance) throw new RangeError(`no source instance for slice ${frame.slice}`);
-  return {
-    DerivationImageSequence: [
-      {
-        DerivationCodeSequence: [codeItem(codes.segmentation)],
-        SourceImageSequence: [
-          {
-            ...referToFrame(instance),
-            PurposeOfReferenceCodeSequence: [codeItem(codes.sourceImage)],
-            SpatialLocationsPreserved: 'YES',
-          },
-        ],
-      },
-    ],
-    FrameContentSequence: [{ DimensionIndexValues: [frame.segmentNumber, frame.slice + 1] }],
-    PlanePositionSequence: [{ ImagePositionPatient: slicePosition(geometry, frame.slice).map(decimalString) }],
-    SegmentIdentificationSequence: [{ ReferencedSegmentNumber: frame.segmentNumber }],
-  };
-}
-
-/** Image Position (Patient) of slice k: centre of its first voxel, LPS mm. */
-function slicePosition(geometry: Geometry, k: number): Vec3 {
-  return indexToPatient(geometry, [0, 0, k]);
 }

@@ -11,7 +11,7 @@ import {
   trackSegment,
 } from '../seg/provenance.ts';
 import { deriveUid } from '../seg/uid.ts';
-import { type SegRequest, segmentationStorage } from '../seg/write.ts';
+import { referToSeg, type SegRequest } from '../seg/write.ts';
 import { objectsOf } from '../study/source-series.ts';
 import { anyProcedure, concepts, modalities } from './codes.ts';
 import { type ContentItem, code, container, image, measured, personName, point, text, uidRef } from './items.ts';
@@ -83,13 +83,12 @@ function imageLibrary({ seg, modality }: Reported): ContentItem {
 
 /** One Measurement Group (TID 1411) of a segment that has voxels; none of another. */
 function measurementGroup({ number, ml, centre }: SegmentExtent, reported: Reported): readonly ContentItem[] {
-  const { labelmap, model, source, sopInstanceUid, trackingUid } = reported.seg;
+  const { labelmap, model, source, trackingUid } = reported.seg;
   const segment = labelmap.segments.find((known) => known.number === number);
   if (!segment || centre === null) return [];
   const tracking = trackSegment(segment, trackingUid);
   const segmentReference = {
-    ReferencedSOPClassUID: segmentationStorage,
-    ReferencedSOPInstanceUID: sopInstanceUid,
+    ...referToSeg(reported.seg),
     ReferencedSegmentNumber: number,
   };
   const content = [

@@ -2,7 +2,7 @@ import { codeItem } from '../seg/codes.ts';
 import { repairHeader } from '../seg/header.ts';
 import { encodePart10 } from '../seg/part10.ts';
 import { describeEquipment, describeSeries, dicomDateTime, referTo } from '../seg/provenance.ts';
-import { segmentationStorage } from '../seg/write.ts';
+import { referToSeg } from '../seg/write.ts';
 import { objectsOf } from '../study/source-series.ts';
 import { concepts } from './codes.ts';
 import { containerOf } from './items.ts';
@@ -82,12 +82,11 @@ function state(request: SrRequest): Record<string, unknown> {
 /** All that the content refers to (PS3.3 C.17.2.3): the source series and the SEG. */
 function evidence({ seg }: SrRequest): Record<string, unknown> {
   const { source } = seg;
-  const segmentation = { sopClassUid: segmentationStorage, sopInstanceUid: seg.sopInstanceUid };
   return {
     StudyInstanceUID: source.studyInstanceUid,
     ReferencedSeriesSequence: [
       { SeriesInstanceUID: source.seriesInstanceUid, ReferencedSOPSequence: objectsOf(source.instances).map(referTo) },
-      { SeriesInstanceUID: seg.seriesInstanceUid, ReferencedSOPSequence: [referTo(segmentation)] },
+      { SeriesInstanceUID: seg.seriesInstanceUid, ReferencedSOPSequence: [referToSeg(seg)] },
     ],
   };
 }

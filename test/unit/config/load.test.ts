@@ -72,6 +72,12 @@ describe('settings', () => {
     assert.equal(open.host, '0.0.0.0');
   });
 
+  it('refuses run lengths for single bits, which the standard does not have', () => {
+    assert.match(problems({ UNCOL_SEG_PIXELS: 'rle' }), /UNCOL_SEG_PIXELS rle needs UNCOL_SEG_TYPE labelmap/);
+    const settings = loadSettings({ UNCOL_SEG_PIXELS: 'rle', UNCOL_SEG_TYPE: 'labelmap' });
+    assert.deepEqual([settings.segType, settings.segPixels], ['labelmap', 'rle']);
+  });
+
   it('never prints a secret, also not one inside a URL or a problem', () => {
     const settings = loadSettings({
       DATABASE_URL: 'postgres://u:hidden@h/d',

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { errorTable } from '../../../server/src/errors/table.ts';
 import { rtStructureSetStorage } from '../../../server/src/rtstruct/read.ts';
+import { labelmapStorage, segmentationStorage } from '../../../server/src/seg/encoding.ts';
 import { copied } from '../../../server/src/seg/header.ts';
-import { segmentationStorage } from '../../../server/src/seg/write.ts';
 import { comprehensive3dSrStorage } from '../../../server/src/sr/write.ts';
 import { encodings } from '../../../server/src/study/character-set.ts';
 import { enhancedClasses, sliceClasses } from '../../../server/src/study/image-object.ts';
@@ -42,7 +42,7 @@ test('the conformance statement names the SOP classes and transfer syntaxes that
 
 test('it names what is written, and what is copied into it', () => {
   const written = tableBelow('### 2.3 Objects that are written').map(([, uid]) => uid);
-  assert.deepEqual(written, [segmentationStorage, comprehensive3dSrStorage]);
+  assert.deepEqual(written, [segmentationStorage, labelmapStorage, comprehensive3dSrStorage]);
   const names = tableBelow('Copied from the source, made valid where it is not (and told in the receipt):').flat();
   assert.deepEqual(names, Object.keys(copied));
 });
