@@ -31,9 +31,14 @@ export function createProgram(): Command {
     .argument('<source>', 'folder of DICOM files, or DICOMweb address of a series (.../studies/1/series/2)')
     .requiredOption('--out <file>', 'file to write')
     .addOption(
-      new Option('--format <format>', 'a DICOM SEG, or the labels alone: .nii.gz, or .seg.nrrd for 3D Slicer')
+      new Option('--format <format>', 'a DICOM SEG of one of three types, or labels alone: .nii.gz, .seg.nrrd')
         .choices(maskFormats)
         .default('dicom-seg'),
+    )
+    .addOption(
+      new Option('--pixels <encoding>', 'of a DICOM file; rle not with dicom-seg: the standard has none for bits')
+        .choices(pixelEncodings)
+        .default('native'),
     )
     .option('--series <uid>', 'Series Instance UID, when the folder holds several')
     .option(
@@ -245,10 +250,12 @@ interface RoundArguments {
   readonly json?: boolean;
 }
 
-const maskFormats = ['dicom-seg', 'nifti', 'nrrd'] as const;
+const maskFormats = ['dicom-seg', 'dicom-labelmap', 'dicom-fractional', 'nifti', 'nrrd'] as const;
+const pixelEncodings = ['native', 'rle', 'deflated'] as const;
 
 export interface SegmentArguments {
   readonly format: (typeof maskFormats)[number];
+  readonly pixels: (typeof pixelEncodings)[number];
   readonly out: string;
   readonly series?: string;
   readonly volume?: string;

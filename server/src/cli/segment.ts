@@ -10,8 +10,15 @@ import { writeNrrd } from '../labelmap/nrrd.ts';
 import { fittingVersions } from '../registry/choose.ts';
 import { createRegistry, type ListedVersion, type Registry, seedFolder } from '../registry/registry.ts';
 import { openSigningKey } from '../registry/signature.ts';
+import { isEncodable, type SegType } from '../seg/encoding.ts';
 import { createUid } from '../seg/uid.ts';
-import { type SegRequest, writeSeg } from '../seg/write.ts';
+import {
+  type FractionalRequest,
+  type SegRequest,
+  type WrittenSeg,
+  writeFractionalSeg,
+  writeSeg,
+} from '../seg/write.ts';
 import { readSeriesFromFolder, readSeriesFromPacs } from '../study/series.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 import { openForCommand } from './engine.ts';
@@ -22,8 +29,24 @@ import { openPacs } from './pacs.ts';
 /** Series number of the SEG: behind those of the images. */
 const seriesNumber = 9000;
 
+/** Of the DICOM files among the formats. */
+const segTypes = {
+  'dicom-seg': 'BINARY',
+  'dicom-labelmap': 'LABELMAP',
+  'dicom-fractional': 'FRACTIONAL',
+  nifti: undefined,
+  nrrd: undefined,
+} as const satisfies Record<SegmentArguments['format'], SegType | undefined>;
+
+type Written = Pick<SegRequest, 'source' | 'labelmap' | 'model'> & Pick<FractionalRequest, 'probabilitiesOf'>;
+
 /** Segments one series without database or server and writes the mask; the highest seed version serves. */
 export async function runSegment(options: SegmentArguments & { readonly source: string }): Promise<Outcome> {
+  const { format, pixels } = options;
+  const type = segTypes[format];
+  if (type ? !isEncodable(type, pixels) : pixels !== 'native') {
+    throw new AppError('request-invalid', `A file of format ${format} has no pixels of encoding ${pixels}.`);
+  }
   const settings = loadSettings();
   const signal = interruption('Stopping ...');
   const registry = createRegistry({
@@ -37,10 +60,10 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
   const readMs = Math.round(performance.now() - started);
   const model = options.model ? await registry.resolve(options.model) : await firstFitting(registry, series);
   const segmenter = createSegmenter(openForCommand(settings));
-  const { labelmap, result } = await segmenter.segment(series, model, { signal });
+  const { labelmap, probabilitiesOf, result } = await segmenter.segment(series, model, { signal });
   await segmenter.close();
   const reference = { name: model.card.name, version: model.card.version, sha256: model.card.weights.sha256 };
-  const { bytes, notes } = write(options.format, { source: series, labelmap, model: reference });
+  const { bytes, notes } = write(options, { source: series, labelmap, probabilitiesOf, model: reference });
   await writeWhole(options.out, bytes);
   const segments = result.segments.map(({ number, label, voxels, ml }) => ({ number, label, voxels, ml }));
   const timingsMs = { read: readMs, ...result.timingsMs };
@@ -69,24 +92,29 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
 }
 
 function write(
-  format: SegmentArguments['format'],
-  what: Pick<SegRequest, 'source' | 'labelmap' | 'model'>,
-): ReturnType<typeof writeSeg> {
-  const isUneven = what.labelmap.geometry.sliceSteps !== undefined;
+  { format, pixels }: Pick<SegmentArguments, 'format' | 'pixels'>,
+  { source, labelmap, probabilitiesOf, model }: Written,
+): WrittenSeg {
+  const isUneven = labelmap.geometry.sliceSteps !== undefined;
   const notes = isUneven
     ? ['The file knows even steps only: each of its slices shows the nearest one of the series.']
     : [];
-  if (format === 'nifti') return { bytes: writeNifti(what.labelmap), notes };
-  if (format === 'nrrd') return { bytes: writeNrrd(what.labelmap), notes };
-  return writeSeg({
-    ...what,
+  if (format === 'nifti') return { bytes: writeNifti(labelmap), notes };
+  if (format === 'nrrd') return { bytes: writeNrrd(labelmap), notes };
+  const making = {
+    source,
+    model,
     algorithmType: 'AUTOMATIC',
     sopInstanceUid: createUid(),
     seriesInstanceUid: createUid(),
     seriesNumber,
     createdAt: new Date(),
     trackingUid: createUid(),
-  });
+  } as const;
+  const type = segTypes[format];
+  if (type !== 'FRACTIONAL') return writeSeg({ ...making, labelmap, encoding: { type, pixels } });
+  const { geometry, segments } = labelmap;
+  return writeFractionalSeg({ ...making, geometry, segments, probabilitiesOf, pixels });
 }
 
 async function readSource(

@@ -18,6 +18,8 @@ export interface Segmented {
   /** Hundredths of normalised entropy on the grid of the labelmap. */
   readonly uncertaintyMap: Uint8Array;
   readonly result: PredictionResult;
+  /** Of slice k, `[segment][pixel]` float32 on the grid of the labelmap, as the network gave them. */
+  readonly probabilitiesOf: (slice: number) => readonly Float32Array[];
 }
 
 /** Runs students; keeps the last one compiled. Engines load their runtime, so it belongs in a child process or a command. */
@@ -78,11 +80,12 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
         onProgress,
         ...(signal ? { signal } : {}),
       });
-      const { labelmap, uncertaintyMap, uncertainty, uncertaintyBySegment, missingSegments } = segmented;
+      const { labelmap, uncertaintyMap, probabilitiesOf, uncertainty, uncertaintyBySegment, missingSegments } =
+        segmented;
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
       const segments = measure(labelmap);
       const figures = { segments, missingSegments, uncertainty, uncertaintyBySegment };
-      return { labelmap, uncertaintyMap, result: { ...figures, timingsMs, notes: series.notes } };
+      return { labelmap, uncertaintyMap, probabilitiesOf, result: { ...figures, timingsMs, notes: series.notes } };
     },
     async close() {
       await loaded?.predictor.dispose();

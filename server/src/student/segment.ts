@@ -6,6 +6,7 @@ import type { Volume } from '../volume/volume.ts';
 import { decideVolume } from './decide-volume.ts';
 import { askStudent, prepareInput, type StudentInput } from './input.ts';
 import { type Predict, type PredictOptions, throwIfCancelled } from './predict.ts';
+import { mapProbabilities } from './probability-map.ts';
 import { mapUncertainty } from './uncertainty-map.ts';
 
 /** What segmenting needs of a model card. */
@@ -31,6 +32,8 @@ export interface SegmentedVolume {
   readonly uncertaintyMap: Uint8Array;
   /** The same in and around each segment, in the order of the card: 1 for one in `missingSegments`, null for any other that was not found. */
   readonly uncertaintyBySegment: readonly (number | null)[];
+  /** What was decided from, see {@link mapProbabilities}: before the rules of the card. */
+  readonly probabilitiesOf: (slice: number) => readonly Float32Array[];
   /** Milliseconds of each stage: `resample`, `segment`, `decide`. */
   readonly timingsMs: Readonly<Record<string, number>>;
 }
@@ -93,6 +96,7 @@ export async function segmentVolume(
       // A segment of a few voxels may be none on the network's coarser grid.
       return mean ?? (data.includes(number) ? meanEntropy : null);
     }),
+    probabilitiesOf: mapProbabilities(answer.foreground, prepared.grid, volume.geometry),
     timingsMs,
   };
 }

@@ -38,9 +38,21 @@ test('the credentials of the PACS go to its own address and to no other', async 
     ['https://pacs.example/dicom-web', undefined],
   ] as const) {
     process.env['UNCOL_PACS_URL'] = pacsUrl;
-    await assert.rejects(runSegment({ source, format: 'dicom-seg', out: join(home, 'out.dcm') }), {
+    await assert.rejects(runSegment({ source, format: 'dicom-seg', pixels: 'native', out: join(home, 'out.dcm') }), {
       code: 'series-not-found',
     });
     assert.equal(authorizations.at(-1), expected);
+  }
+});
+
+test('an encoding that a format does not have is refused before anything is read', async () => {
+  for (const [format, pixels] of [
+    ['dicom-seg', 'rle'],
+    ['nifti', 'deflated'],
+  ] as const) {
+    await assert.rejects(runSegment({ source: '/nowhere', format, pixels, out: join(home, 'out') }), {
+      code: 'request-invalid',
+      message: `A file of format ${format} has no pixels of encoding ${pixels}.`,
+    });
   }
 });
