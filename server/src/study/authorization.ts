@@ -1,4 +1,4 @@
-import { rootCertificates } from 'node:tls';
+import { type ConnectionOptions, rootCertificates } from 'node:tls';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
@@ -12,13 +12,17 @@ const timeoutMs = 15_000;
 
 const tokenSchema = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().positive().optional() });
 
-/** The connections to a PACS, by its certificates. */
-export function createPacsAgent({ tls }: PacsAccess, options: Agent.Options = {}): Agent {
-  const own = tls && {
-    ...(tls.ca === undefined ? {} : { ca: [...rootCertificates, tls.ca] }),
-    ...(tls.certificate === undefined ? {} : { cert: tls.certificate, key: tls.key }),
+/** What a connection to a PACS trusts and shows, as `tls.connect` takes it. */
+export function certificatesOf({ tls }: PacsAccess): Pick<ConnectionOptions, 'ca' | 'cert' | 'key'> {
+  return {
+    ...(tls?.ca === undefined ? {} : { ca: [...rootCertificates, tls.ca] }),
+    ...(tls?.certificate === undefined ? {} : { cert: tls.certificate, key: tls.key }),
   };
-  return new Agent({ ...options, connect: { ...options.connect, ...own } });
+}
+
+/** The connections to a PACS, by its certificates. */
+export function createPacsAgent(access: PacsAccess, options: Agent.Options = {}): Agent {
+  return new Agent({ ...options, connect: { ...options.connect, ...certificatesOf(access) } });
 }
 
 /** The `Authorization` header of every request to a PACS. */

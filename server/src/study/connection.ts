@@ -1,10 +1,11 @@
+import { Agent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http';
+import { request as requestHttps, Agent as SecureAgent } from 'node:https';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Agent, request } from 'undici';
 import { AppError } from '../errors/app-error.ts';
 import type { PacsAccess } from '../setup/pacs-access.ts';
 import type { TrafficMeter } from '../telemetry/traffic.ts';
-import { createAuthorization, createPacsAgent } from './authorization.ts';
+import { certificatesOf, createAuthorization, createPacsAgent } from './authorization.ts';
 
 /** An answer whose body has not been read yet. */
 export interface PacsAnswer {
@@ -48,13 +49,21 @@ export function createConnection(
   const url = options.url.replace(/\/+$/, '');
   const { origin } = new URL(url);
   const idleMs = options.idleSeconds * 1000;
-  // The idle limit below replaces those of the agent.
-  const agent = createPacsAgent(options, { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: idleMs } });
-  const authorization = createAuthorization(options.credentials, agent);
+  const tokenAgent = createPacsAgent(options, { connect: { timeout: idleMs } });
+  const authorization = createAuthorization(options.credentials, tokenAgent);
+  // Node's own client: undici 7 ends the process when an answer is read slowly and the PACS closes the connection behind it
+  // (nodejs/undici 5360), and large answers are read as slowly as they are decoded.
+  const open = (keepAlive: boolean): Agent =>
+    url.startsWith('https:') ? new SecureAgent({ keepAlive, ...certificatesOf(options) }) : new Agent({ keepAlive });
+  // A kept connection may be closed at the other end; what was posted on it could not safely be sent again.
+  const agents = { GET: open(true), POST: open(false) };
   const turn = createPace(options.requestsPerSecond);
   return {
     url,
-    close: () => agent.close(),
+    async close() {
+      for (const agent of Object.values(agents)) agent.destroy();
+      await tokenAgent.close();
+    },
     async send(wanted) {
       let target = wanted.url;
       let isRenewed = false;
@@ -64,7 +73,12 @@ export function createConnection(
         await turn(wanted.signal);
         const sentBytes = wanted.body?.length ?? 0;
         options.meter?.add({ requests: 1, sentBytes });
-        const answer = await exchange(agent, { ...wanted, url: target, headers }, idleMs, options.meter);
+        const answer = await exchange(
+          agents[wanted.method],
+          { ...wanted, url: target, headers },
+          idleMs,
+          options.meter,
+        );
         if (answer.status === 401 && !isRenewed && authorization.renew()) {
           // A token may be taken back before its time.
           isRenewed = true;
@@ -122,13 +136,11 @@ async function exchange(
   const signal = wanted.signal ? AbortSignal.any([wanted.signal, idle.signal]) : idle.signal;
   try {
     idle.start();
-    const answer = await request(wanted.url, {
-      method: wanted.method,
-      headers: { ...wanted.headers, ...(wanted.body ? { 'content-length': String(wanted.body.length) } : {}) },
-      body: wanted.body ? Readable.from(upload(wanted.body, idle)) : null,
-      dispatcher: agent,
-      signal,
-    });
+    const headersSent = { ...wanted.headers, ...(wanted.body ? { 'content-length': `${wanted.body.length}` } : {}) };
+    const options = { method: wanted.method, headers: headersSent, agent, signal };
+    const answer = await ask(wanted.url, options, () =>
+      Readable.from(wanted.body ? upload(wanted.body, idle) : [], { objectMode: false }),
+    );
     idle.stop();
     const headers = new Map(
       Object.entries(answer.headers).map(([name, value]) => [
@@ -136,10 +148,34 @@ async function exchange(
         Array.isArray(value) ? value.join(', ') : `${value}`,
       ]),
     );
-    return { status: answer.statusCode, headers, body: watch(answer.body, idle, wanted.signal, meter) };
+    const body = watch(answer, idle, wanted.signal, meter);
+    // A generator that was never asked for a chunk does not run its `finally`.
+    const end = body.return.bind(body);
+    body.return = (value) => {
+      answer.destroy();
+      return end(value);
+    };
+    return { status: answer.statusCode ?? 0, headers, body };
   } catch (cause) {
     idle.stop();
     throw toPacsError(cause, idle, wanted.signal);
+  }
+}
+
+/** Sends a request, and once more when the PACS had just closed the connection that was kept. */
+async function ask(url: string, options: RequestOptions, body: () => Readable): Promise<IncomingMessage> {
+  const send = url.startsWith('https:') ? requestHttps : requestHttp;
+  for (;;) {
+    const sent = send(url, options);
+    try {
+      return await new Promise((resolve, reject) => {
+        // It stays: a connection that breaks while the answer is read is told by the answer.
+        sent.on('response', resolve).on('error', reject);
+        body().on('error', reject).pipe(sent);
+      });
+    } catch (error) {
+      if (!sent.reusedSocket || (error as { readonly code?: unknown }).code !== 'ECONNRESET') throw error;
+    }
   }
 }
 
