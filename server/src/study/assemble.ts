@@ -1,12 +1,12 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createHash } from 'node:crypto';
 import { AppError } from '../errors/app-error.ts';
-import { createFrameDecoder, type FrameDecoder } from './frame-decoder.ts';
 import { readHeader } from './header.ts';
 import { type ImageObject, readImageObjects } from './image-object.ts';
-import { decodeSlice, type StoredSlice } from './pixel-data.ts';
+import type { StoredSlice } from './pixel-data.ts';
 import { noteResampling } from './resampling.ts';
 import { rescale } from './rescale.ts';
 import { chooseVolume } from './several-volumes.ts';
+import { SliceDecoding } from './slice-decoding.ts';
 import { checkSameKind, gridOf, type PlacedImage, sortAlongNormal } from './slice-order.ts';
 import type { SourceSeries } from './source-series.ts';
 import { tolerance } from './tolerance.ts';
@@ -20,40 +20,56 @@ export interface AssembleOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The DICOM files of one series, in any order. */
+export interface SeriesFiles {
+  /** How many will come. */
+  readonly length: number;
+  /** Set where no object comes twice, so that none need be compared. */
+  readonly isDistinct?: true;
+  /** Part 10. The bytes of a file may change when the next one is asked for. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
+}
+
 /**
- * The DICOM files of one series as a checked, sorted, decoded volume.
+ * The files of one series as a checked, sorted, decoded volume. They are decoded as they come, and not kept.
  *
- * @param files Part 10 files of one series, any order.
  * @throws AppError `series-not-image`, `series-too-few-slices`, `series-mixed-geometry`, `series-missing-slices`,
  *   `series-several-volumes`, `series-duplicate-slices`, `series-uneven-spacing`, `series-tilted`, `series-no-contrast`, `series-not-writable`,
- *   `instance-unreadable`, `transfer-syntax-unsupported`, `image-too-large`
+ *   `instance-unreadable`, `transfer-syntax-unsupported`, `image-too-large`; what the files throw
  */
-export async function assembleSeries(files: readonly Uint8Array[], options: AssembleOptions): Promise<SourceSeries> {
-  const notes: string[] = [];
-  const objects = files.map((bytes, n) => readImageObjects(bytes, n + 1));
-  const distinct = dropCopies(objects, files, notes).flat();
-  checkSameKind(distinct);
-  const sorted = chooseVolume(sortAlongNormal(distinct), options.volume);
-  checkSize(
-    sorted.map(({ image }) => image),
-    options.maxVoxels,
-  );
-  // A second thread takes longer to start than a few frames take to decode.
-  const decoder = createFrameDecoder(sorted.length < 16 ? { lanes: 1 } : {});
+export async function assembleSeries(
+  files: SeriesFiles | readonly Uint8Array[],
+  options: AssembleOptions,
+): Promise<SourceSeries> {
+  const decoding = new SliceDecoding({ ...options, objects: files.length });
   try {
-    const decoded = await decodeAll(sorted, decoder, options.signal);
-    const placed = dropTwins(sorted, decoded, notes);
-    const geometry = gridOf(placed);
-    notes.push(...noteResampling(geometry, options.maxVoxels));
-    const ordered = placed.map(({ image }) => image);
-    const slices = ordered.map((image) => decoded.get(image)!);
-    const surplus = slices.filter(({ surplusBytes }) => surplusBytes > 0).length;
-    if (surplus > 0) notes.push(`Surplus bytes after the pixels of ${surplus} instances are ignored.`);
-    const rescaled = await rescale(ordered, slices, geometry);
-    return describe(ordered, rescaled.volume, [...notes, ...rescaled.notes]);
+    return await assemble(files, decoding, options);
   } finally {
-    await decoder.close();
+    await decoding.close();
   }
+}
+
+async function assemble(
+  files: SeriesFiles | readonly Uint8Array[],
+  decoding: SliceDecoding,
+  { maxVoxels, volume }: AssembleOptions,
+): Promise<SourceSeries> {
+  const notes: string[] = [];
+  const distinct = await takeAll(files, decoding, notes);
+  checkSameKind(distinct);
+  const sorted = chooseVolume(sortAlongNormal(distinct), volume);
+  const images = sorted.map(({ image }) => image);
+  checkSize(images, maxVoxels);
+  const decoded = await decoding.slices(images);
+  const placed = dropTwins(sorted, decoded, notes);
+  const geometry = gridOf(placed);
+  notes.push(...noteResampling(geometry, maxVoxels));
+  const ordered = placed.map(({ image }) => image);
+  const slices = ordered.map((image) => decoded.get(image)!);
+  const surplus = slices.filter(({ surplusBytes }) => surplusBytes > 0).length;
+  if (surplus > 0) notes.push(`Surplus bytes after the pixels of ${surplus} instances are ignored.`);
+  const rescaled = await rescale(ordered, slices, geometry, decoding.block);
+  return describe(ordered, rescaled.volume, [...notes, ...rescaled.notes]);
 }
 
 function describe(
@@ -82,28 +98,35 @@ function describe(
   };
 }
 
-/** One object under several names or sent twice is one object, if it is the same byte for byte. */
-function dropCopies(
-  objects: readonly (readonly ImageObject[])[],
-  files: readonly Uint8Array[],
+/** The images of all objects. One object under several names or sent twice is one object, if it is the same byte for byte. */
+async function takeAll(
+  files: SeriesFiles | readonly Uint8Array[],
+  decoding: SliceDecoding,
   notes: string[],
-): readonly (readonly ImageObject[])[] {
-  const seen = new Map<string, number>();
-  const distinct: (readonly ImageObject[])[] = [];
-  objects.forEach((images, n) => {
+): Promise<readonly ImageObject[]> {
+  const digests = new Map<string, string>();
+  const distinct: ImageObject[] = [];
+  const isDistinct = 'isDistinct' in files && files.isDistinct;
+  let objects = 0;
+  for await (const bytes of files) {
+    const images = readImageObjects(bytes, ++objects);
     const [image] = images;
-    if (image === undefined) return;
-    const before = seen.get(image.sopInstanceUid);
-    if (before === undefined) {
-      seen.set(image.sopInstanceUid, n);
-      distinct.push(images);
-    } else if (Buffer.compare(files[before]!, files[n]!) !== 0) {
-      throw new AppError('series-duplicate-slices', `${image.name} is there twice with different contents.`, {
-        sopInstanceUid: image.sopInstanceUid,
-      });
+    if (image === undefined) continue;
+    if (!isDistinct) {
+      const digest = createHash('sha256').update(bytes).digest('base64');
+      const before = digests.get(image.sopInstanceUid);
+      if (before === digest) continue;
+      if (before !== undefined) {
+        throw new AppError('series-duplicate-slices', `${image.name} is there twice with different contents.`, {
+          sopInstanceUid: image.sopInstanceUid,
+        });
+      }
+      digests.set(image.sopInstanceUid, digest);
     }
-  });
-  const copies = objects.length - distinct.length;
+    distinct.push(...images);
+    await decoding.take(images);
+  }
+  const copies = isDistinct ? 0 : objects - digests.size;
   if (copies > 0) notes.push(`${copies} byte-equal copies of instances are ignored.`);
   return distinct;
 }
@@ -148,30 +171,4 @@ function checkSize(images: readonly ImageObject[], maxVoxels: number): void {
     `The series has ${columns} x ${rows} x ${images.length} voxels; the limit is ${maxVoxels}.`,
     { voxels, maxVoxels },
   );
-}
-
-async function decodeAll(
-  sorted: readonly PlacedImage[],
-  decoder: FrameDecoder,
-  signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<ImageObject, StoredSlice>> {
-  const decoded = new Map<ImageObject, StoredSlice>();
-  const queue = [...sorted];
-  const lane = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      signal?.throwIfAborted();
-      decoded.set(next.image, await decodeSlice(next.image, decoder));
-      // Native frames are unpacked on this thread; other requests get a turn between two of them.
-      await nextTurn();
-    }
-  };
-  const lanes = Array.from({ length: decoder.lanes }, () =>
-    lane().catch((error: unknown) => {
-      queue.length = 0;
-      throw error;
-    }),
-  );
-  const results = await Promise.allSettled(lanes);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-  return decoded;
 }

@@ -10,11 +10,12 @@ const known = new WeakMap<DataSet, readonly (readonly Fragment[])[]>();
 const extendedOffsetTable = 'x7fe00001';
 
 /**
- * The compressed bytes of an image: the one frame of its object, or one of many (PS3.5 A.4).
+ * The compressed bytes of an image: the one frame of its object, or one of many (PS3.5 A.4). They lie in the object where
+ * they lie there in one piece.
  *
  * @throws AppError `instance-unreadable`: no bytes, or fragments that cannot be told apart by frame.
  */
-export function compressedBytes(image: ImageObject, element: Element): Uint8Array<ArrayBuffer> {
+export function compressedBytes(image: ImageObject, element: Element): Uint8Array {
   const { dataSet, name, frames } = image;
   const groups = known.get(dataSet) ?? groupFragments(dataSet, element, frames);
   known.set(dataSet, groups);
@@ -24,6 +25,8 @@ export function compressedBytes(image: ImageObject, element: Element): Uint8Arra
   const fragments = groups[(image.frameNumber ?? 1) - 1] ?? [];
   const total = fragments.reduce((sum, fragment) => sum + fragment.length, 0);
   if (total === 0) throw unreadable(name, 'has no compressed frame');
+  const [only] = fragments;
+  if (fragments.length === 1 && only) return dataSet.byteArray.subarray(only.position, only.position + only.length);
   const joined = new Uint8Array(total);
   let at = 0;
   for (const { position, length } of fragments) {

@@ -14,8 +14,7 @@ export interface EncodedFrame {
     readonly planarConfiguration: 0;
     readonly photometricInterpretation: string;
   };
-  /** Owned by the decoder from the call on: its buffer moves to the worker thread. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
 }
 
 export type CodecName = 'decodeRle' | 'decodeJpeg' | 'decodeJpegLs' | 'decodeJpeg2000' | 'decodeHtJpeg2000';
@@ -24,15 +23,21 @@ export type CodecName = 'decodeRle' | 'decodeJpeg' | 'decodeJpegLs' | 'decodeJpe
 export interface FrameDecoder {
   /** Frames that are decoded at the same time. */
   readonly lanes: number;
-  /** Little-endian samples, row by row. Rejects with a plain `Error` when the frame does not decode in time. */
-  decode(frame: EncodedFrame): Promise<Uint8Array>;
+  /** Resolves when a thread is idle: the next frame then leaves its bytes behind before `decode` returns. */
+  ready(): Promise<void>;
+  /**
+   * Hands the samples of a frame to `use`: little-endian, row by row, no more than its attributes ask for. They lie where
+   * those of the next frame will: `use` copies what it keeps. Rejects with a plain `Error` when the frame does not decode
+   * in time, and with what `use` throws.
+   */
+  decode<T>(frame: EncodedFrame, use: (samples: Uint8Array) => T): Promise<T>;
   /** Ends the threads; frames in work reject. */
   close(): Promise<void>;
 }
 
-type Reply = { readonly ready: true } | { readonly samples: Uint8Array } | { readonly error: string };
+type Reply = { readonly length: number } | { readonly error: string };
 
-/** Loading codecs and module takes 0.3 s on an idle machine; a start-up this slow means that it will not come. */
+/** Loading codecs and module takes 0.1 s on an idle machine; a start-up this slow means that it will not come. */
 const startLimitMs = 60_000;
 
 /**
@@ -46,10 +51,7 @@ export function createFrameDecoder(
   const all = Array.from({ length: lanes }, () => new Lane(timeLimitMs));
   const idle = [...all];
   const waiting: ((lane: Lane) => void)[] = [];
-  const take = (): Promise<Lane> => {
-    const lane = idle.pop();
-    return lane ? Promise.resolve(lane) : new Promise((resolve) => waiting.push(resolve));
-  };
+  const wait = (): Promise<Lane> => new Promise((resolve) => waiting.push(resolve));
   const give = (lane: Lane): void => {
     const next = waiting.shift();
     if (next) next(lane);
@@ -57,10 +59,13 @@ export function createFrameDecoder(
   };
   return {
     lanes,
-    async decode(frame) {
-      const lane = await take();
+    async ready() {
+      if (idle.length === 0) give(await wait());
+    },
+    async decode(frame, use) {
+      const lane = idle.pop() ?? (await wait());
       try {
-        return await lane.decode(frame);
+        return use(await lane.decode(frame));
       } finally {
         give(lane);
       }
@@ -71,9 +76,13 @@ export function createFrameDecoder(
   };
 }
 
-/** One thread at a time, one frame at a time. */
+/** One thread at a time, one frame at a time. Frame and samples lie in memory shared with the thread. */
 class Lane {
   #worker: Worker | undefined;
+  /** Codecs that the thread has loaded. */
+  readonly #loaded = new Set<CodecName>();
+  #input = new SharedArrayBuffer(0);
+  #output = new SharedArrayBuffer(0);
   #isClosed = false;
   readonly #timeLimitMs: number;
 
@@ -81,17 +90,20 @@ class Lane {
     this.#timeLimitMs = timeLimitMs;
   }
 
-  async decode(frame: EncodedFrame): Promise<Uint8Array> {
+  /** The samples, until the next frame. */
+  async decode({ codec, attributes, bytes }: EncodedFrame): Promise<Uint8Array> {
     if (this.#isClosed) throw new Error('the decoder is closed');
     try {
-      const worker = this.#worker ?? (await this.#start());
-      const reply = nextReply(worker, this.#timeLimitMs);
-      worker.postMessage({ codec: frame.codec, attributes: frame.attributes, bytes: frame.bytes }, [
-        frame.bytes.buffer,
-      ]);
-      const answer = await reply;
-      if ('samples' in answer) return answer.samples;
-      throw new Error('error' in answer ? answer.error : 'the codec gave no samples');
+      const sizeBytes = (attributes.width * attributes.height * attributes.bitsAllocated) / 8;
+      // Hardly a frame is longer than its samples, so the memory of the first one does for those that follow.
+      if (this.#input.byteLength < bytes.length) this.#input = new SharedArrayBuffer(Math.max(bytes.length, sizeBytes));
+      const input = new Uint8Array(this.#input, 0, bytes.length);
+      input.set(bytes);
+      if (this.#output.byteLength < sizeBytes) this.#output = new SharedArrayBuffer(sizeBytes);
+      const output = new Uint8Array(this.#output, 0, sizeBytes);
+      if (!this.#loaded.has(codec)) await this.#ask({ load: codec }, startLimitMs);
+      this.#loaded.add(codec);
+      return output.subarray(0, await this.#ask({ codec, attributes, input, output }, this.#timeLimitMs));
     } catch (error) {
       await this.#end();
       throw error;
@@ -103,16 +115,21 @@ class Lane {
     await this.#end();
   }
 
-  async #start(): Promise<Worker> {
-    const worker = new Worker(new URL('./pixel-data-worker.mjs', import.meta.url), { execArgv: [], stdout: true });
-    this.#worker = worker;
-    await nextReply(worker, startLimitMs);
-    return worker;
+  /** Bytes written. */
+  async #ask(question: unknown, limitMs: number): Promise<number> {
+    const url = new URL('./pixel-data-worker.mjs', import.meta.url);
+    this.#worker ??= new Worker(url, { execArgv: [], stdout: true });
+    const reply = nextReply(this.#worker, limitMs);
+    this.#worker.postMessage(question);
+    const answer = await reply;
+    if ('error' in answer) throw new Error(answer.error);
+    return answer.length;
   }
 
   async #end(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
+    this.#loaded.clear();
     await worker?.terminate();
   }
 }

@@ -9,6 +9,8 @@ export interface MultipartPart {
 
 /** Bounds that keep a faulty or hostile answer from filling the memory. */
 export interface MultipartLimits {
+  /** Parts of a stated length lie in the memory of the ones before, which are gone when the next one is asked for. */
+  readonly reusesBytes?: boolean;
   readonly headerBytes: number;
   readonly partBytes: number;
   readonly totalBytes: number;
@@ -79,7 +81,7 @@ async function readBody(
   if (stated === undefined) return input.takeUntil(delimiter, limits.partBytes, 'part');
   const length = /^\d{1,15}$/.test(stated) ? Number(stated) : Number.NaN;
   if (!(length <= limits.partBytes)) throw malformed(`a part states a length of ${stated.slice(0, 20)} bytes`);
-  const body = await input.take(length);
+  const body = await input.take(length, limits.reusesBytes);
   const after = await input.take(delimiter.length);
   if (!after.equals(delimiter)) throw malformed(`a part is not ${length} bytes long as it states`);
   return body;
@@ -103,6 +105,7 @@ class Input {
   readonly #source: AsyncIterator<Uint8Array>;
   readonly #totalLimit: number;
   #total = 0;
+  #reused = new ArrayBuffer(0);
   #held: Buffer = Buffer.alloc(0);
 
   constructor(body: AsyncIterable<Uint8Array>, totalLimit: number) {
@@ -114,9 +117,10 @@ class Input {
     this.#held = Buffer.concat([bytes, this.#held]);
   }
 
-  /** Exactly `count` bytes, copied straight into their own buffer. */
-  async take(count: number): Promise<Buffer> {
-    const taken = Buffer.from(new ArrayBuffer(count));
+  /** Exactly `count` bytes, copied straight into a buffer of their own, or of all that are taken so. */
+  async take(count: number, reusesBytes = false): Promise<Buffer> {
+    if (reusesBytes && this.#reused.byteLength < count) this.#reused = new ArrayBuffer(count);
+    const taken = Buffer.from(reusesBytes ? this.#reused : new ArrayBuffer(count), 0, count);
     let filled = this.#held.copy(taken, 0, 0, count);
     this.#held = this.#held.subarray(filled);
     while (filled < count) {

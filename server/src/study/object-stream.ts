@@ -35,7 +35,8 @@ export class ObjectSource {
     const boundary = boundaryOf(contentType);
     const body = options.onBytes ? counted(answer.body, options.onBytes) : answer.body;
     if (boundary !== undefined) {
-      for await (const part of readMultipart(boundary, body))
+      const limits = { ...defaultMultipartLimits, reusesBytes: options.reusesBytes ?? false };
+      for await (const part of readMultipart(boundary, body, limits))
         yield checked(part.body, part.headers.get('content-type'));
     } else if (/^\s*application\/dicom\s*(;|$)/i.test(contentType)) {
       yield checked(await readWhole(body), contentType);

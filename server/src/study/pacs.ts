@@ -36,6 +36,8 @@ export interface InstanceAddress {
 export interface TransferOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onBytes?: ((count: number) => void) | undefined;
+  /** Each object lies in the memory of the one before, which is gone when the next one is asked for. */
+  readonly reusesBytes?: boolean;
 }
 
 /**

@@ -74,6 +74,27 @@ export function itemsOf(dataSet: DataSet, tag: string): readonly DataSet[] {
   return (dataSet.elements[tag]?.items ?? []).flatMap(({ dataSet: item }) => item ?? []);
 }
 
+/**
+ * Puts other bytes behind a data set and its items: a copy of those it was read from, or of their beginning, so that it
+ * no longer holds on to them.
+ */
+export function moveOnto(dataSet: DataSet, bytes: Uint8Array): void {
+  dataSet.byteArray = bytes;
+  for (const { items = [] } of Object.values(dataSet.elements)) {
+    for (const { dataSet: item } of items) if (item !== undefined) moveOnto(item, bytes);
+  }
+}
+
+/** Lets go of PixelData and what follows it; all before it stays readable. */
+export function dropPixels(dataSet: DataSet): void {
+  const pixelData = dataSet.elements[pixelDataTag];
+  if (pixelData === undefined) return;
+  dataSet.elements = Object.fromEntries(
+    Object.entries(dataSet.elements).filter(([, { dataOffset }]) => dataOffset < pixelData.dataOffset),
+  );
+  moveOnto(dataSet, new Uint8Array(dataSet.byteArray.subarray(0, pixelData.dataOffset)));
+}
+
 function inflater(bytes: Uint8Array, position: number): Uint8Array {
   const body = inflateRawSync(bytes.subarray(position), { maxOutputLength: maxInflatedBytes });
   const whole = new Uint8Array(position + body.length);

@@ -1,21 +1,36 @@
 // Entry point of the worker thread of frame-decoder.ts. Plain JavaScript, because a worker started by plain Node has
 // no TypeScript loader. It may be ended at any moment: a damaged frame can leave the codec's memory unusable.
 import { parentPort } from 'node:worker_threads';
-import codecs from 'dcmjs-codecs';
+import { decodeRle } from './rle.mjs';
 
-const { Context, NativeCodecs, log } = codecs;
+/** How each codec decodes, once it is loaded: `(input, output, attributes) => bytes written`. */
+const loaded = new Map([['decodeRle', decodeRle]]);
 
-log.setLevel?.('silent');
-await NativeCodecs.initializeAsync({ logCodecsInfo: false, logCodecsTrace: false });
+async function load(codec) {
+  const { default: codecs } = await import('dcmjs-codecs');
+  const { Context, NativeCodecs, log } = codecs;
+  log.setLevel?.('silent');
+  if (!NativeCodecs.isInitialized()) {
+    await NativeCodecs.initializeAsync({ logCodecsInfo: false, logCodecsTrace: false });
+  }
+  loaded.set(codec, (input, output, attributes) => {
+    const context = new Context({ ...attributes, encodedBuffer: input });
+    const samples = NativeCodecs[codec](context, { convertColorspaceToRgb: true }).getDecodedBuffer();
+    const length = Math.min(samples.length, output.length);
+    output.set(samples.subarray(0, length));
+    return length;
+  });
+}
 
-parentPort.on('message', ({ id, codec, attributes, bytes }) => {
+parentPort.on('message', async ({ load: wanted, codec, attributes, input, output }) => {
   try {
-    const context = new Context({ ...attributes, encodedBuffer: bytes });
-    // A copy: the decoded buffer may be a view into the codec's memory, at an odd address.
-    const samples = new Uint8Array(NativeCodecs[codec](context, { convertColorspaceToRgb: true }).getDecodedBuffer());
-    parentPort.postMessage({ id, samples }, [samples.buffer]);
+    if (wanted !== undefined) {
+      if (!loaded.has(wanted)) await load(wanted);
+      parentPort.postMessage({ length: 0 });
+    } else {
+      parentPort.postMessage({ length: loaded.get(codec)(input, output, attributes) });
+    }
   } catch (error) {
-    parentPort.postMessage({ id, error: String(error?.message ?? error).slice(0, 200) });
+    parentPort.postMessage({ error: String(error?.message ?? error).slice(0, 200) });
   }
 });
-parentPort.postMessage({ ready: true });

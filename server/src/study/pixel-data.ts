@@ -4,11 +4,13 @@ import { compressedBytes } from './fragments.ts';
 import type { CodecName, FrameDecoder } from './frame-decoder.ts';
 import type { FrameFormat, ImageObject } from './image-object.ts';
 import { type Element, unreadable, valueBytes } from './part10.ts';
-import { maskToStoredBits, widenSamples } from './samples.ts';
+import { maskToStoredBits, type StoredRange, type StoredValues, storedRange, widenSamples } from './samples.ts';
 
 /** Stored values of one frame, `[row, column]`, before rescale. */
 export interface StoredSlice {
-  readonly values: Int16Array | Uint16Array;
+  readonly values: StoredValues;
+  /** Of the values that are not padding. */
+  readonly range: StoredRange;
   /** 1 where the value is the padding value or in its range; absent when no voxel is. */
   readonly padding?: Uint8Array;
   /** Bytes after the pixels that were ignored (more than the one pad byte). */
@@ -46,13 +48,19 @@ export const transferSyntaxes: ReadonlyMap<string, Syntax> = new Map<string, Syn
 ]);
 
 /**
- * The stored values of an image: decompressed, reduced to BitsStored, sign-extended, padding marked.
+ * The stored values of an image: decompressed, reduced to BitsStored, sign-extended, padding marked. While the decoder is
+ * `ready`, the bytes of the object are read before this returns, and may change then.
  *
+ * @param room where the values are put, two bytes each at an even address; room of their own when absent.
  * @throws AppError `transfer-syntax-unsupported`
  * @throws AppError `instance-unreadable`: too few bytes, a frame cut off, or one that does not decode in time.
  */
-export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Promise<StoredSlice> {
-  const { format, transferSyntaxUid } = image;
+export async function decodeSlice(
+  image: ImageObject,
+  decoder: FrameDecoder,
+  room?: Uint8Array<ArrayBuffer>,
+): Promise<StoredSlice> {
+  const { transferSyntaxUid } = image;
   const element = image.dataSet.elements['x7fe00010'];
   if (element === undefined) throw unreadable(image.name, 'has no PixelData');
   const syntax = transferSyntaxes.get(transferSyntaxUid);
@@ -62,28 +70,38 @@ export async function decodeSlice(image: ImageObject, decoder: FrameDecoder): Pr
     });
   }
   const { codec } = syntax;
-  const decoded =
-    codec === null
-      ? { bytes: nativeBytes(image, element), format, overshoots: false }
-      : await decompress(image, element, { ...syntax, codec }, decoder);
-  const expected = (format.rows * format.columns * format.bitsAllocated) / 8;
+  if (codec !== null) {
+    return decompress(image, element, { ...syntax, codec }, decoder, (decoded) => toStored(image, decoded, room));
+  }
+  const bytes = nativeBytes(image, element);
+  const isBigEndian = transferSyntaxUid === bigEndian;
+  // In big-endian files 8-bit samples may stand in 16-bit words, then each pair is swapped (PS3.5 8.1.1).
+  const swapped = isBigEndian && (image.format.bitsAllocated === 16 || element.vr === 'OW');
+  return toStored(image, { bytes, format: image.format, overshoots: false, swapped }, room);
+}
+
+function toStored(image: ImageObject, decoded: Decoded, given: Uint8Array<ArrayBuffer> | undefined): StoredSlice {
+  const { format } = image;
+  const count = format.rows * format.columns;
+  const expected = (count * format.bitsAllocated) / 8;
   if (decoded.bytes.length < expected) {
     throw unreadable(image.name, `has ${decoded.bytes.length} bytes of pixels where ${expected} are needed`);
   }
   const surplus = decoded.bytes.length - expected;
-  const isBigEndian = transferSyntaxUid === bigEndian;
-  // In big-endian files 8-bit samples may stand in 16-bit words, then each pair is swapped (PS3.5 8.1.1).
-  const samples = widenSamples(decoded.bytes.subarray(0, expected + (expected & 1)), {
+  const layout = {
     bitsAllocated: format.bitsAllocated,
     signed: decoded.format.signed,
-    swapped: isBigEndian && (format.bitsAllocated === 16 || element.vr === 'OW'),
-    count: format.rows * format.columns,
-  });
+    swapped: decoded.swapped,
+    count,
+  };
+  const room = given ?? new Uint8Array(2 * count);
+  const samples = widenSamples(decoded.bytes.subarray(0, expected + (expected & 1)), layout, room);
   const { values, padding } = maskToStoredBits(samples, decoded.format, format, image.paddingRange, decoded.overshoots);
   if (values === undefined) {
     throw unreadable(image.name, 'has negative pixels in its codestream although PixelRepresentation is 0');
   }
-  return { values, ...(padding ? { padding } : {}), surplusBytes: codec === null && surplus > 1 ? surplus : 0 };
+  const range = storedRange(values, padding);
+  return { values, range, ...(padding ? { padding } : {}), surplusBytes: surplus > 1 ? surplus : 0 };
 }
 
 function nativeBytes(image: ImageObject, element: Element): Uint8Array {
@@ -99,6 +117,8 @@ function nativeBytes(image: ImageObject, element: Element): Uint8Array {
 
 interface Decoded {
   readonly bytes: Uint8Array;
+  /** Bytes of each 16-bit word stand in big-endian order. */
+  readonly swapped: boolean;
   /** Format of the decoded samples: as declared, or as the codestream says. */
   readonly format: FrameFormat;
   /** Whether samples may lie beyond BitsStored: of what was lossy JPEG 2000, and JPEG or JPEG-LS of more bits. */
@@ -110,34 +130,36 @@ async function decompress(
   element: Element,
   { codec, isLossy = false }: { readonly codec: CodecName; readonly isLossy?: boolean },
   decoder: FrameDecoder,
-): Promise<Decoded> {
+  use: (decoded: Decoded) => StoredSlice,
+): Promise<StoredSlice> {
   const bytes = compressedBytes(image, element);
   if (codec !== 'decodeRle' && !hasEndMarker(bytes)) throw unreadable(image.name, 'has a frame without its end marker');
   const format = codestreamFormat(image.format, codec, bytes);
-  // Read before the decoder takes the bytes.
-  const precision = readJpegPrecision(bytes);
-  const detail = { transferSyntaxUid: image.transferSyntaxUid };
-  let samples: Uint8Array;
-  try {
-    samples = await decoder.decode({
-      codec,
-      attributes: {
-        width: format.columns,
-        height: format.rows,
-        bitsAllocated: format.bitsAllocated,
-        bitsStored: format.bitsStored,
-        samplesPerPixel: 1,
-        pixelRepresentation: format.signed ? 1 : 0,
-        planarConfiguration: 0,
-        photometricInterpretation: format.photometricInterpretation,
-      },
-      bytes,
-    });
-  } catch (cause) {
-    throw unreadable(image.name, 'has a frame that does not decode', detail, cause);
-  }
   const isJpeg2000 = codec === 'decodeJpeg2000' || codec === 'decodeHtJpeg2000';
-  return { bytes: samples, format, overshoots: isLossy && (isJpeg2000 || (precision ?? 0) > format.bitsStored) };
+  const overshoots = isLossy && (isJpeg2000 || (readJpegPrecision(bytes) ?? 0) > format.bitsStored);
+  const attributes = {
+    width: format.columns,
+    height: format.rows,
+    bitsAllocated: format.bitsAllocated,
+    bitsStored: format.bitsStored,
+    samplesPerPixel: 1,
+    pixelRepresentation: format.signed ? 1 : 0,
+    planarConfiguration: 0,
+    photometricInterpretation: format.photometricInterpretation,
+  } as const;
+  try {
+    return await decoder.decode({ codec, attributes, bytes }, (samples) =>
+      use({ bytes: samples, format, overshoots, swapped: false }),
+    );
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    throw unreadable(
+      image.name,
+      'has a frame that does not decode',
+      { transferSyntaxUid: image.transferSyntaxUid },
+      cause,
+    );
+  }
 }
 
 /** JPEG 2000 states sign and precision itself; when they contradict the attributes, the codestream is right. */

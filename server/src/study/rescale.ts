@@ -6,6 +6,8 @@ import { createVolume } from '../volume/volume.ts';
 import type { ImageObject } from './image-object.ts';
 import { unreadable } from './part10.ts';
 import type { StoredSlice } from './pixel-data.ts';
+import { type StoredValues, storedRange } from './samples.ts';
+import type { VoxelBlock } from './voxel-block.ts';
 
 /** Lowest attenuation that exists (vacuum is -1000 HU; scanners clip at -1024). */
 const lowestHu = -1024;
@@ -22,12 +24,15 @@ export interface RescaledVolume {
  * so that no statistic or interpolation meets the padding value itself. MONOCHROME1 is not inverted.
  *
  * @param images in slice order; `slices[k]` are the stored values of `images[k]`.
+ * @param block memory that may become that of the volume, when it holds these slices and the voxels are integers: they are
+ *   rescaled in their place, and `slices` must not be used any more.
  * @throws AppError `series-no-contrast`: one value everywhere; `instance-unreadable`: values beyond float32.
  */
 export async function rescale(
   images: readonly ImageObject[],
   slices: readonly StoredSlice[],
   geometry: Geometry,
+  block?: VoxelBlock,
 ): Promise<RescaledVolume> {
   const notes: string[] = [];
   const marks = slices.map(({ padding }) => padding);
@@ -43,19 +48,23 @@ export async function rescale(
     throw new AppError('series-no-contrast', `Every voxel of the series holds ${seen}.`, { slices: images.length });
   }
   const perSlice = geometry.size[0] * geometry.size[1];
-  const data = allocate(images, range, perSlice * slices.length);
-  const padding = marks.some((mark) => mark !== undefined) ? new Uint8Array(data.length) : undefined;
-  for (const [k, { values }] of slices.entries()) {
-    const { slope, intercept } = images[k]!;
+  const Type = voxelType(images, range);
+  const values = slices.map((slice) => slice.values);
+  const isInPlace = Type !== Float32Array && block?.isMadeOf(values) === true;
+  const data = isInPlace ? undefined : new Type(perSlice * slices.length);
+  const padding = marks.some((mark) => mark !== undefined) ? new Uint8Array(perSlice * slices.length) : undefined;
+  for (const [k, stored] of values.entries()) {
     const start = k * perSlice;
+    const target = data?.subarray(start, start + perSlice) ?? new Type(stored.buffer, stored.byteOffset, perSlice);
     await nextTurn();
-    fill(data.subarray(start, start + perSlice), values, slope, intercept);
+    fill(target, stored, images[k]!);
     const mark = marks[k];
     if (mark === undefined) continue;
     padding?.set(mark, start);
-    for (let n = 0; n < perSlice; n++) if (mark[n] === 1) data[start + n] = range.least;
+    for (let n = 0; n < perSlice; n++) if (mark[n] === 1) target[n] = range.least;
   }
-  return { volume: createVolume(data, geometry, padding), notes };
+  const voxels = data ?? new Type(block!.arrange(values));
+  return { volume: createVolume(voxels, geometry, padding), notes };
 }
 
 interface Range {
@@ -66,48 +75,30 @@ interface Range {
 type Marks = (Uint8Array | undefined)[];
 
 /** The loops over voxels stand in functions of their own, which the compiler optimises after a few slices. */
-function fill(target: VoxelArray, values: Int16Array | Uint16Array, slope: number, intercept: number): void {
-  if (slope === 1 && intercept === 0) target.set(values);
-  // All values fit: `allocate` has seen to it. Whole numbers stay whole numbers for the processor, too.
+function fill(target: VoxelArray, values: StoredValues, { slope, intercept }: ImageObject): void {
+  // All values fit: `voxelType` has seen to it, so those that are in their place already have the same bits in both types.
+  if (slope === 1 && intercept === 0) {
+    if (target.buffer !== values.buffer) target.set(values);
+  }
+  // Whole numbers stay whole numbers for the processor, too.
   else if (target instanceof Int16Array) fillWhole(target, values, slope, intercept);
   else for (let n = 0; n < values.length; n++) target[n] = values[n]! * slope + intercept;
 }
 
-function fillWhole(target: Int16Array, values: Int16Array | Uint16Array, slope: number, intercept: number): void {
+function fillWhole(target: Int16Array, values: StoredValues, slope: number, intercept: number): void {
   for (let n = 0; n < values.length; n++) target[n] = Math.imul(values[n]!, slope) + intercept;
-}
-
-function storedRange(values: Int16Array | Uint16Array, mark: Uint8Array | undefined): readonly [number, number] {
-  if (mark === undefined) return wholeRange(values);
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let n = 0; n < values.length; n++) {
-    if (mark[n] === 1) continue;
-    const value = values[n]!;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
-}
-
-function wholeRange(values: Int16Array | Uint16Array): readonly [number, number] {
-  let low = values[0] ?? Number.POSITIVE_INFINITY;
-  let high = values[0] ?? Number.NEGATIVE_INFINITY;
-  for (let n = 1; n < values.length; n++) {
-    const value = values[n]!;
-    if (value < low) low = value;
-    else if (value > high) high = value;
-  }
-  return [low, high];
 }
 
 async function realRange(images: readonly ImageObject[], slices: readonly StoredSlice[], marks: Marks): Promise<Range> {
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;
-  for (const [k, { values }] of slices.entries()) {
-    // Other requests of this process get a turn between two slices.
-    await nextTurn();
-    const [low, high] = storedRange(values, marks[k]);
+  for (const [k, slice] of slices.entries()) {
+    let [low, high] = slice.range;
+    if (marks[k] !== slice.padding) {
+      // Other requests of this process get a turn between two slices.
+      await nextTurn();
+      [low, high] = storedRange(slice.values, marks[k]);
+    }
     if (low > high) continue;
     const { slope, intercept, name } = images[k]!;
     const ends = [low * slope + intercept, high * slope + intercept];
@@ -120,11 +111,14 @@ async function realRange(images: readonly ImageObject[], slices: readonly Stored
   return { least, most };
 }
 
-function allocate(images: readonly ImageObject[], { least, most }: Range, length: number): VoxelArray {
+function voxelType(
+  images: readonly ImageObject[],
+  { least, most }: Range,
+): Int16ArrayConstructor | Uint16ArrayConstructor | Float32ArrayConstructor {
   const isWhole = images.every(({ slope, intercept }) => Number.isInteger(slope) && Number.isInteger(intercept));
-  if (isWhole && least >= -32768 && most <= 32767) return new Int16Array(length);
-  if (isWhole && least >= 0 && most <= 65535) return new Uint16Array(length);
-  return new Float32Array(length);
+  if (isWhole && least >= -32768 && most <= 32767) return Int16Array;
+  if (isWhole && least >= 0 && most <= 65535) return Uint16Array;
+  return Float32Array;
 }
 
 /**

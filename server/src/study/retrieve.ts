@@ -19,77 +19,84 @@ export interface RetrieveOptions {
   readonly maxVoxels: number;
 }
 
+/** What a PACS lists of a series, and what is to be retrieved. */
+export interface ListedSeries {
+  readonly address: SeriesAddress;
+  readonly sopInstanceUids: readonly string[];
+}
+
+/** @throws AppError `series-not-found`, `pacs-unreachable`, `pacs-refused`, `pacs-answer-invalid` */
+export async function listInstances(pacs: Pacs, address: SeriesAddress, signal?: AbortSignal): Promise<ListedSeries> {
+  const listed = await pacs.searchInstances(address, signal);
+  if (listed.length === 0) throw new AppError('series-not-found', 'The PACS holds no such series.', { ...address });
+  return { address, sopInstanceUids: listed.map(({ sopInstanceUid }) => sopInstanceUid) };
+}
+
 /**
- * All DICOM files of a series: one streamed answer, and after a reset, a silence or a short answer only the instances
- * that are still missing, one by one. Gives up after `pacs.retries` failures in a row without a new instance.
+ * The DICOM files of a series as they arrive, each object once: one streamed answer, and after a reset, a silence or a
+ * short answer only the instances that are still missing, one by one. Gives up after `pacs.retries` failures in a row
+ * without a new instance. The bytes of a file change when the next one is asked for.
  *
  * @throws AppError `series-not-found`, `image-too-large`, `pacs-unreachable`, `pacs-refused`, `pacs-answer-invalid`
  *   (also for an object of another series), `instance-unreadable`
  */
-export async function retrieveSeries(
+export async function* retrieveSeries(
   pacs: Pacs,
-  address: SeriesAddress,
+  listed: ListedSeries,
   options: RetrieveOptions,
-): Promise<readonly Uint8Array[]> {
-  const listed = await pacs.searchInstances(address, options.signal);
-  if (listed.length === 0) throw new AppError('series-not-found', 'The PACS holds no such series.', { ...address });
-  const wanted = listed.map(({ sopInstanceUid }) => sopInstanceUid);
-  const collection = new Collection(pacs, address, wanted.length, options);
+): AsyncGenerator<Uint8Array> {
+  const retrieval = new Retrieval(pacs, listed, options);
   let failures = 0;
   for (;;) {
-    const before = collection.size;
+    const before = retrieval.size;
     try {
       // Until the first instance is here the whole series is asked, later only what is missing.
-      if (before === 0) await collection.collect({});
-      const missing = wanted.filter((uid) => !collection.has(uid));
-      for (const sopInstanceUid of missing) await collection.collect({ sopInstanceUid });
-      return collection.files();
+      if (before === 0) yield* retrieval.request({});
+      for (const sopInstanceUid of retrieval.missing()) yield* retrieval.request({ sopInstanceUid });
+      return;
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'pacs-unreachable') throw error;
-      failures = collection.size > before ? 1 : failures + 1;
+      failures = retrieval.size > before ? 1 : failures + 1;
       if (failures > pacs.retries) throw error;
       await backOff(failures, options.signal);
     }
   }
 }
 
-/** The instances that have arrived, by SOPInstanceUID. */
-class Collection {
+/** Which instances have arrived, by SOPInstanceUID. */
+class Retrieval {
   readonly #pacs: Pacs;
-  readonly #address: SeriesAddress;
-  readonly #expected: number;
+  readonly #listed: ListedSeries;
   readonly #options: RetrieveOptions;
-  readonly #files = new Map<string, Uint8Array>();
+  readonly #arrived = new Set<string>();
   #bytes = 0;
 
-  constructor(pacs: Pacs, address: SeriesAddress, expected: number, options: RetrieveOptions) {
+  constructor(pacs: Pacs, listed: ListedSeries, options: RetrieveOptions) {
     this.#pacs = pacs;
-    this.#address = address;
-    this.#expected = expected;
+    this.#listed = listed;
     this.#options = options;
   }
 
   get size(): number {
-    return this.#files.size;
+    return this.#arrived.size;
   }
 
-  has(sopInstanceUid: string): boolean {
-    return this.#files.has(sopInstanceUid);
-  }
-
-  files(): readonly Uint8Array[] {
-    return [...this.#files.values()];
+  missing(): readonly string[] {
+    return this.#listed.sopInstanceUids.filter((uid) => !this.#arrived.has(uid));
   }
 
   /** Retrieves the series, or one instance, which then must be among what arrives. */
-  async collect(part: { readonly sopInstanceUid?: string }): Promise<void> {
+  async *request(part: { readonly sopInstanceUid?: string }): AsyncGenerator<Uint8Array> {
     const onBytes = (count: number): void => {
       this.#bytes += count;
       this.#report();
     };
     const { signal } = this.#options;
-    for await (const file of this.#pacs.retrieve({ ...this.#address, ...part }, { signal, onBytes })) this.#add(file);
-    if (part.sopInstanceUid !== undefined && !this.has(part.sopInstanceUid)) {
+    const options = { signal, onBytes, reusesBytes: true } as const;
+    for await (const file of this.#pacs.retrieve({ ...this.#listed.address, ...part }, options)) {
+      if (this.#isNew(file)) yield file;
+    }
+    if (part.sopInstanceUid !== undefined && !this.#arrived.has(part.sopInstanceUid)) {
       throw new AppError('pacs-answer-invalid', 'The PACS lists an instance and answers with another one.', {
         sopInstanceUid: part.sopInstanceUid,
       });
@@ -98,26 +105,29 @@ class Collection {
   }
 
   #report(): void {
-    this.#options.onProgress?.({ instances: this.size, expected: this.#expected, bytes: this.#bytes });
+    const expected = this.#listed.sopInstanceUids.length;
+    this.#options.onProgress?.({ instances: this.size, expected, bytes: this.#bytes });
   }
 
-  #add(file: Uint8Array): void {
+  #isNew(file: Uint8Array): boolean {
     const dataSet = parsePart10(file, `Object ${this.size + 1}`, true);
+    const { studyInstanceUid, seriesInstanceUid } = this.#listed.address;
     const isOfSeries =
-      dataSet.string('x0020000d') === this.#address.studyInstanceUid &&
-      dataSet.string('x0020000e') === this.#address.seriesInstanceUid;
+      dataSet.string('x0020000d') === studyInstanceUid && dataSet.string('x0020000e') === seriesInstanceUid;
     if (!isOfSeries) {
       throw new AppError('pacs-answer-invalid', 'The PACS answered with an object of another series.', {});
     }
     if (this.size === 0) this.#checkSize(dataSet);
-    this.#files.set(dataSet.string('x00080018') ?? '', file);
+    const before = this.size;
+    this.#arrived.add(dataSet.string('x00080018') ?? '');
     this.#report();
+    return this.size > before;
   }
 
   /** Stops a series that is too large at its first instance. */
   #checkSize(dataSet: DataSet): void {
     const pixels = (dataSet.uint16('x00280010') ?? 0) * (dataSet.uint16('x00280011') ?? 0);
-    const voxels = pixels * frameCount(dataSet) * this.#expected;
+    const voxels = pixels * frameCount(dataSet) * this.#listed.sopInstanceUids.length;
     if (voxels <= this.#options.maxVoxels) return;
     throw new AppError('image-too-large', `The series has ${voxels} voxels; the limit is ${this.#options.maxVoxels}.`, {
       voxels,

@@ -1,5 +1,8 @@
 import type { FrameFormat } from './image-object.ts';
 
+/** 16-bit values as a file holds them, before rescale. */
+export type StoredValues = Int16Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
 /** How samples lie in their bytes. */
 export interface SampleLayout {
   readonly bitsAllocated: 8 | 16;
@@ -9,19 +12,21 @@ export interface SampleLayout {
   readonly count: number;
 }
 
-/** Samples as 16-bit numbers, all allocated bits kept. The input may lie at an odd address. */
-export function widenSamples(bytes: Uint8Array, layout: SampleLayout): Int16Array | Uint16Array {
+/**
+ * Samples as 16-bit numbers, all allocated bits kept. The input may lie at an odd address.
+ *
+ * @param room where they are put: two bytes a sample, at an even address.
+ */
+export function widenSamples(bytes: Uint8Array, layout: SampleLayout, room: Uint8Array<ArrayBuffer>): StoredValues {
   const { count, signed, swapped } = layout;
-  if (layout.bitsAllocated === 8) {
-    const ordered = swapped ? swapPairs(bytes) : bytes;
-    const narrow = ordered.subarray(0, count);
-    return signed ? Int16Array.from(narrow, (v) => (v << 24) >> 24) : new Uint16Array(narrow);
-  }
-  const sizeBytes = 2 * count;
-  const copy = swapped ? swapPairs(bytes.subarray(0, sizeBytes)) : new Uint8Array(bytes.subarray(0, sizeBytes));
-  return signed
-    ? new Int16Array(copy.buffer, copy.byteOffset, count)
-    : new Uint16Array(copy.buffer, copy.byteOffset, count);
+  const ordered = swapped ? swapPairs(bytes) : bytes;
+  const target = signed
+    ? new Int16Array(room.buffer, room.byteOffset, count)
+    : new Uint16Array(room.buffer, room.byteOffset, count);
+  if (layout.bitsAllocated === 16) room.set(ordered.subarray(0, 2 * count));
+  else if (signed) for (let n = 0; n < count; n++) target[n] = (ordered[n]! << 24) >> 24;
+  else target.set(ordered.subarray(0, count));
+  return target;
 }
 
 function swapPairs(bytes: Uint8Array): Uint8Array {
@@ -35,7 +40,7 @@ function swapPairs(bytes: Uint8Array): Uint8Array {
 
 /** Result of {@link maskToStoredBits}; `values` is undefined when unsigned pixels are negative in their codestream. */
 export interface MaskedSamples {
-  readonly values: Int16Array | Uint16Array | undefined;
+  readonly values: StoredValues | undefined;
   readonly padding?: Uint8Array;
 }
 
@@ -52,7 +57,7 @@ export interface MaskedSamples {
  *   brought back to the end, since taking their lower bits would make the brightest pixel the darkest.
  */
 export function maskToStoredBits(
-  samples: Int16Array | Uint16Array,
+  samples: StoredValues,
   decoded: FrameFormat,
   declared: FrameFormat,
   paddingRange: readonly [number, number] | undefined,
@@ -68,7 +73,7 @@ export function maskToStoredBits(
 }
 
 /** Words of signed samples may lack the copies of their sign; where none is negative nobody can tell, and none is clamped. */
-function clamp(samples: Int16Array | Uint16Array, { bitsStored, signed }: FrameFormat): void {
+function clamp(samples: StoredValues, { bitsStored, signed }: FrameFormat): void {
   const span = 2 ** bitsStored;
   const [low, high] = signed ? [-span / 2, span / 2 - 1] : [0, span - 1];
   if (signed && !samples.some((v) => v < 0)) return;
@@ -79,7 +84,7 @@ function clamp(samples: Int16Array | Uint16Array, { bitsStored, signed }: FrameF
   }
 }
 
-function signExtend(samples: Int16Array | Uint16Array, { bitsStored, highBit }: FrameFormat): Int16Array {
+function signExtend(samples: StoredValues, { bitsStored, highBit }: FrameFormat): Int16Array<ArrayBuffer> {
   const left = 31 - highBit;
   const right = 32 - bitsStored;
   const values = new Int16Array(samples.buffer, samples.byteOffset, samples.length);
@@ -88,7 +93,7 @@ function signExtend(samples: Int16Array | Uint16Array, { bitsStored, highBit }: 
   return values;
 }
 
-function unsigned(samples: Int16Array | Uint16Array, decoded: FrameFormat): Uint16Array | undefined {
+function unsigned(samples: StoredValues, decoded: FrameFormat): Uint16Array<ArrayBuffer> | undefined {
   if (decoded.signed && samples.some((v) => v < 0)) return undefined;
   const values = new Uint16Array(samples.buffer, samples.byteOffset, samples.length);
   const shift = decoded.highBit - decoded.bitsStored + 1;
@@ -98,12 +103,40 @@ function unsigned(samples: Int16Array | Uint16Array, decoded: FrameFormat): Uint
   return values;
 }
 
+/** Least and greatest value; infinite, and in reverse, when all are marked as padding or there is none. */
+export type StoredRange = readonly [least: number, most: number];
+
+/** The range of the values that are not marked. */
+export function storedRange(values: StoredValues, padding: Uint8Array | undefined): StoredRange {
+  if (padding === undefined) return wholeRange(values);
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let n = 0; n < values.length; n++) {
+    if (padding[n] === 1) continue;
+    const value = values[n]!;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+function wholeRange(values: StoredValues): StoredRange {
+  let low = values[0] ?? Number.POSITIVE_INFINITY;
+  let high = values[0] ?? Number.NEGATIVE_INFINITY;
+  for (let n = 1; n < values.length; n++) {
+    const value = values[n]!;
+    if (value < low) low = value;
+    else if (value > high) high = value;
+  }
+  return [low, high];
+}
+
 function fitsStoredBits([low, high]: readonly [number, number], { bitsStored, signed }: FrameFormat): boolean {
   const span = 2 ** bitsStored;
   return signed ? low >= -span / 2 && high < span / 2 : low >= 0 && high < span;
 }
 
-function markRange(values: Int16Array | Uint16Array, [low, high]: readonly [number, number]): Uint8Array | undefined {
+function markRange(values: StoredValues, [low, high]: readonly [number, number]): Uint8Array | undefined {
   let found = false;
   const marks = new Uint8Array(values.length);
   for (let n = 0; n < values.length; n++) {

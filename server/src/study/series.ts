@@ -1,28 +1,34 @@
 import { readFile } from 'node:fs/promises';
 import { AppError } from '../errors/app-error.ts';
-import { type AssembleOptions, assembleSeries } from './assemble.ts';
+import { type AssembleOptions, assembleSeries, type SeriesFiles } from './assemble.ts';
 import { type FolderSeries, listSeries } from './folder.ts';
 import type { Pacs, SeriesAddress } from './pacs.ts';
-import { type RetrieveOptions, retrieveSeries } from './retrieve.ts';
+import { listInstances, type RetrieveOptions, retrieveSeries } from './retrieve.ts';
 import type { SourceSeries } from './source-series.ts';
 
 /** Modalities of objects that never hold an image volume. */
 const resultModalities: ReadonlySet<string> = new Set(['SEG', 'SR', 'PR', 'KO', 'RTSTRUCT', 'RTPLAN', 'RTDOSE', 'REG']);
 
 /**
- * A series from a PACS: retrieved as stored, checked, decoded and sorted.
+ * A series from a PACS: retrieved as stored, decoded as it arrives, checked and sorted.
  *
  * @param options.onProgress instances and bytes while they arrive.
  * @param options.maxVoxels largest volume accepted.
  * @param options.volume which, where the series holds several.
- * @throws AppError those of {@link retrieveSeries} and {@link assembleSeries}
+ * @throws AppError those of {@link listInstances}, {@link retrieveSeries} and {@link assembleSeries}
  */
 export async function readSeriesFromPacs(
   pacs: Pacs,
   address: SeriesAddress,
   options: RetrieveOptions & Pick<AssembleOptions, 'volume'>,
 ): Promise<SourceSeries> {
-  return assembleSeries(await retrieveSeries(pacs, address, options), options);
+  const listed = await listInstances(pacs, address, options.signal);
+  const files: SeriesFiles = {
+    length: listed.sopInstanceUids.length,
+    isDistinct: true,
+    [Symbol.asyncIterator]: () => retrieveSeries(pacs, listed, options),
+  };
+  return assembleSeries(files, options);
 }
 
 /**
@@ -44,11 +50,16 @@ export async function readSeriesFromFolder(
       unreadable,
     });
   }
-  const files: Uint8Array[] = [];
-  for (const path of chosen.files) {
-    options.signal?.throwIfAborted();
-    files.push(await readFile(path));
-  }
+  const { files: paths } = chosen;
+  const files: SeriesFiles = {
+    length: paths.length,
+    async *[Symbol.asyncIterator]() {
+      for (const path of paths) {
+        options.signal?.throwIfAborted();
+        yield await readFile(path);
+      }
+    },
+  };
   return assembleSeries(files, options);
 }
 

@@ -5,6 +5,8 @@ import { createFrameDecoder, type EncodedFrame } from '../../../server/src/study
 
 const { Context, NativeCodecs } = codecs;
 
+const copy = (samples: Uint8Array): Uint8Array => Uint8Array.from(samples);
+
 /** A square JPEG-LS frame of noise, which the codec cannot shorten. */
 async function noise(size: number): Promise<{ readonly frame: () => EncodedFrame; readonly samples: Uint8Array }> {
   if (!NativeCodecs.isInitialized()) await NativeCodecs.initializeAsync();
@@ -31,7 +33,7 @@ async function noise(size: number): Promise<{ readonly frame: () => EncodedFrame
 test('a frame over the time limit is cut off', async () => {
   const { frame } = await noise(1024);
   const decoder = createFrameDecoder({ lanes: 1, timeLimitMs: 20 });
-  await assert.rejects(decoder.decode(frame()), /no result within 20 ms/);
+  await assert.rejects(decoder.decode(frame(), copy), /no result within 20 ms/);
   await decoder.close();
 });
 
@@ -41,8 +43,8 @@ test('after a damaged frame the next ones decode in a fresh thread', async () =>
   for (let n = 0; n < 3; n++) {
     const { codec, attributes, bytes } = frame();
     const damaged = bytes.map((value, at) => (at > 8 && at < 40 ? ~value : value));
-    await assert.rejects(decoder.decode({ codec, attributes, bytes: damaged }));
-    assert.deepEqual(await decoder.decode(frame()), samples);
+    await assert.rejects(decoder.decode({ codec, attributes, bytes: damaged }, copy));
+    assert.deepEqual(await decoder.decode(frame(), copy), samples);
   }
   await decoder.close();
 });
@@ -50,7 +52,7 @@ test('after a damaged frame the next ones decode in a fresh thread', async () =>
 test('a closed decoder rejects and starts no thread', async () => {
   const { frame } = await noise(8);
   const decoder = createFrameDecoder({ lanes: 1 });
-  const running = decoder.decode(frame());
+  const running = decoder.decode(frame(), copy);
   await Promise.all([assert.rejects(running), decoder.close()]);
-  await assert.rejects(decoder.decode(frame()), /closed/);
+  await assert.rejects(decoder.decode(frame(), copy), /closed/);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasEndMarker, readJpegPrecision } from '../../../server/src/study/codestream.ts';
 import type { FrameFormat } from '../../../server/src/study/image-object.ts';
-import { maskToStoredBits } from '../../../server/src/study/samples.ts';
+import { maskToStoredBits, type StoredValues } from '../../../server/src/study/samples.ts';
 
 const format = (signed: boolean): FrameFormat => ({
   rows: 1,
@@ -14,7 +14,7 @@ const format = (signed: boolean): FrameFormat => ({
   photometricInterpretation: 'MONOCHROME2',
 });
 
-const stored = (samples: Int16Array | Uint16Array, signed: boolean, overshoots: boolean) =>
+const stored = (samples: StoredValues, signed: boolean, overshoots: boolean) =>
   maskToStoredBits(samples, format(signed), format(signed), undefined, overshoots).values;
 
 test('what a lossy decoder leaves beyond BitsStored is brought to the end, not wrapped to the other one', () => {
