@@ -3,13 +3,19 @@
 import { createInterface } from 'node:readline';
 import { createPacs, type SeriesAddress } from '../../server/src/study/dicomweb.ts';
 import { readSeriesFromPacs } from '../../server/src/study/series.ts';
+import type { Timing } from './peer.ts';
 
 const [url = '', username = '', password = ''] = process.argv.slice(2);
 const pacs = createPacs({ url, credentials: { username, password }, idleSeconds: 60, retries: 0 });
-for await (const line of createInterface({ input: process.stdin })) {
+
+// In a function of its own: a suspended loop would hold on to its last volume while the next one is read.
+async function time(address: SeriesAddress): Promise<Timing> {
   const started = performance.now();
-  const { volume } = await readSeriesFromPacs(pacs, JSON.parse(line) as SeriesAddress, { maxVoxels: 1e9 });
-  const timing = { ms: performance.now() - started, voxels: volume.data.length };
-  process.stdout.write(`${JSON.stringify(timing)}\n`);
+  const { volume } = await readSeriesFromPacs(pacs, address, { maxVoxels: 1e9 });
+  return { ms: performance.now() - started, voxels: volume.data.length };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify(await time(JSON.parse(line) as SeriesAddress))}\n`);
 }
 await pacs.close();
