@@ -85,7 +85,7 @@ function sharedAttributes(volume: Volume, identity: SeriesIdentity): DataSet {
     StudyDate: '20240102',
     StudyTime: '120000',
     AccessionNumber: '',
-    ReferringPhysicianName: '',
+    ReferringPhysicianName: [],
     StudyID: '1',
     StudyDescription: identity.studyDescription,
     SeriesDescription: identity.seriesDescription,
