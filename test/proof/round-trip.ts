@@ -31,8 +31,7 @@ export interface RoundTrip {
 }
 
 /**
- * Writes random masks on random grids as native BINARY, which our reader and pydicom read back, and in one more kind,
- * which pydicom reads.
+ * Writes random masks on random grids as native BINARY and in one more kind, which our reader and pydicom read back.
  */
 export async function roundTrip(seed: number, cases: number, tell: (done: number) => void): Promise<RoundTrip> {
   const folder = await mkdtemp(join(tmpdir(), 'uncol-round-trip-'));
@@ -44,10 +43,10 @@ export async function roundTrip(seed: number, cases: number, tell: (done: number
       for (let n = first; n < Math.min(cases, first + batch); n++) {
         const request = randomRequest(seed, n);
         const { bytes } = writeSeg(request);
-        wrongVoxels += countWrong(request, bytes);
         const { geometry, data } = request.labelmap;
         const positions = request.source.instances.map((_, k) => indexToPatient(geometry, [0, 0, k]));
         for (const [at, written] of [bytes, writeOther(request, n).bytes].entries()) {
+          wrongVoxels += countWrong(request, written);
           const path = join(folder, `${n - first}-${at}.dcm`);
           await writeFile(path, written);
           lines.push(JSON.stringify({ path, slices: request.source.instances.map(sliceId), positions }));

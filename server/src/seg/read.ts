@@ -1,9 +1,9 @@
-import { AppError } from '../errors/app-error.ts';
 import { Attributes } from '../study/attributes.ts';
 import { readText } from '../study/header.ts';
-import { type DataSet, parsePart10, unreadable, valueBytes } from '../study/part10.ts';
+import { type DataSet, itemsOf, parsePart10, unreadable } from '../study/part10.ts';
 import type { Vec3 } from '../volume/geometry.ts';
-import { labelmapStorage, segmentationStorage } from './encoding.ts';
+import { labelmapStorage, type SegType, segmentationStorage } from './encoding.ts';
+import { backgroundOf, readPixels } from './read-pixels.ts';
 
 /** One segment of a SEG (PS3.3 C.8.20.4). */
 export interface ReadSegment {
@@ -30,7 +30,10 @@ export interface PlacedFrame {
   readonly thicknessMm: number | undefined;
 }
 
-/** A BINARY SEG as read, its frames in the order of the file. */
+/**
+ * A SEG as read, of any SegmentationType, as yes or no for each segment; its frames in the order of the file, those of a
+ * LABELMAP once for each segment that they show.
+ */
 export interface SegObject {
   readonly sopInstanceUid: string;
   readonly studyInstanceUid: string;
@@ -49,33 +52,29 @@ export interface SegObject {
   readonly bits: Uint8Array;
 }
 
-/** Implicit and explicit little endian, plain and deflated: the syntaxes of one-bit pixels in use. */
-const nativeSyntaxes: ReadonlySet<string> = new Set([
-  '1.2.840.10008.1.2',
-  '1.2.840.10008.1.2.1',
-  '1.2.840.10008.1.2.1.99',
-]);
-
 /**
- * Reads a BINARY DICOM Segmentation (PS3.3 A.51) of any vendor. Functional groups may be shared or per frame, frames may
+ * Reads a DICOM Segmentation (PS3.3 A.51) of any vendor and kind. Functional groups may be shared or per frame, frames may
  * come in any order, and what is not needed (derivation, dimensions) may be missing.
  *
- * @throws AppError `seg-unsupported`: FRACTIONAL or LABELMAP, or compressed pixels; `instance-unreadable`: no SEG,
- *   damaged, or a required attribute is missing or ill-formed.
+ * @throws AppError `seg-unsupported`: compressed pixels but for run lengths; `instance-unreadable`: no SEG, damaged, or a
+ *   required attribute is missing or ill-formed.
  */
 export function readSeg(bytes: Uint8Array): SegObject {
   const dataSet = parsePart10(bytes, 'The SEG');
   const read = new Attributes(dataSet, 'The SEG');
-  refuseOtherKinds(read);
+  const type = typeOf(read);
   const rows = read.unsigned('x00280010', 'Rows', 1);
   const columns = read.unsigned('x00280011', 'Columns', 1);
-  const segments = readSegments(dataSet);
-  const frames = readFrames(dataSet, segments);
+  const segments = readSegments(dataSet, type === 'LABELMAP' ? backgroundOf(read) : undefined);
+  const frames = readFrames(dataSet, type, segments);
   const wanted = Number(read.text('x00280008') ?? Number.NaN);
   if (wanted !== frames.length) {
     throw unreadable(read.name, `has ${frames.length} frame groups for ${wanted} frames`);
   }
   const { series, instances } = readReferences(dataSet);
+  const extent = { frames: frames.length, pixels: rows * columns };
+  const numbers = segments.map(({ number }) => number);
+  const { planes, bits } = readPixels(dataSet, type, extent, numbers);
   return {
     sopInstanceUid: read.uid('x00080018', 'SOPInstanceUID'),
     studyInstanceUid: read.uid('x0020000d', 'StudyInstanceUID'),
@@ -86,40 +85,41 @@ export function readSeg(bytes: Uint8Array): SegObject {
     rows,
     columns,
     segments,
-    frames,
-    bits: readBits(dataSet, frames.length * rows * columns),
+    frames: planes.flatMap(({ frame, segmentNumber }) => {
+      const placed = frames[frame];
+      return placed ? [segmentNumber === undefined ? placed : { ...placed, segmentNumber }] : [];
+    }),
+    bits,
   };
 }
 
-function refuseOtherKinds(read: Attributes): void {
+function typeOf(read: Attributes): SegType {
   const sopClassUid = read.uid('x00080016', 'SOPClassUID');
-  const refuse = (reason: string) => new AppError('seg-unsupported', `The SEG ${reason}.`, { sopClassUid });
-  if (sopClassUid === labelmapStorage) throw refuse('is a LABELMAP; only BINARY is read');
+  if (sopClassUid === labelmapStorage) return 'LABELMAP';
   if (sopClassUid !== segmentationStorage) throw unreadable('The file', 'is no DICOM SEG', { sopClassUid });
   const type = read.text('x00620001') ?? '';
-  if (type === 'FRACTIONAL') {
-    throw refuse('is FRACTIONAL: it gives probabilities or shares, where a label needs yes or no for each voxel');
-  }
-  if (type !== 'BINARY') throw unreadable(read.name, `has SegmentationType "${type.slice(0, 16)}"`);
-  const bitsAllocated = read.unsigned('x00280100', 'BitsAllocated', 1);
-  if (bitsAllocated !== 1) throw unreadable(read.name, `is BINARY with BitsAllocated ${bitsAllocated}`);
-  const syntax = read.uid('x00020010', 'TransferSyntaxUID');
-  if (!nativeSyntaxes.has(syntax)) throw refuse(`has pixels in transfer syntax ${syntax.slice(0, 64)}, not plain ones`);
+  if (type !== 'BINARY' && type !== 'FRACTIONAL')
+    throw unreadable(read.name, `has SegmentationType "${type.slice(0, 16)}"`);
+  return type;
 }
 
-function readSegments(dataSet: DataSet): readonly ReadSegment[] {
-  const segments = itemsOf(dataSet, 'x00620002').map((item) => ({
-    number: new Attributes(item, 'A segment of the SEG').unsigned('x00620004', 'SegmentNumber', 1),
-    label: readText(item, 'x00620005') ?? '',
+/** @param background number of what is no segment; a LABELMAP may describe it. */
+function readSegments(dataSet: DataSet, background: number | undefined): readonly ReadSegment[] {
+  const least = background === undefined ? 1 : 0;
+  const described = itemsOf(dataSet, 'x00620002').map((item) => ({
+    number: new Attributes(item, 'A segment of the SEG').unsigned('x00620004', 'SegmentNumber', least),
+    label: readText(item, 'x00620005', dataSet) ?? '',
     algorithmType: new Attributes(item, 'A segment of the SEG').text('x00620008') ?? '',
   }));
+  const segments = described.filter(({ number }) => number !== background);
   if (segments.length === 0) throw unreadable('The SEG', 'has no SegmentSequence');
   const numbers = new Set(segments.map(({ number }) => number));
   if (numbers.size < segments.length) throw unreadable('The SEG', 'gives two segments one number');
   return segments;
 }
 
-function readFrames(dataSet: DataSet, segments: readonly ReadSegment[]): readonly PlacedFrame[] {
+/** Frames as they are in the file; those of a LABELMAP show all segments, and count for the first until they are looked at. */
+function readFrames(dataSet: DataSet, type: SegType, segments: readonly ReadSegment[]): readonly PlacedFrame[] {
   const [shared] = itemsOf(dataSet, 'x52009229');
   const numbers = new Set(segments.map(({ number }) => number));
   return itemsOf(dataSet, 'x52009230').map((own, n) => {
@@ -141,7 +141,8 @@ function readFrames(dataSet: DataSet, segments: readonly ReadSegment[]): readonl
     const measures = needed('x00289110', 'PixelMeasuresSequence');
     const [rowSpacingMm, columnSpacingMm] = measures.decimals('x00280030', 'PixelSpacing', 2);
     const position = needed('x00209113', 'PlanePositionSequence').decimals('x00200032', 'ImagePositionPatient', 3);
-    const segmentNumber = segmentOf(group('x0062000a'), segments, name);
+    const segmentNumber =
+      type === 'LABELMAP' ? (segments[0]?.number ?? 0) : segmentOf(group('x0062000a'), segments, name);
     if (!numbers.has(segmentNumber)) throw unreadable(name, `is of segment ${segmentNumber}, which is not described`);
     if (!(Number(rowSpacingMm) > 0 && Number(columnSpacingMm) > 0)) throw unreadable(name, 'has a PixelSpacing of 0');
     return {
@@ -184,25 +185,9 @@ function readReferences(dataSet: DataSet): { readonly series: readonly string[];
   return { series, instances: new Set(sources.flatMap((item) => item.string('x00081155')?.trim() ?? [])) };
 }
 
-function readBits(dataSet: DataSet, pixels: number): Uint8Array {
-  const element = dataSet.elements['x7fe00010'];
-  if (!element) throw unreadable('The SEG', 'has no PixelData');
-  const bits = valueBytes(dataSet, element);
-  const needed = Math.ceil(pixels / 8);
-  // More than the padding byte would mean that the bits are laid out in another way.
-  if (bits.length < needed || bits.length > needed + 1) {
-    throw unreadable('The SEG', `has ${bits.length} bytes of PixelData where ${needed} are due`);
-  }
-  return bits;
-}
-
 function createdAt(read: Attributes): string {
   const digits = (tag: string, length: number) => (read.text(tag) ?? '').replace(/\D/g, '').padEnd(length, '0');
   return digits('x00080023', 8) + digits('x00080033', 6);
-}
-
-function itemsOf(dataSet: DataSet, tag: string): readonly DataSet[] {
-  return (dataSet.elements[tag]?.items ?? []).flatMap(({ dataSet: item }) => item ?? []);
 }
 
 function vec3(values: readonly number[], from: number): Vec3 {

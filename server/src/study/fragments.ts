@@ -15,7 +15,10 @@ const extendedOffsetTable = 'x7fe00001';
  *
  * @throws AppError `instance-unreadable`: no bytes, or fragments that cannot be told apart by frame.
  */
-export function compressedBytes(image: ImageObject, element: Element): Uint8Array {
+export function compressedBytes(
+  image: Pick<ImageObject, 'dataSet' | 'name' | 'frames' | 'frameNumber'>,
+  element: Element,
+): Uint8Array {
   const { dataSet, name, frames } = image;
   const groups = known.get(dataSet) ?? groupFragments(dataSet, element, frames);
   known.set(dataSet, groups);

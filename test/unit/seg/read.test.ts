@@ -206,8 +206,6 @@ test('a SEG of one segment needs no frame identification, no derivation and no r
 });
 
 for (const [name, changes, code, message] of [
-  ['FRACTIONAL', { SegmentationType: 'FRACTIONAL' }, 'seg-unsupported', /FRACTIONAL.*yes or no/],
-  ['LABELMAP', { SOPClassUID: '1.2.840.10008.5.1.4.1.1.66.7' }, 'seg-unsupported', /LABELMAP/],
   ['of another kind', { SOPClassUID: '1.2.840.10008.5.1.4.1.1.4' }, 'instance-unreadable', /no DICOM SEG/],
   ['without Rows', { Rows: undefined }, 'instance-unreadable', /no Rows/],
   ['with fewer frame groups than frames', { NumberOfFrames: 3 }, 'instance-unreadable', /2 frame groups for 3/],

@@ -50,7 +50,7 @@ test('it names what is written, and what is copied into it', () => {
 test('it names the masks that are read as corrections', () => {
   assert.deepEqual(
     tableBelow('### 2.4 Masks that are read').map(([, uid]) => uid),
-    [segmentationStorage, rtStructureSetStorage],
+    [segmentationStorage, labelmapStorage, rtStructureSetStorage],
   );
 });
 

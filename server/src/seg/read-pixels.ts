@@ -1,0 +1,146 @@
+import { AppError } from '../errors/app-error.ts';
+import { Attributes } from '../study/attributes.ts';
+import { compressedBytes } from '../study/fragments.ts';
+import { type DataSet, unreadable, valueBytes } from '../study/part10.ts';
+import { decodeRle } from '../study/rle.mjs';
+import type { SegType } from './encoding.ts';
+
+/** Which of its frames a plane of bits was taken from, and what it shows; undefined where the frame itself says it. */
+export interface ReadPlane {
+  readonly frame: number;
+  readonly segmentNumber: number | undefined;
+}
+
+/** What each frame of a SEG shows, as yes or no. */
+export interface ReadPixels {
+  readonly planes: readonly ReadPlane[];
+  /** One bit a pixel, `[plane, row, column]`, least significant first, running on over the borders of planes (PS3.5 8.1.1). */
+  readonly bits: Uint8Array;
+}
+
+interface Extent {
+  readonly frames: number;
+  /** Rows times columns. */
+  readonly pixels: number;
+}
+
+const runLengths = '1.2.840.10008.1.2.5';
+/** Implicit and explicit little endian, plain and deflated. */
+const nativeSyntaxes: ReadonlySet<string> = new Set([
+  '1.2.840.10008.1.2',
+  '1.2.840.10008.1.2.1',
+  '1.2.840.10008.1.2.1.99',
+]);
+/** Run lengths hold at most 128 bytes in two. */
+const mostExpansion = 64;
+
+/**
+ * The pixels of a SEG of any kind (PS3.3 C.8.20.2.3), native or, where they are bytes, in run lengths. A share counts as
+ * yes from half of MaximumFractionalValue on. A LABELMAP gives a plane for each segment that a frame shows, and an empty
+ * one of the first segment for a frame that shows none, so that it is known to be empty.
+ *
+ * @param segments numbers described, the background of a LABELMAP left out.
+ * @throws AppError `seg-unsupported`: compressed in another way; `instance-unreadable`.
+ */
+export function readPixels(dataSet: DataSet, type: SegType, extent: Extent, segments: readonly number[]): ReadPixels {
+  const read = new Attributes(dataSet, 'The SEG');
+  const bitsAllocated = read.unsigned('x00280100', 'BitsAllocated', 1);
+  const syntax = read.uid('x00020010', 'TransferSyntaxUID');
+  const isEncodable = type !== 'BINARY' && syntax === runLengths;
+  if (!nativeSyntaxes.has(syntax) && !isEncodable) {
+    throw new AppError(
+      'seg-unsupported',
+      `The SEG has pixels in transfer syntax ${syntax.slice(0, 64)}, not plain ones.`,
+    );
+  }
+  const own = Array.from({ length: extent.frames }, (_, frame) => ({ frame, segmentNumber: undefined }));
+  if (type === 'BINARY') {
+    if (bitsAllocated !== 1) throw unreadable(read.name, `is BINARY with BitsAllocated ${bitsAllocated}`);
+    return { planes: own, bits: nativeBytes(dataSet, Math.ceil((extent.frames * extent.pixels) / 8)) };
+  }
+  const depths = type === 'FRACTIONAL' ? [8] : [8, 16];
+  if (!depths.includes(bitsAllocated)) throw unreadable(read.name, `is ${type} with BitsAllocated ${bitsAllocated}`);
+  const wide = bitsAllocated === 16;
+  const bytes = isEncodable
+    ? unpackFrames(dataSet, extent, wide ? 16 : 8)
+    : nativeBytes(dataSet, extent.frames * extent.pixels * (wide ? 2 : 1));
+  if (type === 'FRACTIONAL') {
+    const most = read.unsigned('x0062000e', 'MaximumFractionalValue', 1);
+    return { planes: own, bits: bitsWhere(bytes.length, (n) => 2 * (bytes[n] ?? 0) >= most) };
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return planesOfLabels(
+    (n) => (wide ? view.getUint16(2 * n, true) : (bytes[n] ?? 0)),
+    extent,
+    segments,
+    backgroundOf(read),
+  );
+}
+
+/** Of a LABELMAP: PixelPaddingValue (PS3.3 C.8.20.2.3), 0 where it is not told. */
+export function backgroundOf(read: Attributes): number {
+  return read.has('x00280120') ? read.unsigned('x00280120', 'PixelPaddingValue', 0) : 0;
+}
+
+function nativeBytes(dataSet: DataSet, needed: number): Uint8Array {
+  const element = dataSet.elements['x7fe00010'];
+  if (!element) throw unreadable('The SEG', 'has no PixelData');
+  const bytes = valueBytes(dataSet, element);
+  // More than the padding byte would mean that the pixels are laid out in another way.
+  if (bytes.length < needed || bytes.length > needed + 1) {
+    throw unreadable('The SEG', `has ${bytes.length} bytes of PixelData where ${needed} are due`);
+  }
+  return bytes.subarray(0, needed);
+}
+
+/** Frames in run lengths (PS3.5 annex G), little-endian one after the other. */
+function unpackFrames(dataSet: DataSet, { frames, pixels }: Extent, bitsAllocated: 8 | 16): Uint8Array {
+  const element = dataSet.elements['x7fe00010'];
+  if (!element) throw unreadable('The SEG', 'has no PixelData');
+  const frameBytes = (pixels * bitsAllocated) / 8;
+  if (frames * frameBytes > mostExpansion * dataSet.byteArray.length) {
+    throw unreadable('The SEG', 'is too short for its pixels, however well they are packed');
+  }
+  const out = new Uint8Array(frames * frameBytes);
+  for (let frame = 0; frame < frames; frame++) {
+    const packed = compressedBytes({ dataSet, name: 'The SEG', frames, frameNumber: frame + 1 }, element);
+    try {
+      decodeRle(packed, out.subarray(frame * frameBytes, (frame + 1) * frameBytes), { bitsAllocated });
+    } catch (cause) {
+      throw unreadable(`Frame ${frame + 1} of the SEG`, 'does not decode', {}, cause);
+    }
+  }
+  return out;
+}
+
+function planesOfLabels(
+  labelAt: (n: number) => number,
+  { frames, pixels }: Extent,
+  segments: readonly number[],
+  background: number,
+): ReadPixels {
+  const known = new Set(segments);
+  const planes: { readonly frame: number; readonly segmentNumber: number }[] = [];
+  for (let frame = 0; frame < frames; frame++) {
+    const shown = new Set<number>();
+    for (let n = frame * pixels; n < (frame + 1) * pixels; n++) shown.add(labelAt(n));
+    shown.delete(background);
+    for (const number of shown) {
+      if (!known.has(number))
+        throw unreadable(`Frame ${frame + 1} of the SEG`, `shows segment ${number}, which is not described`);
+    }
+    const [first = background] = segments;
+    planes.push(...(shown.size > 0 ? [...shown] : [first]).map((segmentNumber) => ({ frame, segmentNumber })));
+  }
+  const bits = bitsWhere(planes.length * pixels, (n) => {
+    const plane = planes[Math.floor(n / pixels)];
+    return plane !== undefined && labelAt(plane.frame * pixels + (n % pixels)) === plane.segmentNumber;
+  });
+  return { planes, bits };
+}
+
+function bitsWhere(count: number, isSet: (n: number) => boolean): Uint8Array {
+  const bits = new Uint8Array(Math.ceil(count / 8));
+  for (let n = 0; n < count; n++) if (isSet(n)) bits[n >>> 3] = (bits[n >>> 3] ?? 0) | (1 << (n & 7));
+  return bits;
+}
