@@ -17,6 +17,7 @@ export type Fault =
       readonly contentType?: string;
       readonly body?: string | Uint8Array;
       readonly location?: string;
+      readonly retryAfter?: string;
     }
   /** The query parameters that are taken out of, or put into, the request. */
   | { readonly kind: 'query'; readonly change: (query: URLSearchParams) => void };
@@ -67,6 +68,7 @@ function sendFixed(outgoing: ServerResponse, fault: Extract<Fault, { kind: 'answ
   outgoing.writeHead(fault.status, {
     ...(fault.contentType ? { 'content-type': fault.contentType } : {}),
     ...(fault.location ? { location: fault.location } : {}),
+    ...(fault.retryAfter ? { 'retry-after': fault.retryAfter } : {}),
   });
   outgoing.end(fault.body);
 }

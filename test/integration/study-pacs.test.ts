@@ -138,6 +138,45 @@ for (const kind of ['reset', 'silence'] as const) {
   });
 }
 
+for (const status of [400, 404, 413, 500, 501] as const) {
+  test(`a PACS that answers ${status} to a whole series gives its instances, each asked for once`, async () => {
+    relay.setPlan((method, path) => (isWholeSeries(method, path) ? { kind: 'answer', status } : undefined));
+    assert.deepEqual((await read()).volume.data, volume.data);
+    const of = (pattern: RegExp) => relay.requests.filter((line) => pattern.test(line)).length;
+    assert.deepEqual([of(/\/series\/[0-9.]+$/), of(/\/instances\/[0-9.]+$/)], [1, slices]);
+  });
+}
+
+for (const status of [429, 503] as const) {
+  test(`after ${status} the PACS is asked again, and not before the time that it names`, async () => {
+    const asked: number[] = [];
+    relay.setPlan((method, path) => {
+      if (!isWholeSeries(method, path)) return undefined;
+      asked.push(performance.now());
+      return asked.length === 1 ? { kind: 'answer', status, retryAfter: '1' } : undefined;
+    });
+    assert.deepEqual((await read()).volume.data, volume.data);
+    assert.equal(asked.length, 2);
+    assert.ok((asked[1] ?? 0) - (asked[0] ?? 0) >= 990, 'a second was asked for');
+  });
+
+  test(`a search that is answered ${status} once is made again`, async () => {
+    const seen: string[] = [];
+    relay.setPlan((_, path) => {
+      seen.push(path);
+      return seen.length === 1 ? { kind: 'answer', status } : undefined;
+    });
+    assert.equal((await pacs.searchSeries(address())).length, 1);
+  });
+}
+
+test('an instance that is gone although it is listed is told as such', async () => {
+  relay.setPlan((method, path) =>
+    isWholeSeries(method, path) || path.includes('/instances/') ? { kind: 'answer', status: 404 } : undefined,
+  );
+  await refuses(read(), 'series-not-found');
+});
+
 test('silence that never ends is given up at the idle limit, after the retries', async () => {
   relay.setPlan((_, path) =>
     /\/series\/[0-9.]+(\/instances\/[0-9.]+)?$/.test(path) ? { kind: 'silence', afterBytes: 10_000 } : undefined,

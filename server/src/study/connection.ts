@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../errors/app-error.ts';
 import type { PacsAccess } from '../setup/pacs-access.ts';
 import type { TrafficMeter } from '../telemetry/traffic.ts';
+import { askedWaitMs } from './answer-error.ts';
 import { certificatesOf, createAuthorization, createPacsAgent } from './authorization.ts';
 
 /** An answer whose body has not been read yet. */
@@ -109,8 +110,9 @@ function createPace(perSecond: number | undefined): (signal?: AbortSignal) => Pr
 }
 
 /** Waits before a renewed try: 0.2 s, doubled each time, at most 5 s. */
-export async function backOff(failures: number, signal?: AbortSignal): Promise<void> {
-  await pause(Math.min(5000, 200 * 2 ** (failures - 1)), undefined, signal ? { signal } : {});
+export async function backOff(failures: number, error: AppError, signal?: AbortSignal): Promise<void> {
+  const ms = Math.max(Math.min(5000, 200 * 2 ** (failures - 1)), askedWaitMs(error));
+  await pause(ms, undefined, signal ? { signal } : {});
 }
 
 async function checkAccess(answer: PacsAnswer): Promise<PacsAnswer> {

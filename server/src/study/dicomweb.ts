@@ -2,6 +2,7 @@ import dicomwebClient from 'dicomweb-client';
 import { AppError } from '../errors/app-error.ts';
 import type { PacsAccess } from '../setup/pacs-access.ts';
 import type { TrafficMeter } from '../telemetry/traffic.ts';
+import { answerError } from './answer-error.ts';
 import { backOff, type Connection, createConnection } from './connection.ts';
 import {
   type InstanceRecord,
@@ -150,7 +151,7 @@ class DicomwebPacs implements Pacs {
       if (xhr.failure !== undefined) throw xhr.failure;
       // 409 and its kind carry the same answer object, with the reasons.
       if (typeof xhr.response === 'string') checkStored(xhr.response, sopInstanceUid);
-      throw statusError(xhr.status, error);
+      throw answerError(xhr.status, xhr.getResponseHeader('retry-after'), error);
     }
   }
 
@@ -203,7 +204,7 @@ class DicomwebPacs implements Pacs {
       } catch (error) {
         const canRetry = error instanceof AppError && error.code === 'pacs-unreachable' && failures <= this.retries;
         if (!canRetry) throw error;
-        await backOff(failures, signal);
+        await backOff(failures, error, signal);
       }
     }
   }
@@ -213,14 +214,9 @@ class DicomwebPacs implements Pacs {
     try {
       return await action({ instance: xhr });
     } catch (error) {
-      throw xhr.failure ?? statusError(xhr.status, error);
+      throw xhr.failure ?? answerError(xhr.status, xhr.getResponseHeader('retry-after'), error);
     }
   }
-}
-
-function statusError(status: number, cause: unknown): AppError {
-  const code = status >= 500 ? 'pacs-unreachable' : 'pacs-answer-invalid';
-  return new AppError(code, `The PACS answered ${status}.`, { status }, { cause });
 }
 
 /** A server may ignore a matching key, so what it answers is filtered again here. */

@@ -1,4 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
+import { answerError } from './answer-error.ts';
 import type { Connection, PacsAnswer } from './connection.ts';
 import { boundaryOf, defaultMultipartLimits, readMultipart } from './multipart.ts';
 import type { TransferOptions } from './pacs.ts';
@@ -56,9 +57,8 @@ export class ObjectSource {
       await answer.body.return(undefined);
       if (status === 404 || status === 410)
         throw new AppError('series-not-found', 'The PACS does not hold it.', { status });
-      if (status >= 500) throw new AppError('pacs-unreachable', `The PACS answered ${status}.`, { status });
       if ((status !== 406 && status !== 415) || this.#rung === acceptLadder.length - 1) {
-        throw new AppError('pacs-answer-invalid', `The PACS answered ${status} to a retrieval.`, { status });
+        throw answerError(status, answer.headers.get('retry-after'));
       }
       this.#rung++;
     }

@@ -34,7 +34,8 @@ export async function listInstances(pacs: Pacs, address: SeriesAddress, signal?:
 
 /**
  * The DICOM files of a series as they arrive, each object once: one streamed answer, and after a reset, a silence or a
- * short answer only the instances that are still missing, one by one. Gives up after `pacs.retries` failures in a row
+ * short answer only the instances that are still missing, one by one; all of them where the PACS gives no whole series
+ * (some limit what one answer may hold). Gives up after `pacs.retries` failures in a row
  * without a new instance. The bytes of a file change when the next one is asked for.
  *
  * @throws AppError `series-not-found`, `image-too-large`, `pacs-unreachable`, `pacs-refused`, `pacs-answer-invalid`
@@ -47,20 +48,32 @@ export async function* retrieveSeries(
 ): AsyncGenerator<Uint8Array> {
   const retrieval = new Retrieval(pacs, listed, options);
   let failures = 0;
+  let givesWhole = true;
   for (;;) {
     const before = retrieval.size;
     try {
       // Until the first instance is here the whole series is asked, later only what is missing.
-      if (before === 0) yield* retrieval.request({});
+      if (before === 0 && givesWhole) yield* retrieval.request({});
       for (const sopInstanceUid of retrieval.missing()) yield* retrieval.request({ sopInstanceUid });
       return;
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'pacs-unreachable') throw error;
+      if (!(error instanceof AppError)) throw error;
+      if (retrieval.size === 0 && givesWhole && refusesAmount(error)) {
+        givesWhole = false;
+        continue;
+      }
+      if (error.code !== 'pacs-unreachable') throw error;
       failures = retrieval.size > before ? 1 : failures + 1;
       if (failures > pacs.retries) throw error;
-      await backOff(failures, options.signal);
+      await backOff(failures, error, options.signal);
     }
   }
+}
+
+/** Answers to a whole series that say nothing of its instances: no access and "later" are said of both. */
+function refusesAmount({ detail }: AppError): boolean {
+  const status = Number(detail['status']);
+  return status >= 400 && ![401, 403, 429, 503].includes(status);
 }
 
 /** Which instances have arrived, by SOPInstanceUID. */
