@@ -285,3 +285,15 @@ test('an object that the PACS does not accept is reported as not stored', async 
   const notStorable = encodeFile({ SOPClassUID: '1.2.840.10008.5.1.4.1.1.4', SOPInstanceUID: '1.2.3.4' });
   await refuses(direct.store(notStorable), 'pacs-store-failed');
 });
+
+test('what a PACS has no time for or finds too large is told, and stored once when it takes it', async () => {
+  const { files, studyInstanceUid, seriesInstanceUid } = makeSeries(volume);
+  const [file = new Uint8Array()] = files;
+  for (const status of [413, 429, 503]) {
+    relay.setPlan((method) => (method === 'POST' ? { kind: 'answer', status } : undefined));
+    await refuses(pacs.store(file), status === 413 ? 'pacs-answer-invalid' : 'pacs-unreachable', RegExp(`${status}`));
+  }
+  relay.setPlan(() => ({ kind: 'slow', chunkBytes: 200, pauseMs: 50 }));
+  await pacs.store(file);
+  assert.equal((await direct.searchInstances({ studyInstanceUid, seriesInstanceUid })).length, 1);
+});

@@ -149,9 +149,12 @@ class DicomwebPacs implements Pacs {
     } catch (error) {
       if (error instanceof AppError) throw error;
       if (xhr.failure !== undefined) throw xhr.failure;
-      // 409 and its kind carry the same answer object, with the reasons.
-      if (typeof xhr.response === 'string') checkStored(xhr.response, sopInstanceUid);
-      throw answerError(xhr.status, xhr.getResponseHeader('retry-after'), error);
+      const told = answerError(xhr.status, xhr.getResponseHeader('retry-after'), error);
+      // 409 and its kind carry the same answer object, with the reasons; "later" carries nothing.
+      const mayHoldReasons =
+        told.code === 'pacs-answer-invalid' && typeof xhr.response === 'string' && xhr.response !== '';
+      if (mayHoldReasons) checkStored(xhr.response, sopInstanceUid);
+      throw told;
     }
   }
 
