@@ -1,9 +1,9 @@
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, RequestHandler } from 'express';
-import { request as send } from 'undici';
 import { AppError } from '../errors/app-error.ts';
 import type { PacsAccess } from '../setup/pacs-access.ts';
-import { createAuthorization, createPacsAgent } from '../study/authorization.ts';
+import { createConnection } from '../study/connection.ts';
 import type { TrafficMeter } from '../telemetry/traffic.ts';
 
 /** The PACS that the viewer reads from, with the server's own rights. */
@@ -14,6 +14,8 @@ export interface ProxiedPacs extends PacsAccess {
   readonly own: boolean;
 }
 
+/** Longest silence of the PACS that a viewer waits through. */
+const idleSeconds = 120;
 const forwardedToPacs = ['accept', 'accept-language', 'range', 'if-none-match', 'if-modified-since', 'if-range'];
 const forwardedToViewer = [
   'content-type',
@@ -28,40 +30,22 @@ const forwardedToViewer = [
 
 /** Streams reads (GET, HEAD) of the viewer to the PACS; nothing else passes, so the viewer cannot store. */
 export function proxyDicomweb(pacs: ProxiedPacs, meter?: TrafficMeter): RequestHandler {
-  const agent = createPacsAgent(pacs);
-  const authorization = createAuthorization(pacs.credentials, agent);
+  const connection = createConnection({ ...pacs, idleSeconds, meter });
   return async (request, response) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      throw new AppError('not-allowed', `The viewer may read from the PACS; ${request.method} is not passed on.`);
+    const { method } = request;
+    if (method !== 'GET' && method !== 'HEAD') {
+      throw new AppError('not-allowed', `The viewer may read from the PACS; ${method} is not passed on.`);
     }
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    const target = targetOf(pacs.url, request);
-    const { method } = request;
-    const ask = async () => {
-      const own = { ...pick(request.headers, forwardedToPacs), ...hostOf(pacs, request) };
-      const headers = { ...own, ...(await authorization.headers()) };
-      meter?.add({ requests: 1 });
-      const limits = { signal: gone.signal, headersTimeout: 120_000, bodyTimeout: 60_000 };
-      return send(target, { method, headers, dispatcher: agent, ...limits }).catch((cause: unknown) => {
-        throw new AppError('pacs-unreachable', 'The PACS does not answer.', {}, { cause });
-      });
-    };
-    let answer = await ask();
-    if (answer.statusCode === 401 && authorization.renew()) {
-      await answer.body.dump();
-      answer = await ask();
-    }
-    if (answer.statusCode === 401 || answer.statusCode === 403) {
-      await answer.body.dump();
-      // Passed on as it is, the browser would ask the reader for the server's password.
-      throw new AppError('pacs-refused', `The PACS refused the server (${answer.statusCode}).`);
-    }
-    response.status(answer.statusCode).set(pick(answer.headers, forwardedToViewer));
+    response.once('close', () => gone.abort(new AppError('pacs-unreachable', 'The viewer has gone away.')));
+    const url = targetOf(pacs.url, request).href;
+    const headers = { ...pick(request.headers, forwardedToPacs), ...hostOf(pacs, request) };
+    // A refusal of the server's credentials does not come back as one: the browser would ask the reader for the password.
+    const answer = await connection.send({ method, url, headers, signal: gone.signal });
+    response.status(answer.status).set(pick(Object.fromEntries(answer.headers), forwardedToViewer));
     response.set('cache-control', 'private, no-cache');
     // A cut transfer shows in the viewer as a failed request; the reply has begun, so there is no problem to send.
-    answer.body.on('data', (chunk: Uint8Array) => meter?.add({ receivedBytes: chunk.length }));
-    await pipeline(answer.body, response).catch(() => response.destroy());
+    await pipeline(Readable.from(answer.body, { objectMode: false }), response).catch(() => response.destroy());
   };
 }
 
@@ -94,7 +78,6 @@ function decode(path: string): string {
   }
 }
 
-function pick(headers: NodeJS.Dict<string | string[]>, names: readonly string[]): Record<string, string | string[]> {
-  const found = names.map((name) => [name, headers[name]] as const).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(found) as Record<string, string | string[]>;
+function pick(headers: NodeJS.Dict<string | string[]>, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (headers[name] === undefined ? [] : [[name, `${headers[name]}`]])));
 }

@@ -18,7 +18,7 @@ export interface PacsAnswer {
 }
 
 export interface PacsRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   /** Absolute, of the origin of the PACS. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -57,7 +57,7 @@ export function createConnection(
   const open = (keepAlive: boolean): Agent =>
     url.startsWith('https:') ? new SecureAgent({ keepAlive, ...certificatesOf(options) }) : new Agent({ keepAlive });
   // A kept connection may be closed at the other end; what was posted on it could not safely be sent again.
-  const agents = { GET: open(true), POST: open(false) };
+  const agents = { kept: open(true), once: open(false) };
   const turn = createPace(options.requestsPerSecond);
   return {
     url,
@@ -75,7 +75,7 @@ export function createConnection(
         const sentBytes = wanted.body?.length ?? 0;
         options.meter?.add({ requests: 1, sentBytes });
         const answer = await exchange(
-          agents[wanted.method],
+          wanted.method === 'POST' ? agents.once : agents.kept,
           { ...wanted, url: target, headers },
           idleMs,
           options.meter,
@@ -89,7 +89,7 @@ export function createConnection(
         const location = answer.headers.get('location');
         if (answer.status < 300 || answer.status > 399 || location === undefined) return checkAccess(answer);
         await answer.body.return(undefined);
-        if (wanted.method !== 'GET') throw new AppError('pacs-answer-invalid', 'The PACS redirects a POST.', {});
+        if (wanted.method === 'POST') throw new AppError('pacs-answer-invalid', 'The PACS redirects a POST.', {});
         target = new URL(location, target).href;
       }
       throw new AppError('pacs-answer-invalid', `The PACS redirects more than ${maxRedirects} times.`, {});
