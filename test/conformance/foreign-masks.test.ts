@@ -67,7 +67,9 @@ describe('masks of other writers', { skip: skipWithout('python3') }, () => {
       ...{ number: 1, label: 'Таламус', algorithmType: 'MANUAL', laterality: 'both', anatomicRegion: undefined },
       type: { value: '42695009', scheme: 'SCT' },
     });
-    const { labels, shown, resampled } = layOnImage(readSeg(bytes), {
+    const seg = readSeg(bytes);
+    assert.equal(seg.segments[0]?.label, 'Таламус', 'in the character set of the object (S10)');
+    const { labels, shown, resampled } = layOnImage(seg, {
       classes,
       image,
       maxVoxels: 1e6,

@@ -38,6 +38,14 @@ test('on the same grid a SEG stays as it is, upright, oblique and leaning', () =
   assert.deepEqual(lay(leaning, false, tilted).labels, data);
 });
 
+test('spacing that was written with fewer digits is the same grid (S7)', () => {
+  const wide = randomSegRequest(32, [512, 6, 3]);
+  const spaced = (mm: number): Geometry => ({ ...wide.labelmap.geometry, spacingMm: [mm, mm, 3] });
+  const { bytes } = writeSeg({ ...wide, labelmap: { ...wide.labelmap, geometry: spaced(0.976562) } });
+  assert.deepEqual(lay(spaced(0.9765625), false, readSeg(bytes)).labels, wide.labelmap.data);
+  refuses(() => lay(spaced(0.977), false, readSeg(bytes)), 'import-grid-differs', /0\.9766 mm apart .* 0\.977 mm/);
+});
+
 test('on uneven slices a SEG stays as it is where gaps are whole multiples, and frames beyond them are refused', () => {
   const uneven: Geometry = { ...geometry, sliceSteps: [0, 1, 2, 3, 5, 7, 9, 11, 13] };
   const of = readSeg(writeSeg({ ...request, labelmap: { ...request.labelmap, geometry: uneven } }).bytes);
