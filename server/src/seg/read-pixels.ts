@@ -4,6 +4,7 @@ import { compressedBytes } from '../study/fragments.ts';
 import { type DataSet, unreadable, valueBytes } from '../study/part10.ts';
 import { decodeRle } from '../study/rle.mjs';
 import type { SegType } from './encoding.ts';
+import { packBinary } from './pack.ts';
 
 /** Which of its frames a plane of bits was taken from, and what it shows; undefined where the frame itself says it. */
 export interface ReadPlane {
@@ -40,7 +41,7 @@ const mostExpansion = 64;
  * one of the first segment for a frame that shows none, so that it is known to be empty.
  *
  * @param segments numbers described, the background of a LABELMAP left out.
- * @throws AppError `seg-unsupported`: compressed in another way; `instance-unreadable`.
+ * @throws AppError `seg-unsupported`: compressed in another way; `instance-unreadable`; `image-too-large`.
  */
 export function readPixels(dataSet: DataSet, type: SegType, extent: Extent, segments: readonly number[]): ReadPixels {
   const read = new Attributes(dataSet, 'The SEG');
@@ -113,30 +114,44 @@ function unpackFrames(dataSet: DataSet, { frames, pixels }: Extent, bitsAllocate
   return out;
 }
 
+/** Each pixel is looked at once to see what is there, and once to pack it: a frame may show a hundred segments. */
 function planesOfLabels(
   labelAt: (n: number) => number,
   { frames, pixels }: Extent,
   segments: readonly number[],
   background: number,
 ): ReadPixels {
-  const known = new Set(segments);
-  const planes: { readonly frame: number; readonly segmentNumber: number }[] = [];
+  // Counted from 1, since 0 may be a segment where the background is another number.
+  const orders = new Map([[background, 0], ...segments.map((number, at) => [number, at + 1] as const)]);
+  const labels = new Uint16Array(frames * pixels);
+  const shown = new Set<number>();
+  const empty: ReadPlane[] = [];
   for (let frame = 0; frame < frames; frame++) {
-    const shown = new Set<number>();
-    for (let n = frame * pixels; n < (frame + 1) * pixels; n++) shown.add(labelAt(n));
-    shown.delete(background);
-    for (const number of shown) {
-      if (!known.has(number))
+    let isEmpty = true;
+    for (let n = frame * pixels; n < (frame + 1) * pixels; n++) {
+      const number = labelAt(n);
+      const order = orders.get(number);
+      if (order === undefined)
         throw unreadable(`Frame ${frame + 1} of the SEG`, `shows segment ${number}, which is not described`);
+      if (order === 0) continue;
+      isEmpty = false;
+      labels[n] = order;
+      shown.add(order);
     }
-    const [first = background] = segments;
-    planes.push(...(shown.size > 0 ? [...shown] : [first]).map((segmentNumber) => ({ frame, segmentNumber })));
+    if (isEmpty) empty.push({ frame, segmentNumber: segments[0] });
   }
-  const bits = bitsWhere(planes.length * pixels, (n) => {
-    const plane = planes[Math.floor(n / pixels)];
-    return plane !== undefined && labelAt(plane.frame * pixels + (n % pixels)) === plane.segmentNumber;
-  });
-  return { planes, bits };
+  const packed = packBinary(
+    labels,
+    pixels,
+    [...shown].sort((x, y) => x - y),
+  );
+  const planes = packed.frames.map(({ slice, segmentNumber }) => ({
+    frame: slice,
+    segmentNumber: segments[segmentNumber - 1],
+  }));
+  const bits = new Uint8Array(Math.ceil(((planes.length + empty.length) * pixels) / 8));
+  bits.set(packed.bytes.subarray(0, bits.length));
+  return { planes: [...planes, ...empty], bits };
 }
 
 function bitsWhere(count: number, isSet: (n: number) => boolean): Uint8Array {
