@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../server/src/engine/random.ts';
-import { AppError } from '../../../server/src/errors/app-error.ts';
 import { drawRegions } from '../../../server/src/rtstruct/draw.ts';
 import { readRtStruct } from '../../../server/src/rtstruct/read.ts';
 import type { Geometry } from '../../../server/src/volume/geometry.ts';
 import { type DrawnContour, type DrawnRegion, makeRtStruct } from '../../fixtures/make-rtstruct.ts';
+import { refusesAtOnce } from '../../fixtures/refuses.ts';
 import { leanBy, randomGeometry } from '../../fixtures/seg-request.ts';
 
 const uids = { studyInstanceUid: '2.25.1', seriesInstanceUid: '2.25.2', frameOfReferenceUid: '2.25.3' };
@@ -36,13 +36,6 @@ const rowsOf = (labels: Uint8Array, slice: number) =>
   Array.from({ length: 16 }, (_, j) =>
     [...labels.subarray((slice * 16 + j) * 20, (slice * 16 + j + 1) * 20)].map((label) => (label ? '#' : '.')).join(''),
   );
-const refuses = (run: () => unknown, code: string, message: RegExp) =>
-  assert.throws(run, (error) => {
-    assert.ok(error instanceof AppError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 
 test('a contour through pixel centres has as many pixels as its area: left and top edge in, right and bottom out', () => {
   const { labels, shown, notes, resampled } = drawn(box(3, 2, 8, 6));
@@ -133,12 +126,16 @@ test('a fine circle has its analytic area within what half a pixel of its outlin
 });
 
 test('contours whose meaning is not agreed are refused, with the region', () => {
-  refuses(() => drawn(box(2, 2, 9, 9), box(6, 6, 14, 14)), 'rtstruct-unsupported', /Region 1 .*cross/);
-  refuses(() => drawn(box(2, 2, 9, 9), box(2, 2, 9, 9)), 'rtstruct-unsupported', /Region 1 .*twice/);
+  refusesAtOnce(() => drawn(box(2, 2, 9, 9), box(6, 6, 14, 14)), 'rtstruct-unsupported', /Region 1 .*cross/);
+  refusesAtOnce(() => drawn(box(2, 2, 9, 9), box(2, 2, 9, 9)), 'rtstruct-unsupported', /Region 1 .*twice/);
   const xor = [box(2, 2, 9, 9), box(6, 6, 14, 14)].map((corners) => ({ slice: 1, corners, type: 'CLOSEDPLANAR_XOR' }));
   assert.equal(count(draw([region(...xor)]).labels), 49 + 64 - 2 * 9);
   for (const type of ['POINT', 'OPEN_PLANAR'])
-    refuses(() => draw([region({ slice: 1, corners: box(1, 1, 4, 4), type })]), 'rtstruct-unsupported', RegExp(type));
+    refusesAtOnce(
+      () => draw([region({ slice: 1, corners: box(1, 1, 4, 4), type })]),
+      'rtstruct-unsupported',
+      RegExp(type),
+    );
   const two = [
     region({ slice: 1, corners: box(1, 1, 9, 9) }),
     { ...region({ slice: 1, corners: box(5, 5, 12, 12) }), number: 2 },
@@ -147,7 +144,7 @@ test('contours whose meaning is not agreed are refused, with the region', () => 
     [1, 1],
     [2, 2],
   ]);
-  refuses(() => draw(two, { classes }), 'rtstruct-unsupported', /Region 2 overlaps/);
+  refusesAtOnce(() => draw(two, { classes }), 'rtstruct-unsupported', /Region 2 overlaps/);
   assert.equal(count(draw(two).labels), 64, 'a region that is not wanted is not looked at');
 });
 
@@ -161,10 +158,10 @@ test('contours beside the slices or beyond the image are refused, or left out wi
     [far, /1 of 2 contours lie on no slice/],
     [wide, /1 of 2 contours reach beyond/],
   ] as const) {
-    refuses(() => draw([region(on, contour)]), 'import-grid-differs', message);
+    refusesAtOnce(() => draw([region(on, contour)]), 'import-grid-differs', message);
     assert.match(draw([region(on, contour)], { resample: true }).notes[0] ?? '', message);
   }
   assert.equal(count(draw([region(on, wide)], { resample: true }).labels), 9 + 12);
-  refuses(() => draw([region(between, far)], { resample: true }), 'import-elsewhere', /None of the 2 contours/);
+  refusesAtOnce(() => draw([region(between, far)], { resample: true }), 'import-elsewhere', /None of the 2 contours/);
   assert.equal(count(draw([region({ ...on, slice: 1.05 })]).labels), 9, 'rounding of positions is no other slice');
 });

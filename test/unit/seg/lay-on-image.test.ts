@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AppError } from '../../../server/src/errors/app-error.ts';
 import { layOnImage } from '../../../server/src/seg/lay-on-image.ts';
 import { readSeg } from '../../../server/src/seg/read.ts';
 import { writeSeg } from '../../../server/src/seg/write.ts';
 import { type Geometry, indexToPatient, subGrid, type Vec3 } from '../../../server/src/volume/geometry.ts';
+import { refusesAtOnce } from '../../fixtures/refuses.ts';
 import { leanBy, randomSegRequest } from '../../fixtures/seg-request.ts';
 
 const classes = new Map([
@@ -17,13 +17,6 @@ const { geometry, data } = request.labelmap;
 const seg = readSeg(writeSeg(request).bytes);
 const lay = (image: Geometry, resample = false, of = seg) =>
   layOnImage(of, { classes, image, maxVoxels: 1e6, resample });
-const refuses = (run: () => unknown, code: string, message: RegExp) =>
-  assert.throws(run, (error) => {
-    assert.ok(error instanceof AppError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 const grown = (g: Geometry, factor: number): Geometry => ({
   ...g,
   spacingMm: [g.spacingMm[0] * factor, g.spacingMm[1] * factor, g.spacingMm[2]],
@@ -43,7 +36,11 @@ test('spacing that was written with fewer digits is the same grid (S7)', () => {
   const spaced = (mm: number): Geometry => ({ ...wide.labelmap.geometry, spacingMm: [mm, mm, 3] });
   const { bytes } = writeSeg({ ...wide, labelmap: { ...wide.labelmap, geometry: spaced(0.976562) } });
   assert.deepEqual(lay(spaced(0.9765625), false, readSeg(bytes)).labels, wide.labelmap.data);
-  refuses(() => lay(spaced(0.977), false, readSeg(bytes)), 'import-grid-differs', /0\.9766 mm apart .* 0\.977 mm/);
+  refusesAtOnce(
+    () => lay(spaced(0.977), false, readSeg(bytes)),
+    'import-grid-differs',
+    /0\.9766 mm apart .* 0\.977 mm/,
+  );
 });
 
 test('on uneven slices a SEG stays as it is where gaps are whole multiples, and frames beyond them are refused', () => {
@@ -51,7 +48,7 @@ test('on uneven slices a SEG stays as it is where gaps are whole multiples, and 
   const of = readSeg(writeSeg({ ...request, labelmap: { ...request.labelmap, geometry: uneven } }).bytes);
   assert.deepEqual(lay(uneven, false, of).labels, data);
   const fewer = { ...subGrid(geometry, [0, 0, 0], [24, 20, 5]), sliceSteps: [0, 1, 2, 3, 5] };
-  refuses(() => lay(fewer, true, of), 'import-grid-differs', /beyond the outer slices/);
+  refusesAtOnce(() => lay(fewer, true, of), 'import-grid-differs', /beyond the outer slices/);
 });
 
 test('an image whose axes run the other way shows the same voxels', () => {
@@ -92,7 +89,7 @@ test('another grid is refused with what differs, or carried over with a word', (
     [shifted([0, 0, 0.4]), /0\.4 of a slice distance beside/],
     [{ ...geometry, direction: [geometry.direction[0], geometry.direction[2], geometry.direction[1]] }, /across/],
   ] as const satisfies readonly (readonly [Geometry, RegExp])[]) {
-    refuses(() => lay(image), 'import-grid-differs', message);
+    refusesAtOnce(() => lay(image), 'import-grid-differs', message);
     const { resampled, notes } = lay(image, true);
     assert.deepEqual([resampled, message.test(notes[0] ?? '')], [true, true], notes.join());
   }
@@ -123,7 +120,7 @@ test('mask outside the image is refused, or left out with its size; a mask wholl
   }
   const outside = data.reduce((sum, label) => sum + Number(label > 0), 0) - inside;
   assert.ok(outside > 0 && inside > 0);
-  refuses(() => lay(part), 'import-grid-differs', RegExp(`${outside} voxels of its mask lie outside`));
+  refusesAtOnce(() => lay(part), 'import-grid-differs', RegExp(`${outside} voxels of its mask lie outside`));
   const { labels, notes, resampled } = lay(part, true);
   assert.equal(
     labels.reduce((sum, label) => sum + Number(label > 0), 0),
@@ -131,6 +128,6 @@ test('mask outside the image is refused, or left out with its size; a mask wholl
   );
   assert.deepEqual([resampled, notes.length], [false, 1]);
   assert.match(notes[0] ?? '', RegExp(`Left out: ${outside} voxels`));
-  refuses(() => lay(shifted([200, 0, 0]), true), 'import-elsewhere', /whole mask/);
-  refuses(() => lay(shifted([90000, 0, 0]), true), 'image-too-large', /the limit is 1000000/);
+  refusesAtOnce(() => lay(shifted([200, 0, 0]), true), 'import-elsewhere', /whole mask/);
+  refusesAtOnce(() => lay(shifted([90000, 0, 0]), true), 'image-too-large', /the limit is 1000000/);
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AppError } from '../../../server/src/errors/app-error.ts';
 import { placeSegments } from '../../../server/src/seg/place.ts';
 import { readSeg } from '../../../server/src/seg/read.ts';
 import { writeFractionalSeg, writeSeg } from '../../../server/src/seg/write.ts';
+import { refusesAtOnce } from '../../fixtures/refuses.ts';
 import { randomSegRequest } from '../../fixtures/seg-request.ts';
 import { tiny } from '../../fixtures/tiny-seg.ts';
 
@@ -14,10 +14,7 @@ const { geometry, data } = request.labelmap;
 const classes = new Map([1, 2, 3].map((number) => [number, number]));
 const place = (bytes: Uint8Array) => placeSegments(readSeg(bytes), { classes, image: geometry, maxVoxels: 1e6 });
 const refuses = (bytes: Uint8Array, code: string, message: RegExp) =>
-  assert.throws(
-    () => readSeg(bytes),
-    (error) => error instanceof AppError && error.code === code && message.test(error.message),
-  );
+  refusesAtOnce(() => readSeg(bytes), code, message);
 const words = (...values: number[]) => Uint16Array.from(values).buffer;
 
 test('a LABELMAP comes back voxel for voxel, however its pixels are packed', () => {

@@ -11,6 +11,7 @@ import { placeSegments } from '../../../server/src/seg/place.ts';
 import { readSeg } from '../../../server/src/seg/read.ts';
 import { writeSeg } from '../../../server/src/seg/write.ts';
 import { type Geometry, indexToPatient, type Vec3 } from '../../../server/src/volume/geometry.ts';
+import { refusesAtOnce } from '../../fixtures/refuses.ts';
 import { leanBy, randomSegRequest } from '../../fixtures/seg-request.ts';
 import { tiny } from '../../fixtures/tiny-seg.ts';
 
@@ -23,14 +24,6 @@ const same = new Map([
 /** Debian's own interpreter: only it sees Debian's python3-pydicom. */
 const python = '/usr/bin/python3';
 const skip = existsSync(python) || process.env['CI'] ? false : `needs ${python}`;
-
-const refuses = (run: () => unknown, code: string, message: RegExp) =>
-  assert.throws(run, (error) => {
-    assert.ok(error instanceof AppError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 
 test('a SEG of ours comes back voxel for voxel, on any oblique grid', () => {
   for (const [seed, size] of [
@@ -112,8 +105,12 @@ test('a SEG on another grid is carried over by geometry, and one elsewhere is re
   assert.equal(count(labels), 8 * count(data), 'eight fine voxels for one');
 
   const far = { ...geometry, origin: indexToPatient(geometry, [500, 0, 0]) };
-  refuses(() => placeSegments(seg, { classes, image: far, maxVoxels }), 'truth-elsewhere', /No frame/);
-  refuses(() => placeSegments(seg, { classes, image: fine, maxVoxels: 100 }), 'image-too-large', /the limit is 100/);
+  refusesAtOnce(() => placeSegments(seg, { classes, image: far, maxVoxels }), 'truth-elsewhere', /No frame/);
+  refusesAtOnce(
+    () => placeSegments(seg, { classes, image: fine, maxVoxels: 100 }),
+    'image-too-large',
+    /the limit is 100/,
+  );
 });
 
 /** Frames as another vendor writes them: in any order, cropped, rows and columns running backwards, all of it per frame. */
@@ -232,7 +229,7 @@ for (const [name, changes, code, message] of [
     /PixelSpacing/,
   ],
 ] as const) {
-  test(`a SEG ${name} is refused`, () => refuses(() => readSeg(tiny(changes)), code, message));
+  test(`a SEG ${name} is refused`, () => refusesAtOnce(() => readSeg(tiny(changes)), code, message));
 }
 
 test('frames that are no regular stack, and segments that contradict each other, are refused', () => {
@@ -254,10 +251,10 @@ test('frames that are no regular stack, and segments that contradict each other,
     [2, 2],
   ]);
   const uneven = at([0, 0, 0], [0, 0, 2], [0, 0, 5]);
-  refuses(() => place(uneven, both), 'seg-unsupported', /unevenly/);
-  refuses(() => place(at([0, 0, 0], [1, 0, 2], [0, 0, 4]), both), 'seg-unsupported', /one stack/);
+  refusesAtOnce(() => place(uneven, both), 'seg-unsupported', /unevenly/);
+  refusesAtOnce(() => place(at([0, 0, 0], [1, 0, 2], [0, 0, 4]), both), 'seg-unsupported', /one stack/);
   const twice = at([0, 0, 0], [0, 0, 2], [0, 0, 2]);
-  refuses(() => place(twice, both), 'seg-unsupported', /Segment 2 .*overlaps/);
+  refusesAtOnce(() => place(twice, both), 'seg-unsupported', /Segment 2 .*overlaps/);
   assert.ok(
     place(twice, new Map([[1, 1]])).every((label) => label === 1),
     'one of them alone is fine',
