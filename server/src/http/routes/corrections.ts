@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { acceptSubmission, hashBody } from '../../correction/accept.ts';
+import { hashBody } from '../../correction/accept.ts';
 import type { Submission } from '../../correction/submission.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { errorTable } from '../../errors/table.ts';
@@ -14,7 +14,6 @@ import { readPrediction } from '../../store/inferences.ts';
 import { hasEnded, readJob } from '../../store/job-progress.ts';
 import { countPool } from '../../store/pool.ts';
 import { readOpenRound } from '../../store/rounds.ts';
-import { readSubject } from '../../store/subjects.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Caller } from '../auth.ts';
 import { type CorrectionHead, correctionHead, id, type Receipt, receipt } from '../contract.ts';
@@ -81,7 +80,7 @@ async function submit(
   caller: Caller,
   idempotencyKey: string,
 ): Promise<CorrectionRow> {
-  const { database, registry, blobs } = parts;
+  const { database, registry } = parts;
   const bodySha256 = hashBody(body);
   const before = await answeredBefore(database, caller.subject, idempotencyKey, bodySha256);
   if (before) return before;
@@ -89,20 +88,7 @@ async function submit(
   const prediction = await readPrediction(database, inferenceId);
   if (!prediction) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
   const { card } = await registry.resolve(`${prediction.modelName}@${prediction.modelVersion}`);
-  const subject = prediction.subjectKey === null ? undefined : await readSubject(database, prediction.subjectKey);
-  const row = await acceptSubmission(
-    {
-      submission,
-      prediction,
-      segmentCount: card.segments.length,
-      reader: caller.subject,
-      idempotencyKey,
-      bodySha256,
-      subject,
-    },
-    blobs,
-  );
-  return keepCorrection(parts, row, card.name);
+  return keepCorrection(parts, { submission, prediction, reader: caller.subject, idempotencyKey, bodySha256 }, card);
 }
 
 function readSubmission(body: Uint8Array): { readonly submission: Submission; readonly inferenceId: string } {

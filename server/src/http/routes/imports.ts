@@ -1,4 +1,4 @@
-import { acceptSubmission, hashBody } from '../../correction/accept.ts';
+import { hashBody } from '../../correction/accept.ts';
 import type { Matching } from '../../correction/match-structures.ts';
 import { type ReadMask, readMask } from '../../correction/read-mask.ts';
 import { AppError } from '../../errors/app-error.ts';
@@ -6,7 +6,6 @@ import type { Card } from '../../registry/card.ts';
 import type { CorrectionRow } from '../../store/corrections.ts';
 import { isForgotten } from '../../store/forget.ts';
 import { type PredictionRow, readNewestPrediction } from '../../store/inferences.ts';
-import { readSubject } from '../../store/subjects.ts';
 import type { Pacs } from '../../study/pacs.ts';
 import type { Caller } from '../auth.ts';
 import { receipt } from '../contract.ts';
@@ -63,7 +62,7 @@ async function importMask(
   signal: AbortSignal,
 ): Promise<CorrectionRow | OpenImport> {
   signal.throwIfAborted();
-  const { database, registry, pacs, maxVoxels, blobs } = parts;
+  const { database, registry, pacs, maxVoxels } = parts;
   const bodySha256 = hashBody(Buffer.from(JSON.stringify(body)));
   const before = await answeredBefore(database, caller.subject, idempotencyKey, bodySha256);
   if (before) return before;
@@ -77,20 +76,7 @@ async function importMask(
   );
   if (isOpen(read)) return presentOpen(read, card);
   await refuseKnown(database, card.name, read.imported.sopInstanceUid);
-  const subject = prediction.subjectKey === null ? undefined : await readSubject(database, prediction.subjectKey);
-  const row = await acceptSubmission(
-    {
-      ...read,
-      prediction,
-      segmentCount: card.segments.length,
-      reader: caller.subject,
-      idempotencyKey,
-      bodySha256,
-      subject,
-    },
-    blobs,
-  );
-  return keepCorrection(parts, row, card.name);
+  return keepCorrection(parts, { ...read, prediction, reader: caller.subject, idempotencyKey, bodySha256 }, card);
 }
 
 /** What the mask is held against: a correction is of an inference, also when it was drawn without seeing one. */

@@ -1,5 +1,7 @@
+import { acceptSubmission } from '../../correction/accept.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { openRoundIfDue } from '../../jobs/round-start.ts';
+import type { Card } from '../../registry/card.ts';
 import { type AuditRow, appendAudit } from '../../store/audit.ts';
 import {
   type CorrectionRow,
@@ -10,19 +12,26 @@ import {
   readCorrectionByObject,
 } from '../../store/corrections.ts';
 import type { Database } from '../../store/database.ts';
+import { readSubject } from '../../store/subjects.ts';
 import type { CorrectionParts } from './corrections.ts';
 
+/** A submission as `acceptSubmission` takes it, but for what is looked up here. */
+type Submitted = Omit<Parameters<typeof acceptSubmission>[0], 'segmentCount' | 'subject'>;
+
 /**
- * Keeps a correction; of two requests with one key at the same time the one that came first is kept and given back.
+ * Accepts a submission under a model and keeps it; of two requests with one key at the same time the one that came first is kept and given back.
  *
- * @throws AppError `idempotency-conflict`; `import-known`: the imported object is a correction under the model already.
+ * @throws AppError those of `acceptSubmission`; `idempotency-conflict`; `import-known`: the imported object is a correction under the model already.
  */
 export async function keepCorrection(
   parts: CorrectionParts,
-  row: NewCorrection,
-  modelName: string,
+  submitted: Submitted,
+  { name: modelName, segments }: Pick<Card, 'name' | 'segments'>,
 ): Promise<CorrectionRow> {
-  const { database, registry, metrics } = parts;
+  const { database, registry, metrics, blobs } = parts;
+  const { subjectKey } = submitted.prediction;
+  const subject = subjectKey === null ? undefined : await readSubject(database, subjectKey);
+  const row = await acceptSubmission({ ...submitted, segmentCount: segments.length, subject }, blobs);
   const inService = await registry.resolve(modelName);
   const isNew = await insertWhole(parts, row, inService.card.version).then(
     () => true,
