@@ -228,7 +228,10 @@ export interface Engine {
     inputs: Arrays,
   ): Promise<{ loss: number; gradient: Float32Array }>;
   trainer(program: LossProgram, optimiser: Optimiser, initial: TrainingState): Promise<Trainer>;
-  /** `frozen` compiles the weights in, which runs faster and costs a compilation whenever they change: for serving. */
+  /**
+   * `frozen` compiles the weights in and may share the samples (the first axis of all that goes in and out) between
+   * threads, which runs faster and costs a compilation whenever the weights change: for serving.
+   */
   predictor(program: ForwardProgram, options?: { readonly frozen?: boolean }): Promise<Predictor>;
   /** Table of the parameters that a text asks for, in order of first request. */
   table(program: ForwardProgram | LossProgram): ParameterTable;

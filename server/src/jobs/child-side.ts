@@ -33,7 +33,8 @@ export function serveTasks<SetUp, Task, Progress, Result>(
   let release = () => {};
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
-  process.on('disconnect', () => process.exit(0));
+  // Not `process.exit`: ended in a call of the runtime, its threads would abort the process and leave its memory in a file.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   process.on('message', (message: ToChild) => {
     if (message.type === 'start') {
       handle = build(message.setUp as SetUp, (text) => send({ type: 'note', text }));

@@ -1,6 +1,6 @@
 import type { Arrays, Engine, LossProgram } from '../ops.ts';
 import { familyOf } from './forms.ts';
-import { openPredictor } from './predictor.ts';
+import { frozenPredictor, openPredictor } from './predictor.ts';
 import { buildGradients, collectTable, weightsInput } from './programs.ts';
 import { bind, bindInputs, Session, type SessionOptions } from './session.ts';
 import { openTrainer } from './trainer.ts';
@@ -19,7 +19,8 @@ export function createOnnxEngine(options: SessionOptions): Engine {
     table: (program) => collectTable(program),
     gradients: (program, weights, inputs) => runGradients(program, weights, inputs, options),
     trainer: (program, optimiser, initial) => openTrainer(program, optimiser, initial, options),
-    predictor: (program, { frozen = false } = {}) => openPredictor(program, frozen, options),
+    predictor: async (program, { frozen = false } = {}) =>
+      frozen ? frozenPredictor(program, options) : openPredictor(program, options),
   };
 }
 

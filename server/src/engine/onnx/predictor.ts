@@ -1,43 +1,65 @@
 import { cut, filled, isSame, requireWeights, shareOf } from '../arrays.ts';
-import type { Arrays, Follower, ForwardProgram, ParameterTable, Predictor } from '../ops.ts';
+import type { Arrays, Follower, ForwardProgram, InputShapes, ParameterTable, Predictor } from '../ops.ts';
 import { familyOf } from './forms.ts';
-import { type BuiltProgram, buildForward, weightsInput } from './programs.ts';
+import { Lanes, laneCount, shapesOfLane } from './lanes.ts';
+import { type BuiltProgram, buildForward, collectTable, weightsInput } from './programs.ts';
 import { type BoundArray, bind, bindInputs, Session, type SessionOptions } from './session.ts';
 
-/** Compiles `program`. Frozen, the session is made at the first run and again whenever other weights come. */
-export async function openPredictor(
-  program: ForwardProgram,
-  frozen: boolean,
-  options: SessionOptions,
-): Promise<Predictor> {
-  const family = familyOf(options.device);
-  const built = buildForward(program, family);
-  let session = frozen ? undefined : await Session.open(built.bytes, options);
-  let compiled: Float32Array | undefined;
-
-  const sessionFor = async (weights: Float32Array): Promise<Session> => {
-    if (session !== undefined && (!frozen || isSame(compiled!, weights))) return session;
-    await session?.close();
-    session = undefined;
-    compiled = weights.slice();
-    session = await Session.open(buildForward(program, family, compiled).bytes, options);
-    return session;
-  };
-
+/** Compiles `program`; its weights come with every run. */
+export async function openPredictor(program: ForwardProgram, options: SessionOptions): Promise<Predictor> {
+  const built = buildForward(program, familyOf(options.device));
+  const session = await Session.open(built.bytes, options);
   return {
     table: built.table,
     async run(weights, inputs) {
       requireWeights(weights, built.table);
-      const { feeds, cutTo } = feedsOf(inputs, built);
-      if (!frozen) feeds[weightsInput] = bind(weights, [weights.length]);
-      const running = await sessionFor(weights);
-      return cutTo(await running.run(feeds, wantedOf(built)));
+      const { full, cutTo } = fullBatch(inputs, built.inputs);
+      const feeds = { ...bindInputs(full, built.inputs), [weightsInput]: bind(weights, [weights.length]) };
+      return cutTo(await session.run(feeds, wantedOf(built)));
+    },
+    dispose: () => session.close(),
+  };
+}
+
+/** The same with the weights compiled in, at the first run and again whenever other weights come. */
+export function frozenPredictor(program: ForwardProgram, options: SessionOptions): Predictor {
+  const table = collectTable(program);
+  let running: Compiled | undefined;
+  let compiled: Float32Array | undefined;
+
+  const compiledFor = async (weights: Float32Array): Promise<Compiled> => {
+    if (running !== undefined && isSame(compiled!, weights)) return running;
+    await running?.close();
+    running = undefined;
+    compiled = weights.slice();
+    running = await compile(program, compiled, options);
+    return running;
+  };
+
+  return {
+    table,
+    async run(weights, inputs) {
+      requireWeights(weights, table);
+      const { full, cutTo } = fullBatch(inputs, program.inputs);
+      return cutTo(await (await compiledFor(weights)).run(full));
     },
     async dispose() {
-      await session?.close();
-      session = undefined;
+      await running?.close();
+      running = undefined;
     },
   };
+}
+
+/** A graph with its weights in it. */
+type Compiled = Pick<Lanes, 'run' | 'close'>;
+
+async function compile(program: ForwardProgram, weights: Float32Array, options: SessionOptions): Promise<Compiled> {
+  const lanes = laneCount(program.inputs, options);
+  const inputs = shapesOfLane(program.inputs, lanes);
+  const built = buildForward({ ...program, inputs }, familyOf(options.device), weights);
+  if (lanes > 1) return Lanes.open(built.bytes, inputs, lanes, options);
+  const session = await Session.open(built.bytes, options);
+  return { run: (full) => session.run(bindInputs(full, inputs), wantedOf(built)), close: () => session.close() };
 }
 
 /** Compiles `program` to run with weights that follow `table`, wherever `weights` says they lie at the time. */
@@ -51,18 +73,20 @@ export async function openFollower(
   const session = await Session.open(built.bytes, options);
   return {
     async run(inputs) {
-      const { feeds, cutTo } = feedsOf(inputs, built);
-      return cutTo(await session.run({ ...feeds, [weightsInput]: weights() }, wantedOf(built)));
+      const { full, cutTo } = fullBatch(inputs, built.inputs);
+      return cutTo(
+        await session.run({ ...bindInputs(full, built.inputs), [weightsInput]: weights() }, wantedOf(built)),
+      );
     },
     dispose: () => session.close(),
   };
 }
 
 /** Inputs filled up to the compiled number of samples, and how to cut the outputs back. */
-function feedsOf(inputs: Arrays, { inputs: shapes }: BuiltProgram) {
+function fullBatch(inputs: Arrays, shapes: InputShapes) {
   const share = shareOf(inputs, shapes);
-  const feeds: Record<string, BoundArray> = bindInputs(share === 1 ? inputs : filled(inputs, shapes), shapes);
-  return { feeds, cutTo: (outputs: Arrays): Arrays => (share === 1 ? outputs : cut(outputs, share)) };
+  const full = share === 1 ? inputs : filled(inputs, shapes);
+  return { full, cutTo: (outputs: Arrays): Arrays => (share === 1 ? outputs : cut(outputs, share)) };
 }
 
 function wantedOf(built: BuiltProgram): Record<string, null> {

@@ -51,6 +51,24 @@ const providers: Readonly<Record<OnnxDevice, ort.InferenceSession.ExecutionProvi
 /** Sessions that were profiled: the runtime puts the second into the name of a file, and two may open in one. */
 let profiled = 0;
 
+/** What the runtime is told of a session. */
+export function runtimeOptions(options: SessionOptions): ort.InferenceSession.SessionOptions {
+  const { threads, device = 'cpu', profilePrefix } = options;
+  return {
+    executionProviders: [providers[device]],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    // A block planned for all temporaries comes beside what the first run took: 1,700 MiB became 2,400, no time was won.
+    enableMemPattern: false,
+    // A thread that spins takes the core from the one it waits for: on two busy cores a step took 1.7 times as long.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    logSeverityLevel: 3,
+    ...(profilePrefix === undefined ? {} : profilingTo(`${profilePrefix}-${++profiled}`)),
+  };
+}
+
 function profilingTo(prefix: string): ort.InferenceSession.SessionOptions {
   return { enableProfiling: true, profileFilePrefix: prefix };
 }
@@ -71,25 +89,14 @@ export class Session {
    * @throws AppError `engine-failed` when the runtime refuses the graph, or the device is not there.
    */
   static async open(model: Uint8Array, options: SessionOptions, kept: readonly string[] = []): Promise<Session> {
-    const { threads, device = 'cpu', profilePrefix } = options;
     try {
       const session = await ort.InferenceSession.create(model, {
-        executionProviders: [providers[device]],
+        ...runtimeOptions(options),
         preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const])),
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        graphOptimizationLevel: 'all',
-        // A block planned for all temporaries comes beside what the first run took: 1,700 MiB became 2,400, no time was won.
-        enableMemPattern: false,
-        // A thread that spins takes the core from the one it waits for: on two busy cores a step took 1.7 times as long.
-        extra: { session: { intra_op: { allow_spinning: '0' } } },
-        logSeverityLevel: 3,
-        ...(profilePrefix === undefined ? {} : profilingTo(`${profilePrefix}-${++profiled}`)),
       });
-      return new Session(session, profilePrefix !== undefined);
+      return new Session(session, options.profilePrefix !== undefined);
     } catch (error) {
-      throw failure('The runtime refused the graph', error);
+      throw runtimeFailure('The runtime refused the graph', error);
     }
   }
 
@@ -121,7 +128,7 @@ export class Session {
       const arrays = Object.fromEntries(onHost!.map(([name, tensor]) => [name, tensor.data as Float32Array]));
       return { arrays, kept: Object.fromEntries(onDevice!) };
     } catch (error) {
-      throw failure('The network stopped', error);
+      throw runtimeFailure('The network stopped', error);
     }
   }
 
@@ -131,7 +138,8 @@ export class Session {
   }
 }
 
-function failure(what: string, cause: unknown): AppError {
+/** A fault of the runtime, as `engine-failed`. */
+export function runtimeFailure(what: string, cause: unknown): AppError {
   const text = cause instanceof Error ? cause.message : String(cause);
   return new AppError('engine-failed', `${what}: ${text.slice(0, 500)}`, {}, { cause });
 }
