@@ -17,9 +17,14 @@ const pairs = 5;
 const size: Vec3 = [512, 512, 300];
 const segmentCount = 118;
 
-/** The same mask, by its writers. OHIF writes LABELMAP with RLE unless it is told otherwise. */
-const kinds = [
-  { key: 'ours', description: 'brain-mr v1' },
+/** The same mask in two kinds by our writer, told apart by the model's name. */
+const ours = [
+  { key: 'ours', model: 'binary-mr', type: 'BINARY', pixels: 'native' },
+  { key: 'oursLabelmap', model: 'labelmap-mr', type: 'LABELMAP', pixels: 'rle' },
+] as const;
+
+/** And in two by OHIF. It writes LABELMAP with RLE unless it is told otherwise. */
+const theirs = [
   {
     key: 'ohif',
     description: 'OHIF LABELMAP',
@@ -41,14 +46,15 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   try {
     tell('storing the series and the SEG of ours');
     const study = await storeStudy(site);
-    const megabytes: Record<string, number> = { ours: study.megabytes };
+    const megabytes: Record<string, number> = study.megabytes;
     await openWhole(site, study.studyInstanceUid);
-    await load(site, kinds[0].description);
+    await load(site, ours[0].model);
     await site.viewer.page.waitForFunction('cornerstoneTools.segmentation.state.getSegmentations().length > 0');
-    for (const kind of kinds.slice(1)) {
+    for (const kind of theirs) {
       tell(`having OHIF write: ${kind.description}`);
-      megabytes[kind.key] = await saveAndStore(site, kind as (typeof kinds)[1]);
+      megabytes[kind.key] = await saveAndStore(site, kind);
     }
+    const kinds = [...ours.map(({ key, model }) => ({ key, description: model })), ...theirs];
     const rows: Row[] = [];
     for (let pair = 1; pair <= pairs; pair++) {
       const row: Record<string, number> = { pair };
@@ -66,7 +72,7 @@ async function run(tell: (line: string) => void): Promise<readonly Row[]> {
   }
 }
 
-/** A CT of noise, and our SEG of a mask of blocks on it. */
+/** A CT of noise, and our SEGs of a mask of blocks on it. */
 async function storeStudy({ pacs }: ViewerSite) {
   const direction = [
     [1, 0, 0],
@@ -74,29 +80,35 @@ async function storeStudy({ pacs }: ViewerSite) {
     [0, 0, 1],
   ] as const;
   const geometry = createGeometry({ size, spacingMm: [0.8, 0.8, 1.5], origin: [0, 0, 0], direction });
-  const pixels = new Int16Array(size[0] * size[1] * size[2]);
-  for (let n = 0; n < pixels.length; n++) pixels[n] = ((n * 7919) % 1009) - 500;
+  const noise = new Int16Array(size[0] * size[1] * size[2]);
+  for (let n = 0; n < noise.length; n++) noise[n] = ((n * 7919) % 1009) - 500;
   const frameOfReferenceUid = deriveUid('seg load', 1);
   const patient = { PatientID: 'LOAD-1', PatientName: 'SEG^LOAD', FrameOfReferenceUID: frameOfReferenceUid };
-  const series = makeSeries(createVolume(pixels, geometry), { modality: 'CT', attributes: () => patient });
+  const series = makeSeries(createVolume(noise, geometry), { modality: 'CT', attributes: () => patient });
   for (const file of series.files) await pacs.store(file);
   const like = randomSegRequest(1, [3, 3, 3]);
   const { studyInstanceUid, seriesInstanceUid, sopInstanceUids } = series;
-  const { bytes } = writeSeg({
-    ...like,
-    source: {
-      ...like.source,
-      ...{ studyInstanceUid, seriesInstanceUid, frameOfReferenceUid },
-      instances: sopInstanceUids.map((sopInstanceUid) => ({
-        sopClassUid: '1.2.840.10008.5.1.4.1.1.2',
-        sopInstanceUid,
-      })),
-      header: { ...like.source.header, PatientID: patient.PatientID, PatientName: patient.PatientName },
-    },
-    labelmap: { data: drawBlocks(), geometry, segments: segments() },
-  });
-  await pacs.store(bytes);
-  return { studyInstanceUid, megabytes: Math.round(bytes.length / 1e6) };
+  const source = {
+    ...like.source,
+    ...{ studyInstanceUid, seriesInstanceUid, frameOfReferenceUid },
+    instances: sopInstanceUids.map((sopInstanceUid) => ({
+      sopClassUid: '1.2.840.10008.5.1.4.1.1.2',
+      sopInstanceUid,
+    })),
+    header: { ...like.source.header, PatientID: patient.PatientID, PatientName: patient.PatientName },
+  };
+  const labelmap = { data: drawBlocks(), geometry, segments: segments() };
+  const megabytes: Record<string, number> = {};
+  for (const { key, model: name, type, pixels } of ours) {
+    const [sopInstance, segSeries] = [1, 2].map((n) => deriveUid('seg load', key, n));
+    const { bytes } = writeSeg({
+      ...{ ...like, source, labelmap, encoding: { type, pixels }, model: { ...like.model, name } },
+      ...{ sopInstanceUid: sopInstance!, seriesInstanceUid: segSeries! },
+    });
+    await pacs.store(bytes);
+    megabytes[key] = Math.round(bytes.length / 1e6);
+  }
+  return { studyInstanceUid, megabytes };
 }
 
 /** Boxes beside each other, each through forty slices. */
@@ -145,7 +157,7 @@ async function load({ viewer }: ViewerSite, description: string): Promise<number
 }
 
 /** Has OHIF write the loaded segmentation, and stores it in the study. @returns its size, megabytes. */
-async function saveAndStore({ viewer, pacs }: ViewerSite, kind: (typeof kinds)[1 | 2]): Promise<number> {
+async function saveAndStore({ viewer, pacs }: ViewerSite, kind: (typeof theirs)[number]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'uncol-ohif-seg-'));
   try {
     const saved = viewer.page.waitForEvent('download', { timeout: 600_000 });
@@ -172,6 +184,7 @@ function report(rows: readonly Row[]): string {
   const of = (key: string) => `${megabytes?.[`${key}Megabytes`]} MB`;
   return spreadTable(rows, [
     ['oursMs', `**ours, BINARY, ${of('ours')}, ms**`],
+    ['oursLabelmapMs', `ours, LABELMAP with RLE, ${of('oursLabelmap')}, ms`],
     ['ohifMs', `by OHIF as it does by itself, LABELMAP with RLE, ${of('ohif')}, ms`],
     ['ohifBinaryMs', `by OHIF as BINARY, ${of('ohifBinary')}, ms`],
   ]);
@@ -181,7 +194,7 @@ function report(rows: readonly Row[]): string {
 export const viewerSegLoad: Bench = {
   name: 'viewer-seg-load',
   title: 'A SEG of 118 segments in the viewer',
-  about: `Stock OHIF 3.13.2 in headless Chromium (software rendering) on the machine that also runs server, PACS and database. A CT of ${size.join(' x ')} noise, wholly in memory; ${segmentCount} boxes of 36 x 36 pixels and forty slices, written by our writer, loaded, and written again by OHIF. Each is loaded in a fresh page, in turns; time runs from the double click on its row until OHIF has it and asks whether to open it for editing.`,
+  about: `Stock OHIF 3.13.2 in headless Chromium (software rendering) on the machine that also runs server, PACS and database. A CT of ${size.join(' x ')} noise, wholly in memory; ${segmentCount} boxes of 36 x 36 pixels and forty slices, written by our writer in two kinds, loaded, and written again by OHIF. Each is loaded in a fresh page, in turns; time runs from the double click on its row until OHIF has it and asks whether to open it for editing.`,
   run,
   report,
 };
