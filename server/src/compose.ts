@@ -30,6 +30,7 @@ import { readAliases } from './store/models.ts';
 import { readSecretKey } from './store/secret-key.ts';
 import { pruneTraffic } from './store/traffic.ts';
 import { createPacs, type PacsOptions } from './study/dicomweb.ts';
+import { chooseProfile } from './study/pacs-profiles.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Traffic } from './telemetry/traffic.ts';
@@ -172,5 +173,6 @@ export function pacsOptionsOf(settings: Settings, host: Pick<PreparedHost, 'pacs
     tls: host.pacs.tls,
     idleSeconds: settings.pacsIdleSeconds,
     retries: settings.pacsRetries,
+    profile: chooseProfile(settings.pacsProfile, settings.pacsUrl).name,
   };
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** What happens to one answer of the PACS behind the relay. */
@@ -20,7 +21,16 @@ export type Fault =
       readonly retryAfter?: string;
     }
   /** The query parameters that are taken out of, or put into, the request. */
-  | { readonly kind: 'query'; readonly change: (query: URLSearchParams) => void };
+  | { readonly kind: 'query'; readonly change: (query: URLSearchParams) => void }
+  /** An answer of 200 is read whole and changed; the PACS may have been asked for another media type. */
+  | {
+      readonly kind: 'body';
+      readonly accept?: string;
+      readonly change: (
+        body: Buffer,
+        contentType: string,
+      ) => { readonly body: Uint8Array; readonly contentType: string };
+    };
 
 /** Decides by method, path and running number of the request (from 0) whether a fault happens. */
 export type FaultPlan = (
@@ -76,10 +86,15 @@ function sendFixed(outgoing: ServerResponse, fault: Extract<Fault, { kind: 'answ
 function relay(incoming: IncomingMessage, outgoing: ServerResponse, base: URL, fault: Fault | undefined): void {
   const url = new URL(incoming.url ?? '/', base.origin);
   if (fault?.kind === 'query') fault.change(url.searchParams);
+  const accept = fault?.kind === 'body' && fault.accept ? { accept: fault.accept } : {};
   const upstream = request(
     url,
-    { method: incoming.method, headers: { ...incoming.headers, host: base.host } },
+    { method: incoming.method, headers: { ...incoming.headers, ...accept, host: base.host } },
     (answer) => {
+      if (fault?.kind === 'body' && answer.statusCode === 200) {
+        sendChanged(answer, outgoing, fault).catch(() => outgoing.destroy());
+        return;
+      }
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       pass(answer, outgoing, fault).catch(() => outgoing.destroy());
     },
@@ -87,6 +102,15 @@ function relay(incoming: IncomingMessage, outgoing: ServerResponse, base: URL, f
   upstream.on('error', () => outgoing.destroy());
   outgoing.on('close', () => upstream.destroy());
   incoming.pipe(upstream);
+}
+
+async function sendChanged(
+  answer: IncomingMessage,
+  outgoing: ServerResponse,
+  fault: Extract<Fault, { kind: 'body' }>,
+): Promise<void> {
+  const { body, contentType } = fault.change(await buffer(answer), answer.headers['content-type'] ?? '');
+  outgoing.writeHead(200, { 'content-type': contentType }).end(body);
 }
 
 async function pass(answer: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined): Promise<void> {

@@ -65,6 +65,9 @@ describe('command line as a process', () => {
     assert.match(run('models').stdout, /listed-mr@2 /);
   });
 
+  const profileIn = (stdout: string): string | undefined =>
+    JSON.parse(stdout).checks.find(({ name }: { name: string }) => name === 'pacs profile')?.found;
+
   it('doctor tries every engine, and says why the others are not there', () => {
     const unsigned = run('doctor');
     assert.equal(unsigned.status, 1);
@@ -74,6 +77,7 @@ describe('command line as a process', () => {
     assert.equal(status, 0, stderr);
     const { engines, checks } = JSON.parse(stdout);
     assert.match(checks[0].found, /^onnx-cpu \(UNCOL_ENGINE onnx-cpu\)/);
+    assert.equal(profileIn(stdout), 'orthanc (Orthanc), by own PACS; tested');
     const names = engines.map(({ reading, device }: { reading: string; device: string }) => `${reading}-${device}`);
     assert.deepEqual(names.slice(0, 4), ['tfjs-cuda', 'onnx-cuda', 'onnx-webgpu', 'onnx-cpu']);
     assert.ok(names.includes('tfjs-wasm'), names.join(', '));
@@ -84,9 +88,13 @@ describe('command line as a process', () => {
     const { stepMs, ...cpu } = engines[3];
     assert.ok(stepMs > 0);
     assert.deepEqual(cpu, { reading: 'onnx', device: 'cpu', ok: true, maxRelativeDifference: 0, reason: null });
-    const refused = runIn({ UNCOL_ENGINE: 'onnx-none' }, 'doctor', '--json');
+    const dead = 'http://127.0.0.1:9/dicom-web';
+    const refused = runIn({ UNCOL_ENGINE: 'onnx-none', UNCOL_PACS_URL: dead }, 'doctor', '--json');
     assert.equal(refused.status, 1);
     assert.match(JSON.parse(refused.stdout).checks[0].found, /^engine-unavailable: /);
+    // Also where the PACS does not answer.
+    const untested = 'untested with it: as documented';
+    assert.equal(profileIn(refused.stdout), `generic (any PACS), by nothing else known; ${untested}`);
   });
 
   it('segment writes a SEG and says with --json what is in it', async () => {

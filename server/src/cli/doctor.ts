@@ -6,6 +6,7 @@ import { toErrorRecord } from '../errors/app-error.ts';
 import { readWeights } from '../registry/registry.ts';
 import { readPacsAccess } from '../setup/pacs-access.ts';
 import { createPacs } from '../study/dicomweb.ts';
+import { chooseProfile, products } from '../study/pacs-profiles.ts';
 import { threadsOf } from './engine.ts';
 import { chooseTried, type EngineRow, type TriedEngine, tryEngines } from './engine-trials.ts';
 import type { Outcome } from './output.ts';
@@ -26,6 +27,7 @@ export async function runDoctor(): Promise<Outcome> {
   const checks = [
     await check('engine', () => describeEngine(settings, engines)),
     await check('pacs', () => describePacs(settings)),
+    await check('pacs profile', async () => describeProfile(settings)),
     await check('database', () => describeDatabase(settings)),
     ...(await checkModels(settings)),
   ];
@@ -83,13 +85,21 @@ function describeTrial({ stepMs, maxRelativeDifference, reason }: EngineRow): st
 async function describePacs(settings: Settings): Promise<string> {
   if (settings.pacsUrl === undefined) return 'own Orthanc, started and ended by `uncol serve`';
   const { pacsUrl: url, pacsIdleSeconds: idleSeconds } = settings;
-  const pacs = createPacs({ url, ...(await readPacsAccess(settings)), idleSeconds, retries: 0 });
+  const profile = chooseProfile(settings.pacsProfile, url).name;
+  const pacs = createPacs({ url, ...(await readPacsAccess(settings)), idleSeconds, retries: 0, profile });
   try {
     await pacs.echo(AbortSignal.timeout(10_000));
     return 'answers a search';
   } finally {
     await pacs.close();
   }
+}
+
+function describeProfile(settings: Settings): string {
+  const { name, by } = chooseProfile(settings.pacsProfile, settings.pacsUrl);
+  const product = products[name];
+  const trust = product.tested ? 'tested' : 'untested with it: as documented';
+  return `${name} (${product.name}), by ${by}; ${trust}`;
 }
 
 function describeDatabase(settings: Settings): Promise<string> {

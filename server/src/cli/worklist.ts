@@ -60,7 +60,7 @@ async function countAll(worklists: Worklists, registry: Registry): Promise<Outco
 async function openServedPacs(settings: Settings): Promise<Pick<Pacs, 'searchSeries' | 'close'>> {
   if (settings.pacsUrl !== undefined) return openPacs(settings, settings.pacsUrl);
   const url = `${servedUrl(settings)}/dicom-web`;
-  const pacs = createPacs({ url, idleSeconds: settings.pacsIdleSeconds, retries: 0 });
+  const pacs = createPacs({ url, idleSeconds: settings.pacsIdleSeconds, retries: 0, profile: 'orthanc' });
   return {
     searchSeries: (query) =>
       pacs.searchSeries(query).catch((cause: unknown) => {

@@ -27,7 +27,7 @@ export function isLoopback(host: string): boolean {
  *
  * @throws AppError `config-invalid`, naming every problem at once: a value out of range, an unknown key of the file, an
  * unknown `UNCOL_*` variable, an unreadable file, an address beyond loopback without an OIDC issuer, run lengths
- * for single bits.
+ * for single bits, a profile without a PACS that it is of.
  */
 export function loadSettings(environment: Environment = process.env): Settings {
   const problems: string[] = [];
@@ -40,6 +40,9 @@ export function loadSettings(environment: Environment = process.env): Settings {
   }
   if (parsed.success && parsed.data.segPixels === 'rle' && parsed.data.segType === 'binary') {
     problems.push('UNCOL_SEG_PIXELS rle needs UNCOL_SEG_TYPE labelmap: run lengths are not defined for single bits');
+  }
+  if (parsed.success && parsed.data.pacsProfile !== undefined && parsed.data.pacsUrl === undefined) {
+    problems.push('UNCOL_PACS_PROFILE needs UNCOL_PACS_URL: what the own PACS is, is known');
   }
   if (!parsed.success || problems.length > 0) {
     throw new AppError('config-invalid', `${problems.length} setting(s) not valid: ${problems.join('; ')}.`);

@@ -18,6 +18,10 @@ export const settingsSchema = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address to listen on. Another than loopback needs an OIDC issuer.'),
   port: int(0, 65535).default(8190).describe('Port of viewer and API; 0 takes a free one.'),
   pacsUrl: z.url().optional().describe('DICOMweb root of an existing PACS. Unset: an own Orthanc with sample studies.'),
+  pacsProfile: z
+    .enum(['generic', 'orthanc', 'azure', 'google', 'aws-healthimaging'])
+    .optional()
+    .describe('What the PACS is (server/docs/pacs.md). Unset: told by its address where that tells it, else generic.'),
   pacsCredentialsFile: z
     .string()
     .optional()

@@ -21,6 +21,7 @@ import { openBlobStore } from '../store/blobs.ts';
 import { type CacheFolder, openCacheFolder } from '../store/cache-folder.ts';
 import { openEmbeddingFolder } from '../store/embeddings.ts';
 import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
+import { chooseProfile } from '../study/pacs-profiles.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
 import { abstainingTeacher, type GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { pacsMeter, serveTasks } from './child-side.ts';
@@ -103,11 +104,12 @@ async function train(
       teacher: opened.teacher,
       access: {
         maxVoxels: setUp.maxVoxels,
-        // Credentials are for the PACS of the settings alone.
+        // Credentials and profile are of the PACS of the settings alone.
         openPacs: async (url) => {
           const isOfSettings = new URL(url).origin === new URL(setUp.pacs.url).origin;
-          const { credentials, tls, ...common } = setUp.pacs;
-          return createPacs({ ...common, url, ...(isOfSettings ? { credentials, tls } : {}) });
+          const { credentials, tls, profile, ...common } = setUp.pacs;
+          const own = isOfSettings ? { credentials, tls, profile } : { profile: chooseProfile(undefined, url).name };
+          return createPacs({ ...common, url, ...own });
         },
       },
     },

@@ -14,7 +14,9 @@ import {
 } from './dicom-json.ts';
 import { ObjectSource } from './object-stream.ts';
 import type { InstanceAddress, Pacs, SeriesAddress, SeriesQuery, StudyQuery, TransferOptions } from './pacs.ts';
+import { type PacsProfile, type ProfileName, profileOf } from './pacs-profiles.ts';
 import { parsePart10 } from './part10.ts';
+import { checkMatch, checkModality } from './search-keys.ts';
 import { checkStored } from './stow-answer.ts';
 import { checkUid } from './uid.ts';
 import { ConnectionXhr } from './xhr.ts';
@@ -28,6 +30,8 @@ export interface PacsOptions extends PacsAccess {
   readonly idleSeconds: number;
   /** Renewed tries of a request without any progress. */
   readonly retries: number;
+  /** What the PACS is; `generic` when absent. */
+  readonly profile?: ProfileName | undefined;
   /** At most so many requests are sent in a second; unset: as many as are asked for. */
   readonly requestsPerSecond?: number | undefined;
   /** Counts what is sent and received. */
@@ -36,7 +40,7 @@ export interface PacsOptions extends PacsAccess {
 
 /** A PACS client. Nothing is sent before the first call. */
 export function createPacs(options: PacsOptions): Pacs {
-  return new DicomwebPacs(createConnection(options), options.retries);
+  return new DicomwebPacs(createConnection(options), options.retries, profileOf(options.profile ?? 'generic'));
 }
 
 type Request = { readonly instance: ConnectionXhr };
@@ -55,19 +59,19 @@ interface Client {
   }) => Promise<unknown>;
 }
 
-/** Rows asked in one page. Servers may give fewer, so a short page does not end a search. */
-const pageSize = 500;
-
 class DicomwebPacs implements Pacs {
   readonly retries: number;
   readonly #connection: Connection;
   readonly #objects: ObjectSource;
   readonly #client: Client;
+  readonly #profile: PacsProfile;
+  #asksFields = true;
 
-  constructor(connection: Connection, retries: number) {
+  constructor(connection: Connection, retries: number, profile: PacsProfile) {
     this.retries = retries;
     this.#connection = connection;
-    this.#objects = new ObjectSource(connection);
+    this.#profile = profile;
+    this.#objects = new ObjectSource(connection, profile.accept);
     const settings = { url: connection.url, singlepart: false, verbose: false };
     this.#client = new dicomwebClient.api.DICOMwebClient(settings) as unknown as Client;
   }
@@ -78,6 +82,7 @@ class DicomwebPacs implements Pacs {
       studyInstanceUid === undefined ? {} : { StudyInstanceUID: checkUid(studyInstanceUid, 'StudyInstanceUID') };
     const found = await this.#searchAll(
       params,
+      [],
       async (queryParams) =>
         parseStudies(await this.#call((request) => this.#client.searchForStudies({ queryParams, request }), signal)),
       (study) => study.studyInstanceUid,
@@ -87,19 +92,20 @@ class DicomwebPacs implements Pacs {
 
   async searchSeries(query: SeriesQuery = {}, signal?: AbortSignal): Promise<readonly SeriesRecord[]> {
     const { studyInstanceUid, seriesInstanceUid, modality, match, atMost } = query;
+    if (studyInstanceUid === undefined && this.#profile.seriesSearch === 'in a study')
+      return this.#searchStudyByStudy(query, signal);
     const scope =
       studyInstanceUid === undefined ? {} : { studyInstanceUID: checkUid(studyInstanceUid, 'StudyInstanceUID') };
     const params = {
-      ...checkMatch(match ?? {}),
+      ...checkMatch(match ?? {}, this.#profile),
       ...(seriesInstanceUid === undefined
         ? {}
         : { SeriesInstanceUID: checkUid(seriesInstanceUid, 'SeriesInstanceUID') }),
       ...(modality === undefined ? {} : { Modality: checkModality(modality) }),
-      // Body Part Examined: no PACS has to answer it unasked.
-      includefield: '00180015',
     };
     const found = await this.#searchAll(
       params,
+      this.#profile.askedFields.series,
       async (queryParams) => {
         const answer = await this.#call(
           (request) => this.#client.searchForSeries({ ...scope, queryParams, request }),
@@ -122,6 +128,7 @@ class DicomwebPacs implements Pacs {
     const scope = checkAddress(address);
     return this.#searchAll(
       {},
+      this.#profile.askedFields.instances,
       async (queryParams) =>
         parseInstances(
           await this.#call((request) => this.#client.searchForInstances({ ...scope, queryParams, request }), signal),
@@ -141,11 +148,17 @@ class DicomwebPacs implements Pacs {
   }
 
   async store(file: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const { alreadyStored, storeBytes } = this.#profile;
+    if (file.length > storeBytes) {
+      const message = `The object has ${file.length} bytes, and this PACS takes ${storeBytes} in a request. UNCOL_SEG_PIXELS makes Segmentations smaller.`;
+      throw new AppError('pacs-store-failed', message, { bytes: file.length, storeBytes });
+    }
     const sopInstanceUid = parsePart10(file, 'The object', true).string('x00080018') ?? '';
     const datasets = [new Uint8Array(file).buffer];
     const xhr = new ConnectionXhr(this.#connection, signal);
     try {
-      checkStored(await this.#client.storeInstances({ datasets, request: { instance: xhr } }), sopInstanceUid);
+      const answer = await this.#client.storeInstances({ datasets, request: { instance: xhr } });
+      checkStored(answer, sopInstanceUid, alreadyStored);
     } catch (error) {
       if (error instanceof AppError) throw error;
       if (xhr.failure !== undefined) throw xhr.failure;
@@ -153,8 +166,8 @@ class DicomwebPacs implements Pacs {
       // 409 and its kind carry the same answer object, with the reasons; "later" carries nothing.
       const mayHoldReasons =
         told.code === 'pacs-answer-invalid' && typeof xhr.response === 'string' && xhr.response !== '';
-      if (mayHoldReasons) checkStored(xhr.response, sopInstanceUid);
-      throw told;
+      if (!mayHoldReasons) throw told;
+      checkStored(xhr.response, sopInstanceUid, alreadyStored);
     }
   }
 
@@ -169,7 +182,8 @@ class DicomwebPacs implements Pacs {
   ): AsyncIterable<Uint8Array> {
     const { studyInstanceUID, seriesInstanceUID } = checkAddress(address);
     const series = `/studies/${studyInstanceUID}/series/${seriesInstanceUID}`;
-    if (address.sopInstanceUid === undefined) return this.#objects.retrieve(series, options);
+    if (address.sopInstanceUid === undefined)
+      return this.#profile.wholeSeries ? this.#objects.retrieve(series, options) : this.#retrieveEach(address, options);
     const instance = checkUid(address.sopInstanceUid, 'SOPInstanceUID');
     return this.#objects.retrieve(`${series}/instances/${instance}`, options);
   }
@@ -178,11 +192,47 @@ class DicomwebPacs implements Pacs {
     return this.#connection.close();
   }
 
+  /** The series of all studies, for a PACS that searches them in a study alone. */
+  async #searchStudyByStudy(query: SeriesQuery, signal: AbortSignal | undefined): Promise<readonly SeriesRecord[]> {
+    const { atMost = Number.POSITIVE_INFINITY } = query;
+    const found: SeriesRecord[] = [];
+    for (const { studyInstanceUid } of await this.searchStudies({}, signal)) {
+      if (found.length >= atMost) break;
+      found.push(...(await this.searchSeries({ ...query, studyInstanceUid, atMost: atMost - found.length }, signal)));
+    }
+    return found;
+  }
+
+  /** A series of a PACS that gives no whole one. */
+  async *#retrieveEach(address: SeriesAddress, options: TransferOptions): AsyncGenerator<Uint8Array> {
+    for (const { sopInstanceUid } of await this.searchInstances(address, options.signal))
+      yield* this.retrieve({ ...address, sopInstanceUid }, options);
+  }
+
+  /** All pages of a search, with the fields that have to be asked for; from then on without, where a PACS answers 400 to them. */
+  async #searchAll<T>(
+    params: Params,
+    fields: readonly string[],
+    page: (params: Params) => Promise<readonly T[]>,
+    key: (record: T) => string,
+    atMost?: number,
+  ): Promise<T[]> {
+    if (fields.length === 0 || !this.#asksFields) return this.#searchPages(params, page, key, atMost);
+    try {
+      return await this.#searchPages({ ...params, includefield: fields.join(',') }, page, key, atMost);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.detail['status'] !== 400) throw error;
+      const found = await this.#searchPages(params, page, key, atMost);
+      this.#asksFields = false;
+      return found;
+    }
+  }
+
   /**
    * All pages of a search, or those that give `atMost` records. It ends at an empty page, or at one that brings nothing
    * new: a server that ignores the offset answers the same page for ever.
    */
-  async #searchAll<T>(
+  async #searchPages<T>(
     params: Params,
     page: (params: Params) => Promise<readonly T[]>,
     key: (record: T) => string,
@@ -191,7 +241,11 @@ class DicomwebPacs implements Pacs {
     const found = new Map<string, T>();
     let offset = 0;
     for (;;) {
-      const records = await page({ ...params, limit: Math.min(pageSize, atMost - found.size), offset });
+      const records = await page({
+        ...params,
+        limit: Math.min(this.#profile.rowsPerPage, atMost - found.size),
+        offset,
+      });
       const before = found.size;
       for (const record of records) if (!found.has(key(record))) found.set(key(record), record);
       offset += records.length;
@@ -225,21 +279,6 @@ class DicomwebPacs implements Pacs {
 /** A server may ignore a matching key, so what it answers is filtered again here. */
 function matches(value: string, wanted: string | undefined): boolean {
   return wanted === undefined || value === wanted;
-}
-
-function checkModality(modality: string): string {
-  if (/^[A-Z0-9]{1,16}$/.test(modality)) return modality;
-  throw new AppError('request-invalid', 'Modality is not a plain code.', { attribute: 'Modality' });
-}
-
-function checkMatch(match: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  for (const [keyword, value] of Object.entries(match)) {
-    if (/^[A-Za-z]{1,64}$/.test(keyword) && /^[A-Za-z0-9 ._*?-]{1,64}$/.test(value)) continue;
-    throw new AppError('request-invalid', `${keyword.slice(0, 64)} has a value that no search can match.`, {
-      attribute: keyword.slice(0, 64),
-    });
-  }
-  return match;
 }
 
 function checkAddress(address: Omit<InstanceAddress, 'sopInstanceUid'>): Scope {

@@ -3,26 +3,18 @@ import { answerError } from './answer-error.ts';
 import type { Connection, PacsAnswer } from './connection.ts';
 import { boundaryOf, defaultMultipartLimits, readMultipart } from './multipart.ts';
 import type { TransferOptions } from './pacs.ts';
+import type { PacsProfile } from './pacs-profiles.ts';
 import { isPart10 } from './part10.ts';
-
-/**
- * Accept values, best first: as stored (the PACS is never asked to transcode), then for servers that answer 406 to a
- * transfer-syntax parameter, then a single object without multipart.
- */
-const acceptLadder = [
-  'multipart/related; type="application/dicom"; transfer-syntax=*',
-  'multipart/related; type="application/dicom"',
-  'application/dicom; transfer-syntax=*',
-  'application/dicom',
-] as const;
 
 /** Retrieves objects and remembers which Accept value this PACS takes. */
 export class ObjectSource {
   readonly #connection: Connection;
+  readonly #accept: PacsProfile['accept'];
   #rung = 0;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, accept: PacsProfile['accept']) {
     this.#connection = connection;
+    this.#accept = accept;
   }
 
   /**
@@ -49,7 +41,7 @@ export class ObjectSource {
 
   async #open(path: string, signal: AbortSignal | undefined): Promise<PacsAnswer> {
     for (;;) {
-      const accept = acceptLadder[this.#rung]!;
+      const accept = this.#accept[this.#rung] ?? this.#accept[0];
       const url = `${this.#connection.url}${path}`;
       const answer = await this.#connection.send({ method: 'GET', url, headers: { accept }, signal });
       const { status } = answer;
@@ -57,7 +49,7 @@ export class ObjectSource {
       await answer.body.return(undefined);
       if (status === 404 || status === 410)
         throw new AppError('series-not-found', 'The PACS does not hold it.', { status });
-      if ((status !== 406 && status !== 415) || this.#rung === acceptLadder.length - 1) {
+      if ((status !== 406 && status !== 415) || this.#rung === this.#accept.length - 1) {
         throw answerError(status, answer.headers.get('retry-after'));
       }
       this.#rung++;

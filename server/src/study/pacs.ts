@@ -1,6 +1,5 @@
 import type { InstanceRecord, SeriesRecord, StudyRecord } from './dicom-json.ts';
 
-/** Matching is by UIDs and plain codes only: some servers do not decode percent-encoded query values. */
 export interface StudyQuery {
   readonly studyInstanceUid?: string | undefined;
 }
@@ -11,8 +10,8 @@ export interface SeriesQuery {
   /** E.g. `MR`. */
   readonly modality?: string | undefined;
   /**
-   * Further matching keys (PS3.18 8.3.4.1) by keyword, e.g. `StudyDate`. What comes back is not compared with them: a
-   * PACS that ignores a key answers more.
+   * Further matching keys (PS3.18 8.3.4.1) by keyword, e.g. `StudyDate`, with the wildcards * and ?. What comes back is not
+   * compared with them: a PACS that ignores a key answers more.
    */
   readonly match?: Readonly<Record<string, string>> | undefined;
   /** No more are listed, whichever the PACS gives first; all when absent. */

@@ -31,7 +31,8 @@ export class ConnectionXhr {
 
   open(method: string, url: string): void {
     this.#method = method.toUpperCase() === 'POST' ? 'POST' : 'GET';
-    this.#url = url;
+    // Wildcards and lists may travel as they are (RFC 3986 3.4), and some servers do not decode what dicomweb-client encodes.
+    this.#url = url.replace(/%(2C|3F)/g, decodeURIComponent);
   }
 
   setRequestHeader(name: string, value: string): void {

@@ -78,6 +78,14 @@ describe('settings', () => {
     assert.deepEqual([settings.segType, settings.segPixels], ['labelmap', 'rle']);
   });
 
+  it('takes a profile only of a PACS that it is told of', () => {
+    assert.match(problems({ UNCOL_PACS_PROFILE: 'google' }), /UNCOL_PACS_PROFILE needs UNCOL_PACS_URL/);
+    const found = problems({ UNCOL_PACS_PROFILE: 'none', UNCOL_PACS_URL: 'https://pacs/dw' });
+    assert.match(found, /UNCOL_PACS_PROFILE: .*aws-healthimaging.*seen "none"/);
+    const settings = loadSettings({ UNCOL_PACS_PROFILE: 'google', UNCOL_PACS_URL: 'https://pacs/dw' });
+    assert.equal(settings.pacsProfile, 'google');
+  });
+
   it('never prints a secret, also not one inside a URL or a problem', () => {
     const settings = loadSettings({
       DATABASE_URL: 'postgres://u:hidden@h/d',

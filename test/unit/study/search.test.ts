@@ -22,7 +22,7 @@ after(() => new Promise((resolve) => server.close(resolve)));
 
 test('a search for at most so many series ends there, however many the PACS holds', async () => {
   const { port } = server.address() as AddressInfo;
-  const pacs = createPacs({ url: `http://127.0.0.1:${port}`, idleSeconds: 5, retries: 0 });
+  const pacs = createPacs({ url: `http://127.0.0.1:${port}`, idleSeconds: 5, retries: 0, profile: 'orthanc' });
   const found = await pacs.searchSeries({ modality: 'MR', atMost: 1200 });
   await pacs.close();
   assert.equal(new Set(found.map((series) => series.seriesInstanceUid)).size, 1200);
@@ -31,7 +31,13 @@ test('a search for at most so many series ends there, however many the PACS hold
 
 test('a gentle client keeps its distance between requests, and a search that is given up does not wait for its turn', async () => {
   const { port } = server.address() as AddressInfo;
-  const pacs = createPacs({ url: `http://127.0.0.1:${port}`, idleSeconds: 5, retries: 0, requestsPerSecond: 10 });
+  const pacs = createPacs({
+    url: `http://127.0.0.1:${port}`,
+    idleSeconds: 5,
+    retries: 0,
+    requestsPerSecond: 10,
+    profile: 'orthanc',
+  });
   const began = performance.now();
   await pacs.searchSeries({ modality: 'MR', atMost: 1200 });
   // Three pages: the first at once, two turns of 100 ms. Timers may be early by a millisecond.
