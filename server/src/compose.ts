@@ -30,7 +30,7 @@ import { readAliases } from './store/models.ts';
 import { readSecretKey } from './store/secret-key.ts';
 import { pruneTraffic } from './store/traffic.ts';
 import { createPacs, type PacsOptions } from './study/dicomweb.ts';
-import { chooseProfile } from './study/pacs-profiles.ts';
+import { chooseProfile, type ProfileName, profileOf } from './study/pacs-profiles.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Traffic } from './telemetry/traffic.ts';
@@ -123,7 +123,10 @@ export async function compose(ground: Ground): Promise<Express> {
     host: settings.host,
     log,
     metrics,
-    viewer: { viewerFolder: host.viewerFolder, extensionFolder, pacs: host.pacs, source: pacs, meter: meters.viewer },
+    viewer: {
+      ...{ viewerFolder: host.viewerFolder, extensionFolder, pacs: host.pacs, source: pacs, meter: meters.viewer },
+      wildcards: profileOf(pacsOptions.profile).wildcards,
+    },
   });
 }
 
@@ -166,7 +169,10 @@ function createChildren(
 }
 
 /** The PACS as routes and children reach it. */
-export function pacsOptionsOf(settings: Settings, host: Pick<PreparedHost, 'pacs'>): PacsOptions {
+export function pacsOptionsOf(
+  settings: Settings,
+  host: Pick<PreparedHost, 'pacs'>,
+): PacsOptions & { readonly profile: ProfileName } {
   return {
     url: host.pacs.url,
     credentials: host.pacs.credentials,

@@ -17,6 +17,8 @@ export interface ViewerOptions {
   readonly pacs: ProxiedPacs;
   /** The same PACS, for what the viewer cannot take from it as it is. */
   readonly source: Pick<Pacs, 'searchInstances' | 'retrieve'>;
+  /** Whether the PACS matches wildcards; else the viewer's study list asks for what was typed and no more. */
+  readonly wildcards: boolean;
   /** Counts what the viewer reads of the PACS. */
   readonly meter?: TrafficMeter;
   readonly authenticate: Authenticate;
@@ -36,7 +38,7 @@ export function viewerRouter(options: ViewerOptions): Router {
     compression({ filter: (request, response) => isCompressible(response.getHeader('content-type'), request.path) }),
   );
   router.get('/app-config.js', (_request, response) => {
-    response.set('cache-control', 'no-cache').type('text/javascript').send(appConfig);
+    response.set('cache-control', 'no-cache').type('text/javascript').send(appConfig(options.wildcards));
   });
   router.use('/plugins/uncol', noCache, express.static(options.extensionFolder, files));
   router.use('/plugins', unknownFile);
@@ -71,7 +73,7 @@ function isCompressible(contentType: unknown, path: string): boolean {
   return /^(text\/(?!event-stream)|application\/(json|javascript|manifest)|image\/svg)/.test(String(contentType ?? ''));
 }
 
-const source = {
+const dataSource = (supportsWildcard: boolean) => ({
   namespace: '@ohif/extension-default.dataSourcesModule.dicomweb',
   sourceName: 'dicomweb',
   configuration: {
@@ -84,23 +86,24 @@ const source = {
     imageRendering: 'wadors',
     thumbnailRendering: 'wadors',
     enableStudyLazyLoad: true,
-    supportsWildcard: true,
+    supportsWildcard,
     supportsFuzzyMatching: false,
     // The viewer never stores: only the server writes segmentations.
     dicomUploadEnabled: false,
     omitQuotationForMultipartRequest: true,
     bulkDataURI: { enabled: true, relativeResolution: 'studies' },
   },
-};
+});
 
-const appConfig = `window.config = ${JSON.stringify({
-  routerBasename: null,
-  customizationService: {},
-  showStudyList: true,
-  investigationalUseDialog: { option: 'never' },
-  extensions: ['@ohif/extension-cornerstone-dicom-seg', '/plugins/uncol/extension.js'],
-  modes: ['/plugins/uncol/mode.js'],
-  defaultDataSourceName: 'dicomweb',
-  dataSources: [source],
-  uncol: { root: '/v1' },
-})};\n`;
+const appConfig = (wildcards: boolean) =>
+  `window.config = ${JSON.stringify({
+    routerBasename: null,
+    customizationService: {},
+    showStudyList: true,
+    investigationalUseDialog: { option: 'never' },
+    extensions: ['@ohif/extension-cornerstone-dicom-seg', '/plugins/uncol/extension.js'],
+    modes: ['/plugins/uncol/mode.js'],
+    defaultDataSourceName: 'dicomweb',
+    dataSources: [dataSource(wildcards)],
+    uncol: { root: '/v1' },
+  })};\n`;
