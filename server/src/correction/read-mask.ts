@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../errors/app-error.ts';
 import { drawRegions } from '../rtstruct/draw.ts';
-import { readRtStruct, rtStructureSetStorage } from '../rtstruct/read.ts';
+import { rtStructOf, rtStructureSetStorage } from '../rtstruct/read.ts';
 import { type LaidMask, type Laying, layOnImage } from '../seg/lay-on-image.ts';
-import { readSeg } from '../seg/read.ts';
-import { readStructures, type Structure } from '../seg/structures.ts';
+import { segOf } from '../seg/read.ts';
+import { type Structure, structuresAmong } from '../seg/structures.ts';
 import type { Imported } from '../store/corrections.ts';
 import { Attributes } from '../study/attributes.ts';
 import type { Pacs, SeriesAddress } from '../study/pacs.ts';
@@ -125,10 +125,10 @@ async function fetchOne(
 }
 
 function openMask(file: Uint8Array): MaskObject {
-  const read = new Attributes(parsePart10(file, 'The object', true), 'The object');
-  const sopClassUid = read.uid('x00080016', 'SOPClassUID');
+  const dataSet = parsePart10(file, 'The object');
+  const sopClassUid = new Attributes(dataSet, 'The object').uid('x00080016', 'SOPClassUID');
   if (sopClassUid === rtStructureSetStorage) {
-    const rtStruct = readRtStruct(file);
+    const rtStruct = rtStructOf(dataSet);
     const frames = new Map(rtStruct.regions.map(({ number, frameOfReferenceUid }) => [number, frameOfReferenceUid]));
     return {
       ...rtStruct,
@@ -141,11 +141,11 @@ function openMask(file: Uint8Array): MaskObject {
   if (!segmentationClasses.has(sopClassUid)) {
     throw new AppError('import-not-a-mask', `The object is of SOP class ${sopClassUid.slice(0, 64)}.`, { sopClassUid });
   }
-  const seg = readSeg(file);
+  const seg = segOf(dataSet);
   return {
     ...seg,
     sopClassUid,
-    structures: readStructures(file),
+    structures: structuresAmong(seg.segments),
     frameOfReferenceUid: () => seg.frameOfReferenceUid,
     lay: (laying) => layOnImage(seg, laying),
   };

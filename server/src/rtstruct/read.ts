@@ -42,7 +42,11 @@ const mostPoints = 20_000_000;
  * @throws AppError `instance-unreadable`: no RT Structure Set, damaged, or a required attribute is missing or ill-formed.
  */
 export function readRtStruct(bytes: Uint8Array): RtStruct {
-  const dataSet = parsePart10(bytes, 'The RTSTRUCT');
+  return rtStructOf(parsePart10(bytes, 'The RTSTRUCT'));
+}
+
+/** The same of an object that was parsed before. */
+export function rtStructOf(dataSet: DataSet): RtStruct {
   const read = new Attributes(dataSet, 'The RTSTRUCT');
   const sopClassUid = read.uid('x00080016', 'SOPClassUID');
   if (sopClassUid !== rtStructureSetStorage) throw unreadable('The file', 'is no RT Structure Set', { sopClassUid });

@@ -1,5 +1,8 @@
 import type { Code } from '../labelmap/labelmap.ts';
 
+/** A coded concept without its words, which writers choose freely. */
+export type Term = Pick<Code, 'value' | 'scheme'>;
+
 /** A code as an item of a code sequence (PS3.3 8.8). */
 export interface CodeItem {
   readonly CodeValue: string;

@@ -1,18 +1,9 @@
 import { Attributes } from '../study/attributes.ts';
-import { readText } from '../study/header.ts';
 import { type DataSet, itemsOf, parsePart10, unreadable } from '../study/part10.ts';
 import type { Vec3 } from '../volume/geometry.ts';
 import { labelmapStorage, type SegType, segmentationStorage } from './encoding.ts';
 import { backgroundOf, readPixels } from './read-pixels.ts';
-
-/** One segment of a SEG (PS3.3 C.8.20.4). */
-export interface ReadSegment {
-  readonly number: number;
-  /** As written, free text of whoever made it. */
-  readonly label: string;
-  /** SegmentAlgorithmType: `AUTOMATIC`, `SEMIAUTOMATIC` or `MANUAL`; empty when it is missing. */
-  readonly algorithmType: string;
-}
+import { readSegment, type Structure } from './structures.ts';
 
 /** Where one frame of a SEG lies and what it shows. */
 export interface PlacedFrame {
@@ -46,7 +37,7 @@ export interface SegObject {
   readonly createdAt: string;
   readonly rows: number;
   readonly columns: number;
-  readonly segments: readonly ReadSegment[];
+  readonly segments: readonly Structure[];
   readonly frames: readonly PlacedFrame[];
   /** One bit a pixel, least significant first, running on over frame borders (PS3.5 8.1.1). */
   readonly bits: Uint8Array;
@@ -60,7 +51,11 @@ export interface SegObject {
  *   required attribute is missing or ill-formed.
  */
 export function readSeg(bytes: Uint8Array): SegObject {
-  const dataSet = parsePart10(bytes, 'The SEG');
+  return segOf(parsePart10(bytes, 'The SEG'));
+}
+
+/** The same of an object that was parsed before. */
+export function segOf(dataSet: DataSet): SegObject {
   const read = new Attributes(dataSet, 'The SEG');
   const type = typeOf(read);
   const rows = read.unsigned('x00280010', 'Rows', 1);
@@ -104,13 +99,9 @@ function typeOf(read: Attributes): SegType {
 }
 
 /** @param background number of what is no segment; a LABELMAP may describe it. */
-function readSegments(dataSet: DataSet, background: number | undefined): readonly ReadSegment[] {
+function readSegments(dataSet: DataSet, background: number | undefined): readonly Structure[] {
   const least = background === undefined ? 1 : 0;
-  const described = itemsOf(dataSet, 'x00620002').map((item) => ({
-    number: new Attributes(item, 'A segment of the SEG').unsigned('x00620004', 'SegmentNumber', least),
-    label: readText(item, 'x00620005', dataSet) ?? '',
-    algorithmType: new Attributes(item, 'A segment of the SEG').text('x00620008') ?? '',
-  }));
+  const described = itemsOf(dataSet, 'x00620002').map((item) => readSegment(item, dataSet, least));
   const segments = described.filter(({ number }) => number !== background);
   if (segments.length === 0) throw unreadable('The SEG', 'has no SegmentSequence');
   const numbers = new Set(segments.map(({ number }) => number));
@@ -119,7 +110,7 @@ function readSegments(dataSet: DataSet, background: number | undefined): readonl
 }
 
 /** Frames as they are in the file; those of a LABELMAP show all segments, and count for the first until they are looked at. */
-function readFrames(dataSet: DataSet, type: SegType, segments: readonly ReadSegment[]): readonly PlacedFrame[] {
+function readFrames(dataSet: DataSet, type: SegType, segments: readonly Structure[]): readonly PlacedFrame[] {
   const [shared] = itemsOf(dataSet, 'x52009229');
   const numbers = new Set(segments.map(({ number }) => number));
   return itemsOf(dataSet, 'x52009230').map((own, n) => {
@@ -159,7 +150,7 @@ function readFrames(dataSet: DataSet, type: SegType, segments: readonly ReadSegm
 }
 
 /** A SEG of one segment may leave out which one a frame shows. */
-function segmentOf(group: Attributes | undefined, segments: readonly ReadSegment[], name: string): number {
+function segmentOf(group: Attributes | undefined, segments: readonly Structure[], name: string): number {
   if (group) return group.unsigned('x0062000b', 'ReferencedSegmentNumber', 1);
   const [only] = segments;
   if (only && segments.length === 1) return only.number;

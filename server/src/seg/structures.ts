@@ -1,11 +1,8 @@
-import type { Code, Segment } from '../labelmap/labelmap.ts';
+import type { Segment } from '../labelmap/labelmap.ts';
 import { Attributes } from '../study/attributes.ts';
 import { readText } from '../study/header.ts';
-import { type DataSet, itemsOf, parsePart10, unreadable } from '../study/part10.ts';
-import { lateralities } from './codes.ts';
-
-/** A coded concept without its words, which writers choose freely. */
-export type Term = Pick<Code, 'value' | 'scheme'>;
+import { type DataSet, itemsOf, unreadable } from '../study/part10.ts';
+import { lateralities, type Term } from './codes.ts';
 
 /** A structure that an object of any writer shows: a segment of a SEG, a region of interest of an RTSTRUCT. */
 export interface Structure {
@@ -25,20 +22,23 @@ export interface Structure {
 const background = { value: '125040', scheme: 'DCM' };
 
 /**
- * The structures of a SEG with their codes (PS3.3 C.8.20.4), whatever its SegmentationType; the background of a LABELMAP
- * is left out.
+ * What is described as a structure, and not as background.
  *
- * @throws AppError `instance-unreadable`
+ * @throws AppError `instance-unreadable`: nothing is.
  */
-export function readStructures(bytes: Uint8Array): readonly Structure[] {
-  const dataSet = parsePart10(bytes, 'The SEG', true);
-  const structures = itemsOf(dataSet, 'x00620002').map((item) => describe(item, dataSet));
-  const found = structures.filter(({ number, type }) => number > 0 && !(type && isSameTerm(type, background)));
+export function structuresAmong(segments: readonly Structure[]): readonly Structure[] {
+  const found = segments.filter(({ type }) => !(type && isSameTerm(type, background)));
   if (found.length === 0) throw unreadable('The SEG', 'describes no segment');
   return found;
 }
 
-function describe(item: DataSet, parent: DataSet): Structure {
+/**
+ * One segment of a SEG with its codes (PS3.3 C.8.20.4).
+ *
+ * @param least number that a segment may have: 0 of a LABELMAP, else 1.
+ * @throws AppError `instance-unreadable`
+ */
+export function readSegment(item: DataSet, parent: DataSet, least: number): Structure {
   const [type] = itemsOf(item, 'x0062000f');
   const [region] = itemsOf(item, 'x00082218');
   const modifiers = [
@@ -47,7 +47,7 @@ function describe(item: DataSet, parent: DataSet): Structure {
   ].flatMap((modifier) => readTerm(modifier) ?? []);
   const attributes = new Attributes(item, 'A segment of the SEG');
   return {
-    number: attributes.unsigned('x00620004', 'SegmentNumber', 0),
+    number: attributes.unsigned('x00620004', 'SegmentNumber', least),
     label: readText(item, 'x00620005', parent) ?? '',
     algorithmType: attributes.text('x00620008') ?? '',
     type: type && readTerm(type),
@@ -58,7 +58,9 @@ function describe(item: DataSet, parent: DataSet): Structure {
 
 const sides = ['left', 'right', 'both'] as const;
 
-/** The code of an item (PS3.3 8.8): short, long, or a URN; undefined where one of its parts is missing. */
+/**
+ * The code of an item (PS3.3 8.8): short, long, or a URN; undefined where one of its parts is missing.
+ */
 export function readTerm(item: DataSet): Term | undefined {
   const read = new Attributes(item, 'A code');
   const value = read.text('x00080100') || read.text('x00080119') || read.text('x00080120');
