@@ -68,6 +68,8 @@ describe('masks of other writers', { skip: skipWithout('python3') }, () => {
       type: { value: '42695009', scheme: 'SCT' },
     };
     assert.deepEqual(seg.segments, [structure]);
+    const retired = await write('write-sparse-seg.py', image, { slices, coarser: 1, retired: true });
+    assert.deepEqual(readSeg(retired.bytes).segments, [structure]);
     const { labels, shown, resampled } = layOnImage(seg, {
       classes,
       image,

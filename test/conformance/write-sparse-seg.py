@@ -58,8 +58,9 @@ ds.SegmentationType = "BINARY"
 ds.Rows, ds.Columns, ds.NumberOfFrames = rows // factor, columns // factor, len(frames)
 ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
 ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 1, 1, 0, 0
-kind = code("42695009", "SCT", "Thalamus")
-kind[0].SegmentedPropertyTypeModifierCodeSequence = code("51440002", "SCT", "Bilateral")
+codes = [("T-A4000", "SRT"), ("G-A102", "SRT")] if wanted.get("retired") else [("42695009", "SCT"), ("51440002", "SCT")]
+kind = code(*codes[0], "Thalamus")
+kind[0].SegmentedPropertyTypeModifierCodeSequence = code(*codes[1], "Bilateral")
 ds.SegmentSequence = Sequence(
     [
         item(

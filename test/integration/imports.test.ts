@@ -156,6 +156,10 @@ describe('masks that were made elsewhere', { timeout: 180_000 }, () => {
     assert.equal(named.body.imported?.structures[0]?.by, 'person');
     assert.deepEqual(await labelsOf(named.body.id), phantom.truth);
     await takeBack(named.body.id);
+    const retired = { ...foreign, type: { value: 'T-A0100', scheme: 'SRT', meaning: 'Brain' } };
+    const known = await send(await storeSeg('retired', { segment: retired }));
+    assert.deepEqual([known.status, known.body.imported?.structures[0]?.by], [201, 'code']);
+    await takeBack(known.body.id);
   });
 
   it('that no reader has touched are taken only when somebody vouches for them', async () => {

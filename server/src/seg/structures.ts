@@ -3,6 +3,7 @@ import { Attributes } from '../study/attributes.ts';
 import { readText } from '../study/header.ts';
 import { type DataSet, itemsOf, unreadable } from '../study/part10.ts';
 import { lateralities, type Term } from './codes.ts';
+import { currentTerm } from './retired-codes.ts';
 
 /** A structure that an object of any writer shows: a segment of a SEG, a region of interest of an RTSTRUCT. */
 export interface Structure {
@@ -12,7 +13,7 @@ export interface Structure {
   readonly label: string;
   /** `AUTOMATIC`, `SEMIAUTOMATIC` or `MANUAL`; empty when it is missing. */
   readonly algorithmType: string;
-  /** What it is; undefined when it is not coded. */
+  /** What it is, in SNOMED CT where it was in SNOMED RT; undefined when it is not coded. */
   readonly type: Term | undefined;
   readonly anatomicRegion: Term | undefined;
   readonly laterality: Segment['laterality'];
@@ -59,13 +60,14 @@ export function readSegment(item: DataSet, parent: DataSet, least: number): Stru
 const sides = ['left', 'right', 'both'] as const;
 
 /**
- * The code of an item (PS3.3 8.8): short, long, or a URN; undefined where one of its parts is missing.
+ * The code of an item (PS3.3 8.8), short, long, or a URN, of a retired scheme its successor; undefined where one of its parts
+ * is missing.
  */
 export function readTerm(item: DataSet): Term | undefined {
   const read = new Attributes(item, 'A code');
   const value = read.text('x00080100') || read.text('x00080119') || read.text('x00080120');
   const scheme = read.text('x00080102');
-  return value && scheme ? { value, scheme } : undefined;
+  return value && scheme ? currentTerm({ value, scheme }) : undefined;
 }
 
 export function isSameTerm(a: Term, b: Term): boolean {
