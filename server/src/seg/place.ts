@@ -2,6 +2,7 @@ import { AppError } from '../errors/app-error.ts';
 import {
   createGeometry,
   type Geometry,
+  indexToPatient,
   maxLeanDegrees,
   patientToIndex,
   sliceStepMm,
@@ -33,7 +34,7 @@ export interface Placement {
  * The segments of a SEG as class indices on the grid of an image, `[slice, row, column]` uint8, nearest voxel; 0 where
  * no frame shows a wanted segment. Frames go where their position says, whatever their order.
  *
- * @throws AppError `seg-unsupported`: the frames are not slices of one regular stack, or two segments with different
+ * @throws AppError `seg-unsupported`: the frames are neither slices of one regular stack nor of the image, or two segments with different
  *   classes claim the same voxel; `truth-elsewhere`: no frame meets the image; `image-too-large`.
  */
 export function placeSegments(seg: SegObject, { classes, image, maxVoxels }: Placement): Uint8Array {
@@ -69,6 +70,14 @@ function stackOf(
   if (!first) throw new RangeError('a stack needs a frame');
   const { rowDirection, columnDirection, columnSpacingMm, rowSpacingMm } = first;
   const normal = cross(rowDirection, columnDirection);
+  const onSlices = slicesOfImage(frames, normal, image);
+  if (onSlices) {
+    const origin = subtract(first.position, indexToPatient({ ...image, origin: [0, 0, 0] }, [0, 0, onSlices[0] ?? 0]));
+    const size: Vec3 = [columns, rows, image.size[2]];
+    const spacingMm: Vec3 = [columnSpacingMm, rowSpacingMm, image.spacingMm[2]];
+    const direction = [rowDirection, columnDirection, image.direction[2]] as const;
+    return { geometry: gridOf({ ...image, size, spacingMm, origin, direction }), slices: onSlices };
+  }
   const step = stepDirection(frames, normal, image);
   const along = frames.map(({ position }) => dot(position, normal));
   const lowest = along.indexOf(Math.min(...along));
@@ -76,17 +85,32 @@ function stackOf(
   const stepMm = stepOf(along, candidates(frames, origin, normal, image));
   const slices = along.map((mm) => Math.round((mm - (along[lowest] ?? 0)) / stepMm));
   const count = slices.reduce((most, slice) => Math.max(most, slice), 0) + 1;
+  const geometry = gridOf({
+    size: [columns, rows, count],
+    spacingMm: [columnSpacingMm, rowSpacingMm, stepMm / dot(step, normal)],
+    origin,
+    direction: [rowDirection, columnDirection, step],
+  });
+  return { geometry, slices };
+}
+
+function gridOf(parts: Geometry): Geometry {
   try {
-    const geometry = createGeometry({
-      size: [columns, rows, count],
-      spacingMm: [columnSpacingMm, rowSpacingMm, stepMm / dot(step, normal)],
-      origin,
-      direction: [rowDirection, columnDirection, step],
-    });
-    return { geometry, slices };
+    return createGeometry(parts);
   } catch (cause) {
     throw new AppError('seg-unsupported', 'The orientation of the SEG is not orthonormal.', {}, { cause });
   }
+}
+
+/** The slice of an image at uneven gaps that each frame lies on; undefined where one lies on none, or the gaps are even. */
+function slicesOfImage(frames: readonly PlacedFrame[], normal: Vec3, image: Geometry): readonly number[] | undefined {
+  const [first] = frames;
+  if (!image.sliceSteps || !first || Math.abs(dot(normalOf(image), normal)) < 1 - cosineTolerance) return undefined;
+  if (!frames.every((frame) => isSliceOfStack(first, frame, normal, image.direction[2]))) return undefined;
+  const found = frames.map(({ position }) => patientToIndex(image, position)[2]);
+  const areOnSlices = found.every((k) => Math.abs(k - Math.round(k)) <= sliceTolerance);
+  const slices = found.map(Math.round);
+  return areOnSlices && slices.every((k) => k >= 0 && k < image.size[2]) ? slices : undefined;
 }
 
 /** The unit vector from slice to slice: the normal, or the one that the image's own slices lean along. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layOnImage } from '../../../server/src/seg/lay-on-image.ts';
+import { placeSegments } from '../../../server/src/seg/place.ts';
 import { readSeg } from '../../../server/src/seg/read.ts';
 import { writeSeg } from '../../../server/src/seg/write.ts';
 import { type Geometry, indexToPatient, subGrid, type Vec3 } from '../../../server/src/volume/geometry.ts';
@@ -49,6 +50,44 @@ test('on uneven slices a SEG stays as it is where gaps are whole multiples, and 
   assert.deepEqual(lay(uneven, false, of).labels, data);
   const fewer = { ...subGrid(geometry, [0, 0, 0], [24, 20, 5]), sliceSteps: [0, 1, 2, 3, 5] };
   refusesAtOnce(() => lay(fewer, true, of), 'import-grid-differs', /beyond the outer slices/);
+});
+
+test('on uneven slices of any gaps a SEG stays as it is, upright, leaning, cropped, sparse and from the other side', () => {
+  const steps = [0, 1, 2.37, 3.37, 4.9, 5.9, 7.35, 8.36, 9.8];
+  for (const straight of [geometry, leanBy(geometry, 14)]) {
+    const uneven: Geometry = { ...straight, sliceSteps: steps };
+    const write = (part: Partial<typeof request.labelmap>) =>
+      readSeg(writeSeg({ ...request, labelmap: { ...request.labelmap, geometry: uneven, ...part } }).bytes);
+    assert.deepEqual(lay(uneven, false, write({})).labels, data);
+    const placed = placeSegments(write({}), { classes, image: uneven, maxVoxels: 1e6 });
+    assert.deepEqual(placed, data, 'as truth');
+    const sparse = data.map((label, n) => ([0, 2, 6].includes(Math.floor(n / 480)) ? label : 0));
+    const { labels, shown, resampled } = lay(uneven, false, write({ data: sparse }));
+    assert.deepEqual([labels, [...shown].sort(), resampled], [sparse, [0, 2, 6], false]);
+    const fromBehind: Geometry = {
+      ...uneven,
+      origin: indexToPatient(uneven, [0, 0, 8]),
+      direction: [uneven.direction[0], uneven.direction[1], uneven.direction[2].map((x) => -x) as unknown as Vec3],
+      sliceSteps: steps.map((step) => 9.8 - step).reverse(),
+    };
+    const reversed = data.map((_, n) => data[(8 - Math.floor(n / 480)) * 480 + (n % 480)] ?? 0);
+    assert.deepEqual(lay(fromBehind, false, write({})).labels, reversed);
+    const inner = subGrid(uneven, [3, 4, 0], [15, 11, 9]);
+    const cropped = Uint8Array.from({ length: 15 * 11 * 9 }, (_, n) => {
+      const [i, j, k] = [n % 15, Math.floor(n / 15) % 11, Math.floor(n / 165)];
+      return data[k * 480 + (j + 4) * 24 + i + 3] ?? 0;
+    });
+    const wide = lay(uneven, false, write({ geometry: inner, data: cropped })).labels;
+    assert.ok(wide.every((label, n) => label === 0 || label === data[n]));
+    assert.equal(wide.filter((label) => label > 0).length, cropped.filter((label) => label > 0).length);
+  }
+});
+
+test('frames between uneven slices are refused with how far, or carried over where they are a stack of their own', () => {
+  const uneven: Geometry = { ...geometry, sliceSteps: [0, 1, 2.5, 3.5, 5, 6, 7.5, 8.5, 10] };
+  refusesAtOnce(() => lay(uneven), 'import-grid-differs', /a frame lies 0\.3333 of a slice distance beside/);
+  const { resampled, labels } = lay(uneven, true);
+  assert.ok(resampled && labels.some((label) => label > 0));
 });
 
 test('an image whose axes run the other way shows the same voxels', () => {
