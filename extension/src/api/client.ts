@@ -215,7 +215,15 @@ export class UncolClient {
 
   async #json<T>(path: string, parts: RequestParts = {}): Promise<T> {
     const response = await this.#send(path, parts);
-    return (await response.json()) as T;
+    // An answer that breaks off after its beginning is as good as none.
+    const text = await response.text().catch((cause: unknown) => {
+      throw new ProblemError(unreachable, { cause });
+    });
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw new ProblemError(parseProblem(response.status, text), { cause });
+    }
   }
 
   async #send(path: string, parts: RequestParts = {}): Promise<Response> {

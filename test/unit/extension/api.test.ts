@@ -122,3 +122,19 @@ test('a server that does not answer is named as such', async (context) => {
   const client = new UncolClient({ root: '/v1', authorization: () => ({}) });
   await assert.rejects(client.getJob('1'), (error: ProblemError) => error.problem === unreachable);
 });
+
+test('an answer that breaks off is as good as none, and one that is no JSON is no answer of the server', async (context) => {
+  const client = new UncolClient({ root: '/v1', authorization: () => ({}) });
+  const answerWith = (body: ReadableStream | string) =>
+    context.mock.method(globalThis, 'fetch', async () => new Response(body, { status: 200 }));
+  const broken = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('{"id":'));
+      controller.error(new TypeError('terminated'));
+    },
+  });
+  answerWith(broken);
+  await assert.rejects(client.getJob('1'), (error: ProblemError) => error.problem === unreachable);
+  answerWith('<html>Sign in</html>');
+  await assert.rejects(client.getJob('1'), (error: ProblemError) => error.problem.code === 'answer-invalid');
+});
