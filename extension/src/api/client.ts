@@ -5,15 +5,18 @@ import type {
   ExclusionList,
   Inference,
   Job,
+  MaskList,
   Model,
   ModelList,
   NextCase,
+  OpenImport,
   Pool,
   Quality,
   Receipt,
   Round,
   RoundList,
   StartExclusion,
+  StartImport,
   StartInference,
   StartNextCase,
   Worklist,
@@ -93,6 +96,17 @@ export class UncolClient {
       },
       body: await gzip(envelope),
     });
+  }
+
+  /** SEGs and RTSTRUCTs of a study. */
+  async listMasks(studyInstanceUid: string): Promise<MaskList['masks']> {
+    const answer = await this.#json<MaskList>(`/masks?${new URLSearchParams({ studyInstanceUid })}`);
+    return answer.masks;
+  }
+
+  /** Hands in a mask of the PACS, or learns what has to be said first. */
+  importMask(body: StartImport, key: string): Promise<Receipt | OpenImport> {
+    return this.#json('/imports', postOf(body, { 'idempotency-key': key }));
   }
 
   /** The receipt as it stands now. */

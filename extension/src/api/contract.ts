@@ -11,6 +11,7 @@ export type {
   Receipt,
   StartInference,
 } from '../../../server/src/http/contract.ts';
+export type { MaskList, OpenImport, StartImport } from '../../../server/src/http/contract-import.ts';
 export type {
   Candidate,
   ExclusionList,

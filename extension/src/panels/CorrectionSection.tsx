@@ -3,7 +3,7 @@ import type { Receipt } from '../api/contract.ts';
 import { vouchedSlices } from '../correction/approval.ts';
 import type { MaskState, Submission } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
-import { countOf, describeStoring, formatCount, formatDice, formatMl } from '../service/words.ts';
+import { countOf, describeStoring, describeTeaching, formatCount, formatDice, formatMl } from '../service/words.ts';
 import { Figures, ProblemBox, Section } from './parts.tsx';
 import { SliceStrip } from './SliceStrip.tsx';
 
@@ -138,7 +138,7 @@ function ReceiptBox({ service, receipt, kind }: ReceiptProps) {
         <p key={sentence}>{sentence}</p>
       ))}
       <p>
-        {countOf(receipt.approvedSlices, 'slice')} you vouch for. {learningSentence(receipt)}
+        {countOf(receipt.approvedSlices, 'slice')} you vouch for. {describeTeaching(receipt)}
       </p>
       {receipt.withdrawn === null && (
         <button type="button" className="uncol-button" onClick={() => service.withdraw()}>
@@ -158,13 +158,4 @@ function ReceiptBox({ service, receipt, kind }: ReceiptProps) {
       </details>
     </div>
   );
-}
-
-function learningSentence(receipt: Receipt): string {
-  if (receipt.withdrawn !== null) return 'Taken back: no later round learns from it. Its SEG stays in the PACS.';
-  if (receipt.heldOut) {
-    return 'This patient is one of those kept apart for checking the model: it will not be trained on.';
-  }
-  if (receipt.roundId !== null) return 'A learning round starts with it.';
-  return `${countOf(receipt.untilRound, 'more correction')} until the model learns from it.`;
 }

@@ -2,6 +2,7 @@ import { useSyncExternalStore } from 'react';
 import { activeSeries, emptyLearning } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
 import { CorrectionSection } from './CorrectionSection.tsx';
+import { ImportSection } from './ImportSection.tsx';
 import { LearningSection } from './LearningSection.tsx';
 import { MaskSection } from './MaskSection.tsx';
 import { ModelSection } from './ModelSection.tsx';
@@ -38,6 +39,9 @@ export function UncolPanel({ service }: { readonly service: UncolService }) {
               submission={series.submission}
               currentSlice={state.currentSlice}
             />
+          )}
+          {series.modelName !== null && (
+            <ImportSection key={series.series.seriesInstanceUid} service={service} importing={series.importing} />
           )}
           {series.modelName !== null && (
             <LearningSection service={service} learning={learning} exclusion={series.exclusion} />

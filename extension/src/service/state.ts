@@ -13,6 +13,7 @@ import type {
 import type { UserProblem } from '../api/problem.ts';
 import type { Difference } from '../correction/difference.ts';
 import type { Exclusion } from './exclusion.ts';
+import type { Importing } from './importer.ts';
 import type { Run } from './run.ts';
 
 /** The image series a viewport shows. */
@@ -70,6 +71,7 @@ export interface SeriesState {
   readonly submission: Submission;
   /** Under the chosen model. */
   readonly exclusion: Exclusion;
+  readonly importing: Importing;
 }
 
 /** What became of a model so far. */
@@ -146,6 +148,7 @@ export function createSeriesState(series: SeriesRef): SeriesState {
     mask: null,
     submission: { phase: 'none' },
     exclusion: { phase: 'none' },
+    importing: { phase: 'none' },
   };
 }
 

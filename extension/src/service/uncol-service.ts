@@ -9,6 +9,7 @@ import { listenToSlices } from '../viewer/slices.ts';
 import { Corrector } from './corrector.ts';
 import type { Decision } from './decisions.ts';
 import { Excluder } from './exclusion.ts';
+import { Importer } from './importer.ts';
 import { Learner } from './learner.ts';
 import { Segmenter } from './segmenter.ts';
 import { SliceTicker } from './slice-ticker.ts';
@@ -27,6 +28,7 @@ export class UncolService {
   readonly worklist: WorklistReader;
   readonly slices: SliceTicker;
   readonly exclusions: Excluder;
+  readonly imports: Importer;
   readonly #host: Host;
   readonly #client: UncolClient;
   readonly #corrector: Corrector;
@@ -46,10 +48,12 @@ export class UncolService {
     this.#segmenter = new Segmenter(host, this.#client, this.holder, this.#corrector);
     this.#layer = new UncertaintyLayer(host, this.#client, this.holder);
     this.slices = new SliceTicker(host, this.holder, (seriesUid) => this.#corrector.compareNow(seriesUid));
-    this.exclusions = new Excluder(this.#client, this.holder, () => {
+    const noteLabels = () => {
       this.#learner.look();
       void this.worklist.refresh();
-    });
+    };
+    this.exclusions = new Excluder(this.#client, this.holder, noteLabels);
+    this.imports = new Importer(this.#client, this.holder, noteLabels);
     this.worklist = new WorklistReader(host, this.#client, this.holder, () => this.#guard);
     this.#learner = new Learner(this.#client, this.holder, (round) => this.#endRound(round));
   }
@@ -120,7 +124,7 @@ export class UncolService {
   chooseModel(name: string): void {
     const state = activeSeries(this.holder.get());
     if (state === null) return;
-    this.holder.patchSeries(state.series.seriesInstanceUid, { modelName: name });
+    this.holder.patchSeries(state.series.seriesInstanceUid, { modelName: name, importing: { phase: 'none' } });
     this.#learner.watch(name);
     void this.worklist.refresh();
     void this.exclusions.look();

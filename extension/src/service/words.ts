@@ -141,3 +141,18 @@ function formatMoment(moment: Date, now: Date): string {
   if (moment.toDateString() === now.toDateString()) return `at ${time}`;
   return `on ${moment.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })} at ${time}`;
 }
+
+/** What a submission teaches, in one sentence. */
+export function describeTeaching({
+  withdrawn,
+  imported,
+  heldOut,
+  roundId,
+  untilRound,
+}: Pick<Receipt, 'withdrawn' | 'imported' | 'heldOut' | 'roundId' | 'untilRound'>): string {
+  const object = imported === null ? 'Its SEG' : 'The object';
+  if (withdrawn !== null) return `Taken back: no later round learns from it. ${object} stays in the PACS.`;
+  if (heldOut) return 'This patient is one of those kept apart for checking the model: it will not be trained on.';
+  if (roundId !== null) return 'A learning round starts with it.';
+  return `${countOf(untilRound, 'more correction')} until the model learns from it.`;
+}

@@ -25,6 +25,21 @@ export const startImport = startInference
   })
   .meta({ id: 'StartImport' });
 
+/** SEGs and RTSTRUCTs of a study, as the PACS lists them: one row an object. */
+export const maskList = z
+  .object({
+    masks: z.array(
+      z.object({
+        seriesInstanceUid: uid,
+        sopInstanceUid: uid,
+        modality: z.enum(['SEG', 'RTSTRUCT']),
+        /** Of its series, free text of the site; empty when there is none. */
+        description: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'MaskList' });
+
 const term = z.object({ value: z.string(), scheme: z.string() });
 
 /** What the person has to say before the mask can be imported; nothing was kept. */
@@ -49,3 +64,4 @@ export const openImport = z
 
 export type StartImport = z.infer<typeof startImport>;
 export type OpenImport = z.infer<typeof openImport>;
+export type MaskList = z.infer<typeof maskList>;

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { hashBody } from '../../correction/accept.ts';
 import type { Matching } from '../../correction/match-structures.ts';
 import { type ReadMask, readMask } from '../../correction/read-mask.ts';
@@ -8,8 +9,15 @@ import { isForgotten } from '../../store/forget.ts';
 import { type PredictionRow, readNewestPrediction } from '../../store/inferences.ts';
 import type { Pacs } from '../../study/pacs.ts';
 import type { Caller } from '../auth.ts';
-import { receipt } from '../contract.ts';
-import { type OpenImport, openImport, type StartImport, startImport } from '../contract-import.ts';
+import { receipt, uid } from '../contract.ts';
+import {
+  type MaskList,
+  maskList,
+  type OpenImport,
+  openImport,
+  type StartImport,
+  startImport,
+} from '../contract-import.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { type CorrectionParts, present } from './corrections.ts';
 import { chooseModel } from './inferences.ts';
@@ -23,6 +31,21 @@ export interface ImportParts extends CorrectionParts {
 export function importRoutes(parts: ImportParts): Route[] {
   const inLine = createLine();
   return [
+    defineRoute({
+      method: 'get',
+      path: '/v1/masks',
+      summary: 'SEGs and RTSTRUCTs of a study, which may be handed in as corrections',
+      tag: 'corrections',
+      role: 'annotator',
+      query: z.strictObject({ studyInstanceUid: uid }),
+      replies: { 200: maskList },
+      async handle({ query: { studyInstanceUid }, signal }) {
+        const lists = await Promise.all(
+          (['SEG', 'RTSTRUCT'] as const).map((modality) => listMasks(parts.pacs, studyInstanceUid, modality, signal)),
+        );
+        return { status: 200, body: { masks: lists.flat() } };
+      },
+    }),
     defineRoute({
       method: 'post',
       path: '/v1/imports',
@@ -42,6 +65,20 @@ export function importRoutes(parts: ImportParts): Route[] {
       },
     }),
   ];
+}
+
+async function listMasks(
+  pacs: Pacs,
+  studyInstanceUid: string,
+  modality: 'SEG' | 'RTSTRUCT',
+  signal: AbortSignal,
+): Promise<MaskList['masks']> {
+  const masks: MaskList['masks'] = [];
+  for (const { seriesInstanceUid, description } of await pacs.searchSeries({ studyInstanceUid, modality }, signal)) {
+    const objects = await pacs.searchInstances({ studyInstanceUid, seriesInstanceUid }, signal);
+    masks.push(...objects.map(({ sopInstanceUid }) => ({ seriesInstanceUid, sopInstanceUid, modality, description })));
+  }
+  return masks;
 }
 
 /** One after the other: each holds a whole series in memory. */
