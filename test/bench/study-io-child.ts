@@ -6,7 +6,7 @@ import { readSeriesFromPacs } from '../../server/src/study/series.ts';
 import type { Timing } from './peer.ts';
 
 const [url = '', username = '', password = ''] = process.argv.slice(2);
-const pacs = createPacs({ url, credentials: { username, password }, idleSeconds: 60, retries: 0 });
+const pacs = createPacs({ url, credentials: { username, password }, idleSeconds: 60, retries: 0, profile: 'orthanc' });
 
 // In a function of its own: a suspended loop would hold on to its last volume while the next one is read.
 async function time(address: SeriesAddress): Promise<Timing> {
