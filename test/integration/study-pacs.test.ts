@@ -1,63 +1,33 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { type Orthanc, startOrthanc } from '../../server/src/setup/orthanc.ts';
+import type { Orthanc } from '../../server/src/setup/orthanc.ts';
 import { createPacs, type Pacs } from '../../server/src/study/dicomweb.ts';
 import type { RetrieveProgress } from '../../server/src/study/retrieve.ts';
 import { readSeriesFromPacs } from '../../server/src/study/series.ts';
-import { createGeometry } from '../../server/src/volume/geometry.ts';
-import { createVolume } from '../../server/src/volume/volume.ts';
 import { encodeFile, type MadeSeries, makeSeries } from '../fixtures/make-series.ts';
-import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import type { FaultProxy } from './fault-proxy.ts';
+import { type StoredSeries, slices, storedVolume, storeSeries } from './stored-series.ts';
 
 const maxVoxels = 1e8;
-const slices = 24;
-const volume = createVolume(
-  Int16Array.from({ length: 96 * 80 * slices }, (_, n) => ((n * 7919) % 4001) - 1000),
-  createGeometry({
-    size: [96, 80, slices],
-    spacingMm: [1, 1.5, 2],
-    origin: [-50, -60, -20],
-    direction: [
-      [1, 0, 0],
-      [0, 1, 0],
-      [0, 0, 1],
-    ],
-  }),
-);
+const volume = storedVolume;
 
-let home: string;
+let stored: StoredSeries;
 let orthanc: Orthanc;
 let relay: FaultProxy;
-/** Straight to Orthanc, and through the relay with a short idle limit. */
 let direct: Pacs;
 let pacs: Pacs;
 let made: MadeSeries;
 
 before(async () => {
-  home = await mkdtemp(join(tmpdir(), 'uncol-pacs-'));
-  orthanc = await startOrthanc({ home, log: () => {} });
-  relay = await startFaultProxy(orthanc.url);
-  const { url, credentials } = orthanc;
-  direct = createPacs({ url, credentials, idleSeconds: 20, retries: 1 });
-  pacs = createPacs({ url: relay.url, credentials, idleSeconds: 1, retries: 2 });
-  made = makeSeries(volume);
-  for (const file of [...made.files].reverse()) await direct.store(file);
+  stored = await storeSeries();
+  ({ orthanc, relay, direct, pacs, made } = stored);
 });
 
-after(async () => {
-  await pacs?.close();
-  await direct?.close();
-  await relay?.close();
-  await orthanc?.stop();
-  if (home) await rm(home, { recursive: true, force: true });
-});
+after(() => stored?.close());
 
 beforeEach(() => relay.setPlan(undefined));
 
-const address = () => ({ studyInstanceUid: made.studyInstanceUid, seriesInstanceUid: made.seriesInstanceUid });
+const address = () => stored.address;
 const read = (progress?: RetrieveProgress[]) =>
   readSeriesFromPacs(pacs, address(), { maxVoxels, onProgress: (step) => void progress?.push(step) });
 

@@ -6,7 +6,7 @@ import { type DataSet, parsePart10 } from './part10.ts';
 
 /** How far a retrieval is. */
 export interface RetrieveProgress {
-  /** Complete instances and how many the PACS lists. */
+  /** Complete instances and how many the PACS counts or lists. */
   readonly instances: number;
   readonly expected: number;
   /** Bytes received, repeated ones included. */
@@ -19,49 +19,65 @@ export interface RetrieveOptions {
   readonly maxVoxels: number;
 }
 
-/** What a PACS lists of a series, and what is to be retrieved. */
-export interface ListedSeries {
+/** A series to retrieve. */
+export interface ExpectedSeries {
   readonly address: SeriesAddress;
-  readonly sopInstanceUids: readonly string[];
-}
-
-/** @throws AppError `series-not-found`, `pacs-unreachable`, `pacs-refused`, `pacs-answer-invalid` */
-export async function listInstances(pacs: Pacs, address: SeriesAddress, signal?: AbortSignal): Promise<ListedSeries> {
-  const listed = await pacs.searchInstances(address, signal);
-  if (listed.length === 0) throw new AppError('series-not-found', 'The PACS holds no such series.', { ...address });
-  return { address, sopInstanceUids: listed.map(({ sopInstanceUid }) => sopInstanceUid) };
+  /** How many instances the PACS counts, or lists. */
+  readonly instances: number;
+  /** Those that the PACS lists; undefined while it has not been asked to. */
+  readonly sopInstanceUids: readonly string[] | undefined;
 }
 
 /**
- * The DICOM files of a series as they arrive, each object once: one streamed answer, and after a reset, a silence or a
- * short answer only the instances that are still missing, one by one; all of them where the PACS gives no whole series
- * (some limit what one answer may hold). Gives up after `pacs.retries` failures in a row
- * without a new instance. The bytes of a file change when the next one is asked for.
+ * What a PACS tells of a series before it is retrieved: NumberOfSeriesRelatedInstances (PS3.18 Table 10.6.3-4). A list of
+ * the instances, which takes a PACS as long as the transfer itself, is only asked of one that does not count them.
+ *
+ * @throws AppError `series-not-found`, `pacs-unreachable`, `pacs-refused`, `pacs-answer-invalid`
+ */
+export async function expectSeries(pacs: Pacs, address: SeriesAddress, signal?: AbortSignal): Promise<ExpectedSeries> {
+  const [series] = await pacs.searchSeries({ ...address, atMost: 1 }, signal);
+  const instances = series?.instances ?? 0;
+  if (instances > 0) return { address, instances, sopInstanceUids: undefined };
+  const sopInstanceUids = await listInstances(pacs, address, signal);
+  return { address, instances: sopInstanceUids.length, sopInstanceUids };
+}
+
+async function listInstances(pacs: Pacs, address: SeriesAddress, signal?: AbortSignal): Promise<readonly string[]> {
+  const listed = await pacs.searchInstances(address, signal);
+  if (listed.length === 0) throw new AppError('series-not-found', 'The PACS holds no such series.', { ...address });
+  return listed.map(({ sopInstanceUid }) => sopInstanceUid);
+}
+
+/**
+ * The DICOM files of a series as they arrive, each object once: one streamed answer, and after a reset, a silence or an
+ * answer of another number of instances than expected only those that are listed and still missing, one by one; all of
+ * them where the PACS gives no whole series (some limit what one answer may hold). Gives up after `pacs.retries` failures
+ * in a row without a new instance. The bytes of a file change when the next one is asked for.
  *
  * @throws AppError `series-not-found`, `image-too-large`, `pacs-unreachable`, `pacs-refused`, `pacs-answer-invalid`
  *   (also for an object of another series), `instance-unreadable`
  */
 export async function* retrieveSeries(
   pacs: Pacs,
-  listed: ListedSeries,
+  expected: ExpectedSeries,
   options: RetrieveOptions,
 ): AsyncGenerator<Uint8Array> {
-  const retrieval = new Retrieval(pacs, listed, options);
+  const retrieval = new Retrieval(pacs, expected, options);
   let failures = 0;
-  let givesWhole = true;
+  let asksWhole = true;
   for (;;) {
+    const parts = asksWhole ? [{}] : (await retrieval.missing()).map((sopInstanceUid) => ({ sopInstanceUid }));
     const before = retrieval.size;
     try {
-      // Until the first instance is here the whole series is asked, later only what is missing.
-      if (before === 0 && givesWhole) yield* retrieval.request({});
-      for (const sopInstanceUid of retrieval.missing()) yield* retrieval.request({ sopInstanceUid });
-      return;
+      for (const part of parts) yield* retrieval.request(part);
+      if (!asksWhole || retrieval.isComplete) return;
+      asksWhole = false;
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      if (retrieval.size === 0 && givesWhole && refusesAmount(error)) {
-        givesWhole = false;
-        continue;
-      }
+      const isRefused: boolean = asksWhole && retrieval.size === 0 && refusesAmount(error);
+      // Until the first instance is here the whole series is asked, later only what is missing.
+      asksWhole = asksWhole && retrieval.size === 0 && !isRefused;
+      if (isRefused) continue;
       if (error.code !== 'pacs-unreachable') throw error;
       failures = retrieval.size > before ? 1 : failures + 1;
       if (failures > pacs.retries) throw error;
@@ -79,14 +95,18 @@ function refusesAmount({ detail }: AppError): boolean {
 /** Which instances have arrived, by SOPInstanceUID. */
 class Retrieval {
   readonly #pacs: Pacs;
-  readonly #listed: ListedSeries;
+  readonly #address: SeriesAddress;
+  #listed: readonly string[] | undefined;
+  #expected: number;
   readonly #options: RetrieveOptions;
   readonly #arrived = new Set<string>();
   #bytes = 0;
 
-  constructor(pacs: Pacs, listed: ListedSeries, options: RetrieveOptions) {
+  constructor(pacs: Pacs, { address, instances, sopInstanceUids }: ExpectedSeries, options: RetrieveOptions) {
     this.#pacs = pacs;
-    this.#listed = listed;
+    this.#address = address;
+    this.#listed = sopInstanceUids;
+    this.#expected = instances;
     this.#options = options;
   }
 
@@ -94,8 +114,16 @@ class Retrieval {
     return this.#arrived.size;
   }
 
-  missing(): readonly string[] {
-    return this.#listed.sopInstanceUids.filter((uid) => !this.#arrived.has(uid));
+  /** Whether as many instances are here as the PACS counted before. */
+  get isComplete(): boolean {
+    return this.#listed === undefined && this.size === this.#expected;
+  }
+
+  /** By the list of the PACS, which is asked for once. */
+  async missing(): Promise<readonly string[]> {
+    this.#listed ??= await listInstances(this.#pacs, this.#address, this.#options.signal);
+    this.#expected = this.#listed.length;
+    return this.#listed.filter((uid) => !this.#arrived.has(uid));
   }
 
   /** Retrieves the series, or one instance, which then must be among what arrives. */
@@ -106,7 +134,7 @@ class Retrieval {
     };
     const { signal } = this.#options;
     const options = { signal, onBytes, reusesBytes: true } as const;
-    for await (const file of this.#pacs.retrieve({ ...this.#listed.address, ...part }, options)) {
+    for await (const file of this.#pacs.retrieve({ ...this.#address, ...part }, options)) {
       if (this.#isNew(file)) yield file;
     }
     if (part.sopInstanceUid !== undefined && !this.#arrived.has(part.sopInstanceUid)) {
@@ -118,13 +146,12 @@ class Retrieval {
   }
 
   #report(): void {
-    const expected = this.#listed.sopInstanceUids.length;
-    this.#options.onProgress?.({ instances: this.size, expected, bytes: this.#bytes });
+    this.#options.onProgress?.({ instances: this.size, expected: this.#expected, bytes: this.#bytes });
   }
 
   #isNew(file: Uint8Array): boolean {
     const dataSet = parsePart10(file, `Object ${this.size + 1}`, true);
-    const { studyInstanceUid, seriesInstanceUid } = this.#listed.address;
+    const { studyInstanceUid, seriesInstanceUid } = this.#address;
     const isOfSeries =
       dataSet.string('x0020000d') === studyInstanceUid && dataSet.string('x0020000e') === seriesInstanceUid;
     if (!isOfSeries) {
@@ -140,7 +167,7 @@ class Retrieval {
   /** Stops a series that is too large at its first instance. */
   #checkSize(dataSet: DataSet): void {
     const pixels = (dataSet.uint16('x00280010') ?? 0) * (dataSet.uint16('x00280011') ?? 0);
-    const voxels = pixels * frameCount(dataSet) * this.#listed.sopInstanceUids.length;
+    const voxels = pixels * frameCount(dataSet) * this.#expected;
     if (voxels <= this.#options.maxVoxels) return;
     throw new AppError('image-too-large', `The series has ${voxels} voxels; the limit is ${this.#options.maxVoxels}.`, {
       voxels,

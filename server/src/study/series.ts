@@ -3,7 +3,7 @@ import { AppError } from '../errors/app-error.ts';
 import { type AssembleOptions, assembleSeries, type SeriesFiles } from './assemble.ts';
 import { type FolderSeries, listSeries } from './folder.ts';
 import type { Pacs, SeriesAddress } from './pacs.ts';
-import { listInstances, type RetrieveOptions, retrieveSeries } from './retrieve.ts';
+import { expectSeries, type RetrieveOptions, retrieveSeries } from './retrieve.ts';
 import type { SourceSeries } from './source-series.ts';
 
 /** Modalities of objects that never hold an image volume. */
@@ -15,18 +15,18 @@ const resultModalities: ReadonlySet<string> = new Set(['SEG', 'SR', 'PR', 'KO', 
  * @param options.onProgress instances and bytes while they arrive.
  * @param options.maxVoxels largest volume accepted.
  * @param options.volume which, where the series holds several.
- * @throws AppError those of {@link listInstances}, {@link retrieveSeries} and {@link assembleSeries}
+ * @throws AppError those of {@link expectSeries}, {@link retrieveSeries} and {@link assembleSeries}
  */
 export async function readSeriesFromPacs(
   pacs: Pacs,
   address: SeriesAddress,
   options: RetrieveOptions & Pick<AssembleOptions, 'volume'>,
 ): Promise<SourceSeries> {
-  const listed = await listInstances(pacs, address, options.signal);
+  const expected = await expectSeries(pacs, address, options.signal);
   const files: SeriesFiles = {
-    length: listed.sopInstanceUids.length,
+    length: expected.instances,
     isDistinct: true,
-    [Symbol.asyncIterator]: () => retrieveSeries(pacs, listed, options),
+    [Symbol.asyncIterator]: () => retrieveSeries(pacs, expected, options),
   };
   return assembleSeries(files, options);
 }
