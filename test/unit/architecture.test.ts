@@ -17,6 +17,7 @@ const onlyHere: Readonly<Record<string, readonly string[]>> = {
   dcmjs: ['seg/', 'sample/', 'study/pixel-data'],
   'dcmjs-codecs': ['study/pixel-data', 'study/frame-decoder.ts', 'sample/'],
   'onnxruntime-node': ['engine/onnx/session.ts', 'engine/onnx/lane-worker.mjs'],
+  '@cornerstonejs/codec-charls': ['study/jpeg-ls.mjs'],
   '@tensorflow/tfjs-core': ['engine/tfjs/'],
   '@tensorflow/tfjs-backend-wasm': ['engine/tfjs/load.ts'],
   '@tensorflow/tfjs-backend-cpu': ['engine/tfjs/load.ts'],
