@@ -22,8 +22,8 @@ export function openTorch(folder: string, device = 'cpu'): Peer {
 }
 
 /** @param args of a program that answers each line of its stdin with a {@link Timing} as a line of JSON. */
-export function openPeer(command: string, args: readonly string[]): Peer {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+export function openPeer(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Peer {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     async ask(work) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import codecs from 'dcmjs-codecs';
+import { childEnvironment } from '../../server/src/jobs/children.ts';
 import { medianOf } from '../../server/src/round/statistics.ts';
 import { writeSeg } from '../../server/src/seg/write.ts';
 import { startOrthanc } from '../../server/src/setup/orthanc.ts';
@@ -91,12 +92,12 @@ async function readInTurns(
 ): Promise<readonly Row[]> {
   const access = [url, credentials.username, credentials.password];
   const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-  const ours = openPeer(process.execPath, [
-    '--import',
-    import.meta.resolve('tsx'),
-    file('study-io-child.ts'),
-    ...access,
-  ]);
+  const ours = openPeer(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), file('study-io-child.ts'), ...access],
+    // As the server starts those of its processes that read series.
+    childEnvironment(process.env),
+  );
   const peer = openPeer('/usr/bin/python3', ['-W', 'ignore', file('study-io-peer.py'), ...access]);
   const rows: Row[] = [];
   try {
