@@ -73,3 +73,19 @@ test('a codestream of more bits than are allocated, or of another size, is refus
   await assert.rejects(decode(attributesOf(4, 2, 8, 8), bytes), /has (12|16) bits a sample/);
   await assert.rejects(decode(attributesOf(2, 4, 16, 12), bytes), /the codestream is 4 x 2/);
 });
+
+test('a header that states another size is refused before memory is asked for', async () => {
+  const attributes = attributesOf(4, 2, 16, 12);
+  const bytes = encode(attributes, samplesOf([1, 2, 3, 4, 5, 6, 7, 4095], 16, 12));
+  const header = Buffer.from(bytes).indexOf(Buffer.from([0xff, 0xf7]));
+  const before = process.memoryUsage().rss;
+  // 30,000 rows of 30,000 samples are 1.7 GiB.
+  const huge = bytes
+    .with(header + 5, 0x75)
+    .with(header + 6, 0x30)
+    .with(header + 7, 0x75)
+    .with(header + 8, 0x30);
+  await assert.rejects(decode(attributes, huge), /the codestream is 30000 x 30000/);
+  assert.ok(process.memoryUsage().rss - before < 2 ** 28);
+  await assert.rejects(decode(attributes, bytes.with(header + 1, 0xf6)), /no frame header/);
+});
