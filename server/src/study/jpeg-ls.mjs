@@ -1,3 +1,5 @@
+import { freeBytes } from './free-bytes.mjs';
+
 /**
  * JPEG-LS (ISO/IEC 14495-1) by CharLS, which takes less than half the time of the build of it within dcmjs-codecs.
  *
@@ -22,7 +24,9 @@ export async function loadJpegLs() {
     decoder.decode();
     // CharLS gives samples of up to eight bits in bytes, whatever is allocated for them.
     const target = found.bits <= 8 && bitsAllocated === 16 ? new Uint16Array(output.buffer, output.byteOffset) : output;
-    target.set(decoder.getDecodedBuffer());
+    const samples = decoder.getDecodedBuffer();
+    target.set(samples);
+    freeBytes(samples);
     return output.length;
   };
 }

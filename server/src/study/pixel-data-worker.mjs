@@ -1,6 +1,7 @@
 // Entry point of the worker thread of frame-decoder.ts. Plain JavaScript, because a worker started by plain Node has
 // no TypeScript loader. It may be ended at any moment: a damaged frame can leave the codec's memory unusable.
 import { parentPort } from 'node:worker_threads';
+import { freeBytes } from './free-bytes.mjs';
 import { loadJpegLs } from './jpeg-ls.mjs';
 import { decodeRle } from './rle.mjs';
 
@@ -20,6 +21,7 @@ async function load(codec) {
     const samples = NativeCodecs[codec](context, { convertColorspaceToRgb: true }).getDecodedBuffer();
     const length = Math.min(samples.length, output.length);
     output.set(samples.subarray(0, length));
+    freeBytes(samples);
     return length;
   };
 }
