@@ -4,6 +4,7 @@ import type { Vec3 } from '../volume/geometry.ts';
 import { labelmapStorage, type SegType, segmentationStorage } from './encoding.ts';
 import { backgroundOf, readPixels } from './read-pixels.ts';
 import { readSegment, type Structure } from './structures.ts';
+import { refuseMovedBits } from './writer-faults.ts';
 
 /** Where one frame of a SEG lies and what it shows. */
 export interface PlacedFrame {
@@ -47,7 +48,8 @@ export interface SegObject {
  * Reads a DICOM Segmentation (PS3.3 A.51) of any vendor and kind. Functional groups may be shared or per frame, frames may
  * come in any order, and what is not needed (derivation, dimensions) may be missing.
  *
- * @throws AppError `seg-unsupported`: compressed pixels but for run lengths; `instance-unreadable`: no SEG, damaged, or a
+ * @throws AppError `seg-unsupported`: compressed pixels but for run lengths, or pixels that their writer misplaced;
+ *   `instance-unreadable`: no SEG, damaged, or a
  *   required attribute is missing or ill-formed.
  */
 export function readSeg(bytes: Uint8Array): SegObject {
@@ -60,6 +62,7 @@ export function segOf(dataSet: DataSet): SegObject {
   const type = typeOf(read);
   const rows = read.unsigned('x00280010', 'Rows', 1);
   const columns = read.unsigned('x00280011', 'Columns', 1);
+  if (type === 'BINARY') refuseMovedBits(read, rows, columns);
   const segments = readSegments(dataSet, type === 'LABELMAP' ? backgroundOf(read) : undefined);
   const frames = readFrames(dataSet, type, segments);
   const wanted = Number(read.text('x00280008') ?? Number.NaN);
