@@ -1,7 +1,8 @@
 /** Everything on the wire under `/v1`. Imports only zod, so that the extension can take its types. */
 import { z } from 'zod';
 
-const uidForm = '(0|[1-9]\\d*)(\\.(0|[1-9]\\d*))*';
+/** Components with a leading zero are not of the standard (PS3.5 9.1) and occur in the field. */
+const uidForm = '\\d+(\\.\\d+)*';
 
 export const uid = z
   .string()
