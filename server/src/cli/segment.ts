@@ -67,7 +67,7 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
   await writeWhole(options.out, bytes);
   const segments = result.segments.map(({ number, label, voxels, ml }) => ({ number, label, voxels, ml }));
   const timingsMs = { read: readMs, ...result.timingsMs };
-  for (const note of [...result.notes, ...notes]) process.stderr.write(`Note: ${note}\n`);
+  for (const note of new Set([...result.notes, ...notes])) process.stderr.write(`Note: ${note}\n`);
   return {
     json: {
       model: reference,

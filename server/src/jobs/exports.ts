@@ -56,7 +56,7 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
       if (lacksSeg) {
         const { bytes, notes } = writeSeg(request);
         const sha256 = createHash('sha256').update(bytes).digest('hex');
-        await keepSeg(database, correction.id, sha256, [...correction.notes, ...notes]);
+        await keepSeg(database, correction.id, sha256, [...new Set([...correction.notes, ...notes])]);
         report({ stage: 'store', percent: 60 });
         await pacs.store(bytes, signal);
       }

@@ -4,6 +4,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { Labelmap } from '../labelmap/labelmap.ts';
 import { measureSegments } from '../labelmap/metrics.ts';
 import { type ModelVersion, readWeights, requireFit } from '../registry/registry.ts';
+import { foreseeSeg } from '../seg/foresee.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
 import { studentOf } from '../student/architecture.ts';
 import { sampleSpace, samplesPerRun } from '../student/input.ts';
@@ -26,7 +27,8 @@ export interface Segmented {
 export interface Segmenter {
   /**
    * Segments a series with a version, whose weights are read only after their sha256 was compared.
-   * @throws AppError `series-modality-mismatch`, `model-invalid`, `engine-unavailable`, `engine-failed`, and those of `segmentVolume`.
+   * Notes of the result tell what the series needed, and what a SEG on it will need.
+   * @throws AppError `series-modality-mismatch`, `series-not-writable`, `model-invalid`, `engine-unavailable`, `engine-failed`, and those of `segmentVolume`.
    */
   segment(
     series: SourceSeries,
@@ -70,7 +72,9 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
   };
   return {
     async segment(series, model, { onProgress = () => {}, signal } = {}) {
+      const { name, version, segments: cardSegments, weights: file } = model.card;
       requireFit(model.card, series);
+      const notes = [...series.notes, ...foreseeSeg(series, { name, version, sha256: file.sha256 }, cardSegments)];
       const started = performance.now();
       const { weights, predictor, batch } = await load(model);
       const loadMs = performance.now() - started;
@@ -85,7 +89,7 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
       const segments = measure(labelmap);
       const figures = { segments, missingSegments, uncertainty, uncertaintyBySegment };
-      return { labelmap, uncertaintyMap, probabilitiesOf, result: { ...figures, timingsMs, notes: series.notes } };
+      return { labelmap, uncertaintyMap, probabilitiesOf, result: { ...figures, timingsMs, notes } };
     },
     async close() {
       await loaded?.predictor.dispose();

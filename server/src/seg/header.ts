@@ -68,29 +68,53 @@ export function repairHeader(header: HeaderAttributes): RepairedHeader {
   return { attributes, notes };
 }
 
+/**
+ * How a lossy source was compressed (PS3.3 C.7.6.1.1.5), valid or left out: the values of an attribute belong to successive
+ * compressions, so that it is taken as a whole.
+ */
+export function repairCompression(header: HeaderAttributes): RepairedHeader {
+  const attributes: Record<string, readonly string[]> = {};
+  const notes: string[] = [];
+  for (const [keyword, vr] of [
+    ['LossyImageCompressionRatio', 'DS'],
+    ['LossyImageCompressionMethod', 'CS'],
+  ] as const) {
+    const value = header[keyword];
+    if (value === undefined || value === '') continue;
+    const texts = (Array.isArray(value) ? value : [value]).map(String);
+    const repaired = texts.flatMap((text) => repairText(keyword, vr, text, notes) ?? []);
+    if (repaired.length === texts.length) attributes[keyword] = repaired;
+  }
+  return { attributes, notes };
+}
+
 function repairText(keyword: string, vr: keyof typeof longest, text: string, notes: string[]): string | undefined {
   const pattern = vr in form ? form[vr as keyof typeof form] : undefined;
   if (pattern && !(pattern.test(text) && text.length <= longest[vr])) {
     notes.push(`${keyword} of the source is not a valid ${vr} and is left out.`);
     return undefined;
   }
-  const printable = withoutControls(text);
+  const printable = withoutControls(keyword, text, notes);
   if (printable.length <= longest[vr]) return printable;
   notes.push(`${keyword} of the source has ${printable.length} characters and is cut to ${longest[vr]}.`);
   return printable.slice(0, longest[vr]);
 }
 
 /** A backslash separates values and control characters are not text (PS3.5 6.2): neither may stand in a copied text. */
-function withoutControls(text: string): string {
-  return [...text]
-    .map((c) => (c === '\\' || c < ' ' || c === '\x7f' ? ' ' : c))
+function withoutControls(keyword: string, text: string, notes: string[]): string {
+  const isBad = (c: string) => c === '\\' || c < ' ' || c === '\x7f';
+  const characters = [...text];
+  if (!characters.some(isBad)) return text.trimEnd();
+  notes.push(`${keyword} of the source has a backslash or a control character, and a blank in its place.`);
+  return characters
+    .map((c) => (isBad(c) ? ' ' : c))
     .join('')
     .trimEnd();
 }
 
 function repairName(keyword: string, value: unknown, notes: string[]): readonly PersonName[] {
   const groups = nameGroups(value).map((group) => {
-    const printable = withoutControls(group);
+    const printable = withoutControls(keyword, group, notes);
     if (printable.length <= 64) return printable;
     notes.push(`${keyword} of the source has a part of ${printable.length} characters and is cut to 64.`);
     return cutName(printable);

@@ -5,7 +5,7 @@ import type { Geometry } from '../volume/geometry.ts';
 import type { DataSet } from './encode.ts';
 import { isEncodable, type PixelEncoding, plainBinary, type SegEncoding, type SegType, storageOf } from './encoding.ts';
 import { dimensionIndex, frameGroups, sharedGroups } from './functional-groups.ts';
-import { repairHeader } from './header.ts';
+import { repairCompression, repairHeader } from './header.ts';
 import { maximumFractionalValue, packBinary, packFractional, type SegFrame } from './pack.ts';
 import { encodePart10, evenly, type PixelData } from './part10.ts';
 import {
@@ -124,12 +124,14 @@ function build(making: Making, picture: Picture): WrittenSeg {
   if (!isEncodable(type, pixels)) throw new RangeError(`${type} pixels are not written as ${pixels}`);
   const { source } = making;
   const { attributes, notes } = repairHeader(source.header);
+  const compression = source.lossy ? repairCompression(source.header) : { attributes: {}, notes: [] };
   const dimensionUid = deriveUid('dimension', making.sopInstanceUid);
   const dataSet = {
     ...attributes,
+    ...compression.attributes,
     ...identity(making, picture),
     ...describeEquipment(making.model),
-    ...image(source, picture),
+    ...image(source.lossy, picture),
     SegmentSequence: [
       ...(type === 'LABELMAP' ? [backgroundItem(making)] : []),
       ...segments.map((segment) => segmentItem(segment, making)),
@@ -145,7 +147,7 @@ function build(making: Making, picture: Picture): WrittenSeg {
     SharedFunctionalGroupsSequence: [sharedGroups(geometry)],
     PerFrameFunctionalGroupsSequence: frames.map((frame) => frameGroups(frame, geometry, source)),
   };
-  return { bytes: encodePart10(dataSet, pixelDataOf(picture), pixels), notes };
+  return { bytes: encodePart10(dataSet, pixelDataOf(picture), pixels), notes: [...notes, ...compression.notes] };
 }
 
 function pixelDataOf({ pixels, bytes, frames, geometry }: Picture): PixelData {
@@ -208,7 +210,7 @@ function describeContent(type: SegType, corrected: boolean, { sliceSteps }: Geom
 }
 
 /** Segmentation Image (PS3.3 C.8.20.2) and Multi-frame. */
-function image({ header, lossy }: SegSource, { type, geometry, frames, overlap }: Picture): DataSet {
+function image(lossy: boolean, { type, geometry, frames, overlap }: Picture): DataSet {
   const bits = type === 'BINARY' ? 1 : 8;
   return {
     ImageType: ['DERIVED', 'PRIMARY'],
@@ -222,8 +224,6 @@ function image({ header, lossy }: SegSource, { type, geometry, frames, overlap }
     HighBit: bits - 1,
     PixelRepresentation: 0,
     LossyImageCompression: lossy ? '01' : '00',
-    LossyImageCompressionRatio: lossy ? header['LossyImageCompressionRatio'] : undefined,
-    LossyImageCompressionMethod: lossy ? header['LossyImageCompressionMethod'] : undefined,
     BurnedInAnnotation: 'NO',
     SegmentationType: type,
     SegmentsOverlap: overlap ? 'YES' : 'NO',
