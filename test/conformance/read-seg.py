@@ -39,6 +39,8 @@ print(
                 {
                     "number": int(s.SegmentNumber),
                     "label": str(s.SegmentLabel),
+                    "meaning": str(s.SegmentedPropertyTypeCodeSequence[0].CodeMeaning),
+                    "trackingId": str(s.TrackingID),
                     "type": str(s.SegmentAlgorithmType),
                     "version": str(s.SegmentationAlgorithmIdentificationSequence[0].AlgorithmVersion),
                     "tracking": str(s.TrackingUID),
@@ -46,6 +48,7 @@ print(
                 for s in ds.SegmentSequence
             ],
             "patientName": str(ds.PatientName),
+            "studyDescription": str(ds.get("StudyDescription", "")),
             "seriesDescription": str(ds.SeriesDescription),
             "contentDescription": str(ds.ContentDescription),
             "studyUid": str(ds.StudyInstanceUID),

@@ -1,5 +1,6 @@
 """Writes a BINARY SEG with pydicom the way that stands on geometry alone: half the resolution of the image, some of its
-slices, an empty derivation sequence, no referenced series, the segment named in the shared groups, text in ISO_IR 144.
+slices, an empty derivation sequence, no referenced series, the segment named in the shared groups, text in ISO_IR 144 or
+another character set.
 
 The description of the image's grid comes as JSON on stdin. Arguments: object to write, mask on the image's grid (uint8
 [slice, row, column], a ball) to write."""
@@ -44,15 +45,16 @@ first = origin + shift * (direction[0] * spacing[0] + direction[1] * spacing[1])
 
 meta = FileMetaDataset()
 meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
-meta.MediaStorageSOPInstanceUID = "2.25.911"
+meta.MediaStorageSOPInstanceUID = wanted.get("sopInstanceUid", "2.25.911")
 meta.TransferSyntaxUID = ExplicitVRLittleEndian
 ds = FileDataset(sys.argv[1], {}, file_meta=meta, preamble=b"\0" * 128)
-ds.SpecificCharacterSet = "ISO_IR 144"
+ds.SpecificCharacterSet = wanted.get("characterSet", "ISO_IR 144")
 ds.SOPClassUID = meta.MediaStorageSOPClassUID
 ds.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-ds.StudyInstanceUID = "2.25.912"
-ds.SeriesInstanceUID = "2.25.913"
-ds.FrameOfReferenceUID = "2.25.914"
+ds.StudyInstanceUID = wanted.get("studyInstanceUid", "2.25.912")
+ds.SeriesInstanceUID = wanted.get("seriesInstanceUid", "2.25.913")
+ds.FrameOfReferenceUID = wanted.get("frameOfReferenceUid", "2.25.914")
+ds.PatientID = wanted.get("patientId", "")
 ds.Modality = "SEG"
 ds.SegmentationType = "BINARY"
 ds.Rows, ds.Columns, ds.NumberOfFrames = rows // factor, columns // factor, len(frames)
@@ -65,7 +67,7 @@ ds.SegmentSequence = Sequence(
     [
         item(
             SegmentNumber=1,
-            SegmentLabel="Таламус",
+            SegmentLabel=wanted.get("label", "Таламус"),
             SegmentAlgorithmType="MANUAL",
             SegmentedPropertyCategoryCodeSequence=code("123037004", "SCT", "Anatomical Structure"),
             SegmentedPropertyTypeCodeSequence=kind,
