@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { countOverlap } from '../../../server/src/labelmap/metrics.ts';
 import { type GateEvidence, judge as judgeBy } from '../../../server/src/promotion/gate.ts';
 import type { ComparedCase } from '../../../server/src/round/compare.ts';
+import { stackSlices } from '../../../server/src/round/labelled-volume.ts';
+import { scoresOf } from '../../../server/src/round/measure.ts';
 
 const rule = { epsilon: 0.005, margin: 0.01, segmentEpsilon: 0.02, hausdorffMm: 2 };
 const scores = (dice: number, missed = 0) => ({ dice, diceBySegment: [dice], missed, hausdorff95MmBySegment: [3] });
@@ -84,4 +87,48 @@ test('a round that only takes away what the version in service shows is held up,
   const verdict = judge(cases(0.8, 0.9), { newCorrections: null, isErasure: true });
   assert.deepEqual([verdict.passed, verdict.word], [false, 'better']);
   assert.match(verdict.reason, /hold nothing where the version in service shows something/);
+});
+
+/** A mask of some voxels, the first ones, on a subject whose truth holds nothing. */
+function onNothing(voxels: number) {
+  const volume = stackSlices(
+    Array.from({ length: 12 }, () => ({
+      ...{ image: new Float32Array(256).fill(0.5), label: new Uint8Array(256), known: new Uint8Array(256).fill(1) },
+    })),
+    { size: [16, 16, 0], spacingMm: [2, 2, 2] },
+  );
+  const labels = volume.label.map((_, n) => Number(n < voxels));
+  return scoresOf({ labels, overlaps: [countOverlap(labels, volume.label, 1)] }, volume);
+}
+
+test('of subjects that hold nothing, nothing found is right and 500 voxels are a false alarm (S14)', () => {
+  const nothing = onNothing(0);
+  const alarm = onNothing(500);
+  assert.deepEqual(
+    [nothing, alarm],
+    [
+      { dice: 1, diceBySegment: [1], missed: 0, hausdorff95MmBySegment: [0] },
+      { dice: 0, diceBySegment: [0], missed: 0, hausdorff95MmBySegment: [null] },
+    ],
+  );
+  const withTwo = (inService: typeof nothing, candidate: typeof nothing) => [
+    ...cases(0.8, 0.8, 8),
+    ...[0, 1].map((n) => ({ subject: `base-empty-${n}`, set: 'base' as const, inService, candidate })),
+  ];
+  for (const [inService, candidate, passed, word, mean] of [
+    [nothing, nothing, true, 'not worse', 0.84],
+    [nothing, alarm, false, 'worse', 0.64],
+    // Gains of 1 on two subjects of ten spread too far for Student's t to tell.
+    [alarm, nothing, false, 'unclear', 0.84],
+    [alarm, alarm, true, 'not worse', 0.64],
+  ] as const) {
+    const verdict = judge(withTwo(inService, candidate));
+    assert.deepEqual([verdict.passed, verdict.word], [passed, word], verdict.reason);
+    assert.ok(Math.abs(verdict.candidateDice - mean) < 1e-9, `${verdict.candidateDice}`);
+    assert.doesNotMatch(JSON.stringify(verdict) + verdict.reason, /NaN|Infinity/);
+  }
+  const empty = judge(
+    Array.from({ length: 10 }, (_, n) => ({ ...withTwo(nothing, nothing)[8]!, subject: `base-${n}` })),
+  );
+  assert.deepEqual([empty.passed, empty.word, empty.candidateDice], [true, 'not worse', 1]);
 });
