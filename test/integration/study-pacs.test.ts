@@ -261,7 +261,7 @@ test('what a PACS has no time for or finds too large is told, and stored once wh
   const [file = new Uint8Array()] = files;
   for (const status of [413, 429, 503]) {
     relay.setPlan((method) => (method === 'POST' ? { kind: 'answer', status } : undefined));
-    await refuses(pacs.store(file), status === 413 ? 'pacs-answer-invalid' : 'pacs-unreachable', RegExp(`${status}`));
+    await refuses(pacs.store(file), status === 413 ? 'pacs-object-too-large' : 'pacs-unreachable', RegExp(`${status}`));
   }
   relay.setPlan(() => ({ kind: 'slow', chunkBytes: 200, pauseMs: 50 }));
   await pacs.store(file);

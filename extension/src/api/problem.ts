@@ -41,6 +41,14 @@ export function parseProblem(status: number, body: string): UserProblem {
       hint: 'Sign in again in the viewer and retry.',
     };
   }
+  if (status === 413) {
+    return {
+      code: 'request-too-large',
+      title: 'Too large for the way to the server',
+      detail: 'A proxy before the server took no more of what was sent (413).',
+      hint: 'Your edits are kept. The administrator has to raise its limit (nginx: client_max_body_size); then try again.',
+    };
+  }
   return {
     code: 'answer-invalid',
     title: 'The server could not answer',

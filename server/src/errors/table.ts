@@ -42,6 +42,11 @@ export const errorTable = {
   'pacs-refused': row(502, 'PACS refused', 'Check the PACS credentials and the rights of the service account.'),
   'pacs-answer-invalid': row(502, 'PACS answer not understood', 'Check that UNCOL_PACS_URL is a DICOMweb address.'),
   'pacs-store-failed': row(502, 'PACS did not store the object', 'Nothing is lost: storing is tried again by itself.'),
+  'pacs-object-too-large': row(
+    502,
+    'Object too large for the PACS',
+    'The correction is kept. Raise the limit of the PACS or of the proxy before it (nginx: client_max_body_size); the next start of the server stores it.',
+  ),
   // series
   'series-not-found': row(404, 'Series not found', 'Check the UIDs; the study may have been moved or deleted.'),
   'series-not-image': row(

@@ -162,6 +162,10 @@ class DicomwebPacs implements Pacs {
     } catch (error) {
       if (error instanceof AppError) throw error;
       if (xhr.failure !== undefined) throw xhr.failure;
+      if (xhr.status === 413) {
+        const said = `The PACS, or a proxy before it, answered 413 to an object of ${file.length} bytes.`;
+        throw new AppError('pacs-object-too-large', said, { status: 413, bytes: file.length }, { cause: error });
+      }
       const told = answerError(xhr.status, xhr.getResponseHeader('retry-after'), error);
       // 409 and its kind carry the same answer object, with the reasons; "later" carries nothing.
       const mayHoldReasons =

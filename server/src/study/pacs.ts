@@ -50,7 +50,7 @@ export interface Pacs {
   searchSeries(query?: SeriesQuery, signal?: AbortSignal): Promise<readonly SeriesRecord[]>;
   searchInstances(address: SeriesAddress, signal?: AbortSignal): Promise<readonly InstanceRecord[]>;
   has(address: InstanceAddress, signal?: AbortSignal): Promise<boolean>;
-  /** Stores one DICOM file. @throws AppError `pacs-store-failed`: the PACS does not confirm its SOPInstanceUID. */
+  /** Stores one DICOM file. @throws AppError `pacs-store-failed`: the PACS does not confirm its SOPInstanceUID; `pacs-object-too-large`. */
   store(file: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** Resolves when the PACS answers a search. */
   echo(signal?: AbortSignal): Promise<void>;

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { UncolClient } from '../../../extension/src/api/client.ts';
 import type { Job } from '../../../extension/src/api/contract.ts';
@@ -137,4 +139,21 @@ test('an answer that breaks off is as good as none, and one that is no JSON is n
   await assert.rejects(client.getJob('1'), (error: ProblemError) => error.problem === unreachable);
   answerWith('<html>Sign in</html>');
   await assert.rejects(client.getJob('1'), (error: ProblemError) => error.problem.code === 'answer-invalid');
+});
+
+test('a proxy that takes no large bodies (413) is named, though it answers with a page of its own', async () => {
+  // As nginx does with its limit of 1 MB.
+  const page = '<html><head><title>413 Request Entity Too Large</title></head></html>';
+  const proxy = createServer((_request, response) => {
+    response.writeHead(413, { 'content-type': 'text/html', connection: 'close' }).end(page);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as AddressInfo;
+  const client = new UncolClient({ root: `http://127.0.0.1:${port}/v1`, authorization: () => ({}) });
+  await assert.rejects(client.submitCorrection(new Uint8Array(1000), 'key-1'), ({ problem }: ProblemError) => {
+    assert.equal(problem.code, 'request-too-large');
+    assert.match(problem.hint, /^Your edits are kept\./);
+    return true;
+  });
+  proxy.close();
 });
