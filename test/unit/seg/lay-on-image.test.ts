@@ -7,6 +7,7 @@ import { writeSeg } from '../../../server/src/seg/write.ts';
 import { type Geometry, indexToPatient, subGrid, type Vec3 } from '../../../server/src/volume/geometry.ts';
 import { refusesAtOnce } from '../../fixtures/refuses.ts';
 import { leanBy, randomSegRequest } from '../../fixtures/seg-request.ts';
+import { tiny } from '../../fixtures/tiny-seg.ts';
 
 const classes = new Map([
   [1, 1],
@@ -110,6 +111,58 @@ test('an image whose axes run the other way shows the same voxels', () => {
   for (let n = 0; n < data.length; n++) {
     const [i, j, k] = [n % columns, Math.floor(n / columns) % rows, Math.floor(n / (columns * rows))];
     assert.equal(labels[(k * columns + i) * rows + j], data[n]);
+  }
+});
+
+test('a sagittal or coronal SEG of an axial series is refused, and by agreement shows the same voxels (S9)', () => {
+  for (const [a, b, c] of [
+    [1, 2, 0],
+    [0, 2, 1],
+  ] as const) {
+    const { size, spacingMm, direction } = geometry;
+    const other: Geometry = {
+      ...geometry,
+      size: [size[a], size[b], size[c]],
+      spacingMm: [spacingMm[a], spacingMm[b], spacingMm[c]],
+      direction: [direction[a], direction[b], direction[c]],
+    };
+    const across = data.map((_, n) => {
+      const at = [0, 0, 0];
+      [at[a], at[b], at[c]] = [n % size[a], Math.floor(n / size[a]) % size[b], Math.floor(n / (size[a] * size[b]))];
+      const [i = 0, j = 0, k = 0] = at;
+      return data[(k * size[1] + j) * size[0] + i] ?? 0;
+    });
+    const { source } = request;
+    const instances = Array.from({ length: size[c] }, () => source.instances[0] ?? assert.fail());
+    const labelmap = { ...request.labelmap, geometry: other, data: across };
+    const of = readSeg(writeSeg({ ...request, source: { ...source, instances }, labelmap }).bytes);
+    refusesAtOnce(() => lay(geometry, false, of), 'import-grid-differs', /across the slices/);
+    assert.deepEqual(lay(geometry, true, of).labels, data);
+  }
+});
+
+test('a spacing between slices that is negative or another one turns and thickens nothing', () => {
+  const upright: Geometry = { ...geometry, size: [4, 4, 5], spacingMm: [1, 1, 2], origin: [0, 0, -4] };
+  const image: Geometry = {
+    ...upright,
+    direction: [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ],
+  };
+  for (const SpacingBetweenSlices of [undefined, '2', '-2', '-0', '0']) {
+    const measures = { PixelSpacing: [1, 1], SliceThickness: 2, SpacingBetweenSlices };
+    const shared = { PlaneOrientationSequence: [{ ImageOrientationPatient: [1, 0, 0, 0, 1, 0] }] };
+    const file = tiny({
+      SharedFunctionalGroupsSequence: [{ ...shared, PixelMeasuresSequence: [measures] }],
+      PixelData: new Uint8Array([0x01, 0, 0xff, 0xff]).buffer,
+    });
+    const { labels } = lay(image, false, readSeg(file));
+    const bySlice = [0, 1, 2, 3, 4].map(
+      (k) => labels.subarray(16 * k, 16 * (k + 1)).filter((label) => label > 0).length,
+    );
+    assert.deepEqual([bySlice, labels[32]], [[0, 0, 1, 16, 0], 1], String(SpacingBetweenSlices));
   }
 });
 

@@ -50,6 +50,10 @@ test('unsigned pixels, frames of one object, and other transfer syntaxes give th
   for (const [name, twin] of [
     ['unsigned', stored(volume, unsigned)],
     ['implicit', stored(volume, { transferSyntaxUid: '1.2.840.10008.1.2' })],
+    [
+      'a thickness and a spacing that are others',
+      stored(volume, { attributes: () => ({ SliceThickness: '5', SpacingBetweenSlices: '-2.5' }) }),
+    ],
     ['multi-frame', segment([makeMultiFrame(volume).file])],
     ['multi-frame, rescaled', segment([makeMultiFrame(volume, { rescale: () => offset }).file])],
   ] as const) {
