@@ -7,6 +7,7 @@ import { type SegRequest, writeFractionalSeg, writeSeg } from '../../server/src/
 import { createVolume } from '../../server/src/volume/volume.ts';
 import { makeSeries } from '../fixtures/make-series.ts';
 import { probabilitiesFor, randomSegRequest, threeSegments } from '../fixtures/seg-request.ts';
+import { faultsOf } from '../fixtures/source-files.ts';
 import { complaints, disagreements, inflated, readWithPydicom, skipWithout } from '../fixtures/validators.ts';
 
 const skip = skipWithout('python3', 'dciodvfy', 'dcentvfy', 'dcmconv');
@@ -34,7 +35,7 @@ test('FRACTIONAL SEGs please dciodvfy and hold the probabilities to half of 1/25
   for (const pixels of ['native', 'rle', 'deflated'] as const) {
     const request = probabilitiesFor(randomSegRequest(31), pixels);
     const path = await save(`fractional-${pixels}`, writeFractionalSeg(request).bytes);
-    assert.deepEqual(complaints(pixels === 'deflated' ? inflated(path) : path), [], pixels);
+    assert.deepEqual(await faultsOf(pixels === 'deflated' ? inflated(path) : path, request.source), [], pixels);
     const seen = readWithPydicom<Fractions>('read-fractions.py', path);
     assert.deepEqual([seen.fraction, seen.most, seen.overlap], ['PROBABILITY', 255, 'YES']);
     for (const [k, { sopInstanceUid }] of request.source.instances.entries()) {
@@ -53,7 +54,7 @@ test('FRACTIONAL SEGs please dciodvfy and hold the probabilities to half of 1/25
 test('a BINARY SEG may be deflated, and is what it was for dciodvfy', { skip }, async () => {
   const request: SegRequest = { ...randomSegRequest(32), encoding: { type: 'BINARY', pixels: 'deflated' } };
   const path = inflated(await save('deflated', writeSeg(request).bytes));
-  assert.deepEqual(complaints(path), []);
+  assert.deepEqual(await faultsOf(path, request.source), []);
 });
 
 /** The dciodvfy of 2022 knows neither the SOP class nor a background with number 0: both are of 2024 (supplement 243). */
@@ -79,7 +80,7 @@ test('two hundred segments please dciodvfy', { skip }, async () => {
   });
   const data = request.labelmap.data.map((_, n) => n % 201);
   const labelmap = { ...request.labelmap, data, segments };
-  assert.deepEqual(complaints(await save('many', writeSeg({ ...request, labelmap }).bytes)), []);
+  assert.deepEqual(await faultsOf(await save('many', writeSeg({ ...request, labelmap }).bytes), request.source), []);
 });
 
 test('SEGs and the series they lie on agree on patient and study, for dcentvfy', { skip }, async () => {
