@@ -1,5 +1,9 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Random } from '../../server/src/engine/random.ts';
 import { AppError } from '../../server/src/errors/app-error.ts';
+import { growCorpus } from './grow.ts';
 import { mutate } from './mutate.ts';
 import { type Target, targets } from './targets.ts';
 
@@ -10,8 +14,12 @@ export interface FuzzResult {
   /** Refused with a code, and read nevertheless. */
   readonly refused: number;
   readonly accepted: number;
-  /** Thrown otherwise: the seed and the case make the input again. */
+  /** Thrown otherwise, each with the file that the input was kept in. */
   readonly faults: readonly string[];
+  /** Inputs that faults were put into; what they reach, in blocks of the server's code, before some were added and after. */
+  readonly corpus: number;
+  readonly blocksBefore: number;
+  readonly blocksAfter: number;
   readonly slowestMs: number;
   /** Peak of the process, MiB. */
   readonly peakMib: number;
@@ -20,32 +28,40 @@ export interface FuzzResult {
 /** An input of this many milliseconds hangs. */
 export const hangMs = 5000;
 
-/** Puts faults into good inputs and has them read. The same seed gives the same inputs. */
+/**
+ * Puts faults into good inputs and has them read. The same seed gives the same inputs, as far as the good ones are the same.
+ *
+ * @param growing damaged inputs to try for more code first, see {@link growCorpus}; none by default.
+ */
 export async function fuzz(
   name: string,
   seed: number,
   cases: number,
-  onCase: (n: number) => void = () => undefined,
+  { onCase = () => undefined, growing = 0 }: { readonly onCase?: (n: number) => void; readonly growing?: number } = {},
 ): Promise<FuzzResult> {
   const target = await open(name);
+  const { corpus, before, after } =
+    growing > 0 ? await growCorpus(target, name, seed, growing) : { corpus: target.corpus, before: 0, after: 0 };
   let refused = 0;
   let slowestMs = 0;
   const faults: string[] = [];
+  const tell = async (n: number, bytes: Uint8Array, what: string) => {
+    faults.push(`seed ${seed}, case ${n}: ${what}; ${await keep(`${name}-${seed}-${n}`, bytes)}`);
+  };
   try {
     for (let n = 0; n < cases; n++) {
       onCase(n);
       const random = Random.for(seed, name, n);
-      const bytes = mutate(random.pick(target.corpus), target.corpus, random);
+      const bytes = mutate(random.pick(corpus), corpus, random);
       const started = performance.now();
       try {
         await target.run(bytes);
       } catch (error) {
         if (error instanceof AppError && error.code !== 'internal') refused += 1;
-        else
-          faults.push(`seed ${seed}, case ${n}: ${error instanceof Error ? `${error.name} ${error.message}` : error}`);
+        else await tell(n, bytes, error instanceof Error ? `${error.name} ${error.message}` : String(error));
       }
       const ms = performance.now() - started;
-      if (ms > hangMs) faults.push(`seed ${seed}, case ${n}: ${Math.round(ms)} ms`);
+      if (ms > hangMs) await tell(n, bytes, `${Math.round(ms)} ms`);
       slowestMs = Math.max(slowestMs, ms);
     }
   } finally {
@@ -53,7 +69,8 @@ export async function fuzz(
   }
   const peakMib = Math.round(process.resourceUsage().maxRSS / 1024);
   const accepted = cases - refused - faults.length;
-  return { target: name, cases, refused, accepted, faults, slowestMs: Math.round(slowestMs), peakMib };
+  const grown = { corpus: corpus.length, blocksBefore: before, blocksAfter: after };
+  return { target: name, cases, refused, accepted, faults, ...grown, slowestMs: Math.round(slowestMs), peakMib };
 }
 
 /** The input of a case, to look at. */
@@ -62,6 +79,15 @@ export async function inputOf(name: string, seed: number, n: number): Promise<Ui
   await close?.();
   const random = Random.for(seed, name, n);
   return mutate(random.pick(corpus), corpus, random);
+}
+
+/** Keeps an input that found a fault: what becomes a test. @returns its file. */
+async function keep(name: string, bytes: Uint8Array): Promise<string> {
+  const folder = join(tmpdir(), 'uncol-fuzz');
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `${name}.bin`);
+  await writeFile(path, bytes);
+  return path;
 }
 
 async function open(name: string): Promise<Target> {

@@ -1,11 +1,14 @@
-import { gzipSync } from 'node:zlib';
+import { deflateRawSync, gzipSync, inflateRawSync } from 'node:zlib';
 import codecs from 'dcmjs-codecs';
 import { AppError } from '../../server/src/errors/app-error.ts';
 import { encodeEnvelope } from '../../server/src/labelmap/envelope.ts';
 import { readNiftiFile } from '../../server/src/round/data/nifti.ts';
+import { drawRegions } from '../../server/src/rtstruct/draw.ts';
+import { readRtStruct } from '../../server/src/rtstruct/read.ts';
+import { layOnImage } from '../../server/src/seg/lay-on-image.ts';
 import { placeSegments } from '../../server/src/seg/place.ts';
 import { readSeg } from '../../server/src/seg/read.ts';
-import { writeSeg } from '../../server/src/seg/write.ts';
+import { writeFractionalSeg, writeSeg } from '../../server/src/seg/write.ts';
 import { assembleSeries } from '../../server/src/study/assemble.ts';
 import { parseInstances, parseSeries, parseStudies } from '../../server/src/study/dicom-json.ts';
 import { createFrameDecoder } from '../../server/src/study/frame-decoder.ts';
@@ -16,8 +19,9 @@ import { createGeometry } from '../../server/src/volume/geometry.ts';
 import { createVolume } from '../../server/src/volume/volume.ts';
 import { makeMultiFrame, withoutOffsets } from '../fixtures/make-multi-frame.ts';
 import { makeNifti } from '../fixtures/make-nifti.ts';
+import { makeRtStruct } from '../fixtures/make-rtstruct.ts';
 import { makeSeries } from '../fixtures/make-series.ts';
-import { leanBy, randomSegRequest } from '../fixtures/seg-request.ts';
+import { leanBy, probabilitiesFor, randomSegRequest } from '../fixtures/seg-request.ts';
 import { tiny } from '../fixtures/tiny-seg.ts';
 import { openRestTarget } from './rest-target.ts';
 
@@ -87,6 +91,63 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
     const corpus = [writeSeg(upright).bytes, writeSeg(leaning).bytes, tiny({})];
     const classes = new Map([1, 2, 3].map((n) => [n, n]));
     return { corpus, run: (bytes) => placeSegments(readSeg(bytes), { classes, image: geometry, maxVoxels }) };
+  },
+
+  /** The kinds of SEG beside native BINARY, of which the packing is damaged as well. */
+  'seg-kinds': async () => {
+    const request = randomSegRequest(20, [16, 12, 4]);
+    const { geometry: image } = request.labelmap;
+    const pixels = ['native', 'rle', 'deflated'] as const;
+    const corpus = [
+      ...pixels.map((one) => writeSeg({ ...request, encoding: { type: 'LABELMAP', pixels: one } }).bytes),
+      ...pixels.map((one) => writeFractionalSeg(probabilitiesFor(request, one)).bytes),
+      writeSeg({ ...request, encoding: { type: 'BINARY', pixels: 'deflated' } }).bytes,
+    ];
+    const classes = new Map([1, 2, 3].map((n) => [n, n]));
+    return { corpus, run: (bytes) => layOnImage(readSeg(bytes), { classes, image, maxVoxels, resample: true }) };
+  },
+
+  /** Data sets that are damaged first and deflated then, so that the faults come through. */
+  deflated: async () => {
+    const written = writeSeg({
+      ...randomSegRequest(21, [16, 12, 4]),
+      encoding: { type: 'LABELMAP', pixels: 'deflated' },
+    });
+    const start = 144 + Buffer.from(written.bytes).readUInt32LE(140);
+    const head = written.bytes.subarray(0, start);
+    const images = makeSeries(volume).files.map((file) => file.subarray(144 + Buffer.from(file).readUInt32LE(140)));
+    const corpus = [new Uint8Array(inflateRawSync(written.bytes.subarray(start))), ...images.slice(0, 2)];
+    return {
+      corpus,
+      run(bytes) {
+        const file = new Uint8Array(Buffer.concat([head, deflateRawSync(bytes)]));
+        const readers = [() => readSeg(file), () => readImageObjects(file, 1)];
+        const refusals = readers.flatMap((read) => refusalOf(read) ?? []);
+        if (refusals.length === readers.length) throw refusals[0];
+      },
+    };
+  },
+
+  rtstruct: async () => {
+    const uids = { studyInstanceUid: '2.25.1', seriesInstanceUid: '2.25.2', frameOfReferenceUid: '2.25.3' };
+    const ring = (low: number, high: number) =>
+      [
+        [low, low],
+        [high, low + 0.5],
+        [high - 0.25, high],
+        [low, high],
+      ] as const;
+    const contours = [0, 1, 3].flatMap((slice) => [ring(1, 8), ring(2.5, 5)].map((corners) => ({ slice, corners })));
+    const regions = [
+      { number: 4, name: 'Größe', code: '12738006', contours },
+      { number: 2, name: 'empty', contours: [] },
+      { number: 9, name: 'point', contours: [{ slice: 2, corners: [[3, 3]] as const, type: 'POINT' }] },
+    ];
+    const { geometry: image } = volume;
+    const grids = [image, leanBy(image, 12)];
+    const corpus = grids.map((grid) => makeRtStruct(grid, uids, regions));
+    const classes = new Map([[4, 1]]);
+    return { corpus, run: (bytes) => drawRegions(readRtStruct(bytes), { classes, image, resample: true }) };
   },
 
   multipart: async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fuzz, inputOf } from '../../proof/fuzz.ts';
+import { growCorpus } from '../../proof/grow.ts';
 import { targets } from '../../proof/targets.ts';
 
 /** A sample of what `npm run proof` does; those that start threads or talk to a server are slower. */
@@ -18,4 +19,12 @@ test('the same seed and case give the same input', async () => {
   const [one, again, other] = [await inputOf('seg', 5, 8), await inputOf('seg', 5, 8), await inputOf('seg', 5, 9)];
   assert.deepEqual(one, again);
   assert.notDeepEqual(one, other);
+});
+
+test('a corpus grows by what reaches more code, and by nothing else', async () => {
+  const target = (await targets['rtstruct']?.()) ?? assert.fail();
+  const { corpus, before, after } = await growCorpus(target, 'rtstruct', 3, 200);
+  assert.ok(after > before && before > 0, `${before} blocks, then ${after}`);
+  assert.deepEqual(corpus.slice(0, target.corpus.length), target.corpus);
+  assert.ok(corpus.length > target.corpus.length && corpus.length <= target.corpus.length + after - before);
 });
