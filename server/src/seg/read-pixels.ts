@@ -36,8 +36,8 @@ const nativeSyntaxes: ReadonlySet<string> = new Set([
 const mostExpansion = 64;
 
 /**
- * The pixels of a SEG of any kind (PS3.3 C.8.20.2.3), native or, where they are bytes, in run lengths. A share counts as
- * yes from half of MaximumFractionalValue on. A LABELMAP gives a plane for each segment that a frame shows, and an empty
+ * The pixels of a SEG of any kind (PS3.3 C.8.20.2.3), native or in run lengths. A share counts as yes from half of
+ * MaximumFractionalValue on. A LABELMAP gives a plane for each segment that a frame shows, and an empty
  * one of the first segment for a frame that shows none, so that it is known to be empty.
  *
  * @param segments numbers described, the background of a LABELMAP left out.
@@ -47,8 +47,8 @@ export function readPixels(dataSet: DataSet, type: SegType, extent: Extent, segm
   const read = new Attributes(dataSet, 'The SEG');
   const bitsAllocated = read.unsigned('x00280100', 'BitsAllocated', 1);
   const syntax = read.uid('x00020010', 'TransferSyntaxUID');
-  const isEncodable = type !== 'BINARY' && syntax === runLengths;
-  if (!nativeSyntaxes.has(syntax) && !isEncodable) {
+  const isPacked = syntax === runLengths;
+  if (!nativeSyntaxes.has(syntax) && !isPacked) {
     throw new AppError(
       'seg-unsupported',
       `The SEG has pixels in transfer syntax ${syntax.slice(0, 64)}, not plain ones.`,
@@ -57,12 +57,15 @@ export function readPixels(dataSet: DataSet, type: SegType, extent: Extent, segm
   const own = Array.from({ length: extent.frames }, (_, frame) => ({ frame, segmentNumber: undefined }));
   if (type === 'BINARY') {
     if (bitsAllocated !== 1) throw unreadable(read.name, `is BINARY with BitsAllocated ${bitsAllocated}`);
-    return { planes: own, bits: nativeBytes(dataSet, Math.ceil((extent.frames * extent.pixels) / 8)) };
+    const bits = isPacked
+      ? unpackBits(dataSet, extent)
+      : nativeBytes(dataSet, Math.ceil((extent.frames * extent.pixels) / 8));
+    return { planes: own, bits };
   }
   const depths = type === 'FRACTIONAL' ? [8] : [8, 16];
   if (!depths.includes(bitsAllocated)) throw unreadable(read.name, `is ${type} with BitsAllocated ${bitsAllocated}`);
   const wide = bitsAllocated === 16;
-  const bytes = isEncodable
+  const bytes = isPacked
     ? unpackFrames(dataSet, extent, wide ? 16 : 8)
     : nativeBytes(dataSet, extent.frames * extent.pixels * (wide ? 2 : 1));
   if (type === 'FRACTIONAL') {
@@ -94,24 +97,74 @@ function nativeBytes(dataSet: DataSet, needed: number): Uint8Array {
   return bytes.subarray(0, needed);
 }
 
+/**
+ * Single bits in run lengths, which PS3.5 annex G does not know and the viewer's own export can write: each frame is packed as
+ * eight pixels a byte, or as a byte a pixel.
+ */
+function unpackBits(dataSet: DataSet, extent: Extent): Uint8Array {
+  const { frames, pixels } = extent;
+  const unpack = frameUnpacker(dataSet, extent, pixels / 8);
+  const bits = new Uint8Array(Math.ceil((frames * pixels) / 8));
+  for (let frame = 0; frame < frames; frame++) {
+    const packed = unpack.packed(frame);
+    // Eight pixels a byte unpack to fewer bytes than there are pixels, so that the larger form is tried first.
+    const bytes = pixels <= mostExpansion * packed.length ? tryUnpack(packed, pixels) : undefined;
+    if (bytes) {
+      for (let n = 0, at = frame * pixels; n < pixels; n++, at++)
+        if (bytes[n]) bits[at >>> 3] = (bits[at >>> 3] ?? 0) | (1 << (at & 7));
+    } else if (pixels % 8 === 0) {
+      unpack.into(frame, bits.subarray((frame * pixels) / 8, ((frame + 1) * pixels) / 8), 8);
+    } else {
+      throw new AppError(
+        'seg-unsupported',
+        `The SEG has single bits in run lengths; its frames of ${pixels} pixels do not fill whole bytes.`,
+        { pixels },
+      );
+    }
+  }
+  return bits;
+}
+
+function tryUnpack(packed: Uint8Array, length: number): Uint8Array | undefined {
+  const bytes = new Uint8Array(length);
+  try {
+    decodeRle(packed, bytes, { bitsAllocated: 8 });
+    return bytes;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Frames in run lengths (PS3.5 annex G), little-endian one after the other. */
-function unpackFrames(dataSet: DataSet, { frames, pixels }: Extent, bitsAllocated: 8 | 16): Uint8Array {
+function unpackFrames(dataSet: DataSet, extent: Extent, bitsAllocated: 8 | 16): Uint8Array {
+  const { frames, pixels } = extent;
+  const frameBytes = (pixels * bitsAllocated) / 8;
+  const unpack = frameUnpacker(dataSet, extent, frameBytes);
+  const out = new Uint8Array(frames * frameBytes);
+  for (let frame = 0; frame < frames; frame++)
+    unpack.into(frame, out.subarray(frame * frameBytes, (frame + 1) * frameBytes), bitsAllocated);
+  return out;
+}
+
+/** @param frameBytes of an unpacked frame at least. */
+function frameUnpacker(dataSet: DataSet, { frames }: Extent, frameBytes: number) {
   const element = dataSet.elements['x7fe00010'];
   if (!element) throw unreadable('The SEG', 'has no PixelData');
-  const frameBytes = (pixels * bitsAllocated) / 8;
   if (frames * frameBytes > mostExpansion * dataSet.byteArray.length) {
     throw unreadable('The SEG', 'is too short for its pixels, however well they are packed');
   }
-  const out = new Uint8Array(frames * frameBytes);
-  for (let frame = 0; frame < frames; frame++) {
-    const packed = compressedBytes({ dataSet, name: 'The SEG', frames, frameNumber: frame + 1 }, element);
-    try {
-      decodeRle(packed, out.subarray(frame * frameBytes, (frame + 1) * frameBytes), { bitsAllocated });
-    } catch (cause) {
-      throw unreadable(`Frame ${frame + 1} of the SEG`, 'does not decode', {}, cause);
-    }
-  }
-  return out;
+  const packed = (frame: number) =>
+    compressedBytes({ dataSet, name: 'The SEG', frames, frameNumber: frame + 1 }, element);
+  return {
+    packed,
+    into(frame: number, out: Uint8Array, bitsAllocated: 8 | 16): void {
+      try {
+        decodeRle(packed(frame), out, { bitsAllocated });
+      } catch (cause) {
+        throw unreadable(`Frame ${frame + 1} of the SEG`, 'does not decode', {}, cause);
+      }
+    },
+  };
 }
 
 /** Each pixel is looked at once to see what is there, and once to pack it: a frame may show a hundred segments. */

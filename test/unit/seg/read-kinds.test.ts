@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { placeSegments } from '../../../server/src/seg/place.ts';
 import { readSeg } from '../../../server/src/seg/read.ts';
+import { encodeRle } from '../../../server/src/seg/rle.ts';
 import { writeFractionalSeg, writeSeg } from '../../../server/src/seg/write.ts';
+import { encodeFile } from '../../fixtures/make-series.ts';
 import { refusesAtOnce } from '../../fixtures/refuses.ts';
 import { randomSegRequest } from '../../fixtures/seg-request.ts';
-import { tiny } from '../../fixtures/tiny-seg.ts';
+import { tiny, tinySeg } from '../../fixtures/tiny-seg.ts';
 
 const labelmapStorage = '1.2.840.10008.5.1.4.1.1.66.7';
 const encodings = ['native', 'rle', 'deflated'] as const;
@@ -115,6 +117,28 @@ for (const [name, bytes, code, message] of [
 ] as const) {
   test(`refused with the reason: ${name}`, () => refuses(bytes, code, message));
 }
+
+/** A BINARY SEG of two frames in run lengths, as writers that do not ask the standard pack them. */
+const runs = (rows: number, frames: readonly Uint8Array[], columns: number) =>
+  encodeFile(
+    { ...tinySeg, Rows: rows, Columns: 4, PixelData: frames.map((frame) => encodeRle(frame, columns).slice().buffer) },
+    '1.2.840.10008.1.2.5',
+  );
+
+test('single bits in run lengths are read, eight pixels a byte or a byte a pixel', () => {
+  const [one, two] = [Uint8Array.of(0b1010_0001, 0xff), Uint8Array.of(0, 0b1000_0000)];
+  const pixelsOf = (frame: Uint8Array) =>
+    Uint8Array.from({ length: 16 }, (_, n) => ((frame[n >> 3] ?? 0) >> (n & 7)) & 1);
+  const expected = Uint8Array.of(...one, ...two);
+  assert.deepEqual(readSeg(runs(4, [one, two], 2)).bits, expected);
+  assert.deepEqual(readSeg(runs(4, [pixelsOf(one), pixelsOf(two)], 4)).bits, expected);
+  // Twelve pixels a frame: the second one begins within a byte.
+  const odd = [Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), Uint8Array.of(1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)];
+  assert.deepEqual(readSeg(runs(3, odd, 4)).bits, Uint8Array.of(0b0000_0001, 0b0011_1000, 0));
+  const packedOdd = [Uint8Array.of(1, 8), Uint8Array.of(3, 0)];
+  refuses(runs(3, packedOdd, 2), 'seg-unsupported', /12 pixels do not fill whole bytes/);
+  refuses(runs(400, [one, two], 2), 'instance-unreadable', /Frame 1 .*does not decode/);
+});
 
 test('run lengths that are damaged, or promise more than they can hold, are refused', () => {
   const { bytes } = writeSeg({ ...request, encoding: { type: 'LABELMAP', pixels: 'rle' } });
