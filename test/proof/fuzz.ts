@@ -51,8 +51,7 @@ export async function fuzz(
   try {
     for (let n = 0; n < cases; n++) {
       onCase(n);
-      const random = Random.for(seed, name, n);
-      const bytes = mutate(random.pick(corpus), corpus, random);
+      const bytes = damage(target.corpus, corpus, Random.for(seed, name, n));
       const started = performance.now();
       try {
         await target.run(bytes);
@@ -73,12 +72,9 @@ export async function fuzz(
   return { target: name, cases, refused, accepted, faults, ...grown, slowestMs: Math.round(slowestMs), peakMib };
 }
 
-/** The input of a case, to look at. */
-export async function inputOf(name: string, seed: number, n: number): Promise<Uint8Array> {
-  const { corpus, close } = await open(name);
-  await close?.();
-  const random = Random.for(seed, name, n);
-  return mutate(random.pick(corpus), corpus, random);
+/** The input of a case. What was added to a corpus is damaged already: good inputs stay half of what is damaged. */
+export function damage(good: readonly Uint8Array[], grown: readonly Uint8Array[], random: Random): Uint8Array {
+  return mutate(random.pick(random.next() < 0.5 ? good : grown), grown, random);
 }
 
 /** Keeps an input that found a fault: what becomes a test. @returns its file. */

@@ -8,6 +8,7 @@ import { readRtStruct } from '../../server/src/rtstruct/read.ts';
 import { layOnImage } from '../../server/src/seg/lay-on-image.ts';
 import { placeSegments } from '../../server/src/seg/place.ts';
 import { readSeg } from '../../server/src/seg/read.ts';
+import { encodeRle } from '../../server/src/seg/rle.ts';
 import { writeFractionalSeg, writeSeg } from '../../server/src/seg/write.ts';
 import { assembleSeries } from '../../server/src/study/assemble.ts';
 import { parseInstances, parseSeries, parseStudies } from '../../server/src/study/dicom-json.ts';
@@ -20,9 +21,9 @@ import { createVolume } from '../../server/src/volume/volume.ts';
 import { makeMultiFrame, withoutOffsets } from '../fixtures/make-multi-frame.ts';
 import { makeNifti } from '../fixtures/make-nifti.ts';
 import { makeRtStruct } from '../fixtures/make-rtstruct.ts';
-import { makeSeries } from '../fixtures/make-series.ts';
+import { encodeFile, makeSeries } from '../fixtures/make-series.ts';
 import { leanBy, probabilitiesFor, randomSegRequest } from '../fixtures/seg-request.ts';
-import { tiny } from '../fixtures/tiny-seg.ts';
+import { tiny, tinySeg } from '../fixtures/tiny-seg.ts';
 import { openRestTarget } from './rest-target.ts';
 
 /** Something that reads bytes from elsewhere. */
@@ -102,6 +103,7 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
       ...pixels.map((one) => writeSeg({ ...request, encoding: { type: 'LABELMAP', pixels: one } }).bytes),
       ...pixels.map((one) => writeFractionalSeg(probabilitiesFor(request, one)).bytes),
       writeSeg({ ...request, encoding: { type: 'BINARY', pixels: 'deflated' } }).bytes,
+      bitsInRunLengths,
     ];
     const classes = new Map([1, 2, 3].map((n) => [n, n]));
     return { corpus, run: (bytes) => layOnImage(readSeg(bytes), { classes, image, maxVoxels, resample: true }) };
@@ -213,6 +215,12 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
     return openRestTarget([new Uint8Array(gzipSync(envelope)), envelope, json]);
   },
 };
+
+/** A BINARY SEG whose frames are single bits in run lengths. */
+const bitsInRunLengths = encodeFile(
+  { ...tinySeg, PixelData: [3, 0].map((bits) => encodeRle(Uint8Array.of(bits, 0xff), 2).slice().buffer) },
+  '1.2.840.10008.1.2.5',
+);
 
 function refusalOf(read: () => unknown): AppError | undefined {
   try {
