@@ -37,8 +37,8 @@ const mostExpansion = 64;
 
 /**
  * The pixels of a SEG of any kind (PS3.3 C.8.20.2.3), native or in run lengths. A share counts as yes from half of
- * MaximumFractionalValue on. A LABELMAP gives a plane for each segment that a frame shows, and an empty
- * one of the first segment for a frame that shows none, so that it is known to be empty.
+ * MaximumFractionalValue on. A LABELMAP gives a plane for each segment that a frame shows, and an empty one of the first
+ * segment for a frame that shows none, so that it is known to be empty.
  *
  * @param segments numbers described, the background of a LABELMAP left out.
  * @throws AppError `seg-unsupported`: compressed in another way; `instance-unreadable`; `image-too-large`.
@@ -99,28 +99,28 @@ function nativeBytes(dataSet: DataSet, needed: number): Uint8Array {
 
 /**
  * Single bits in run lengths, which PS3.5 annex G does not know and the viewer's own export can write: each frame is packed as
- * eight pixels a byte, or as a byte a pixel.
+ * a byte a pixel, or as eight pixels a byte.
  */
 function unpackBits(dataSet: DataSet, extent: Extent): Uint8Array {
   const { frames, pixels } = extent;
-  const unpack = frameUnpacker(dataSet, extent, pixels / 8);
+  const packedBytes = Math.ceil(pixels / 8);
+  const unpack = frameUnpacker(dataSet, extent, packedBytes);
   const bits = new Uint8Array(Math.ceil((frames * pixels) / 8));
   for (let frame = 0; frame < frames; frame++) {
     const packed = unpack.packed(frame);
-    // Eight pixels a byte unpack to fewer bytes than there are pixels, so that the larger form is tried first.
     const bytes = pixels <= mostExpansion * packed.length ? tryUnpack(packed, pixels) : undefined;
     if (bytes) {
       for (let n = 0, at = frame * pixels; n < pixels; n++, at++)
         if (bytes[n]) bits[at >>> 3] = (bits[at >>> 3] ?? 0) | (1 << (at & 7));
-    } else if (pixels % 8 === 0) {
-      unpack.into(frame, bits.subarray((frame * pixels) / 8, ((frame + 1) * pixels) / 8), 8);
-    } else {
-      throw new AppError(
-        'seg-unsupported',
-        `The SEG has single bits in run lengths; its frames of ${pixels} pixels do not fill whole bytes.`,
-        { pixels },
-      );
+      continue;
     }
+    if (pixels % 8 > 0) {
+      const message = `The SEG has single bits in run lengths; its frames of ${pixels} pixels do not fill whole bytes.`;
+      throw new AppError('seg-unsupported', message, { pixels });
+    }
+    // More than these and a padding byte would be a byte a pixel that was cut off.
+    if (tryUnpack(packed, packedBytes + 2)) throw unreadable(`Frame ${frame + 1} of the SEG`, 'does not decode');
+    unpack.into(frame, bits.subarray(frame * packedBytes, (frame + 1) * packedBytes), 8);
   }
   return bits;
 }

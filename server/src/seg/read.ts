@@ -49,8 +49,7 @@ export interface SegObject {
  * come in any order, and what is not needed (derivation, dimensions) may be missing.
  *
  * @throws AppError `seg-unsupported`: compressed pixels but for run lengths, or pixels that their writer misplaced;
- *   `instance-unreadable`: no SEG, damaged, or a
- *   required attribute is missing or ill-formed.
+ *   `instance-unreadable`: no SEG, damaged, or a required attribute is missing or ill-formed.
  */
 export function readSeg(bytes: Uint8Array): SegObject {
   return segOf(parsePart10(bytes, 'The SEG'));

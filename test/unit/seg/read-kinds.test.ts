@@ -137,6 +137,8 @@ test('single bits in run lengths are read, eight pixels a byte or a byte a pixel
   assert.deepEqual(readSeg(runs(3, odd, 4)).bits, Uint8Array.of(0b0000_0001, 0b0011_1000, 0));
   const packedOdd = [Uint8Array.of(1, 8), Uint8Array.of(3, 0)];
   refuses(runs(3, packedOdd, 2), 'seg-unsupported', /12 pixels do not fill whole bytes/);
+  const cutOff = pixelsOf(one).subarray(0, 8);
+  refuses(runs(4, [cutOff, cutOff], 4), 'instance-unreadable', /Frame 1 .*does not decode/);
   refuses(runs(400, [one, two], 2), 'instance-unreadable', /Frame 1 .*does not decode/);
 });
 
