@@ -251,7 +251,8 @@ export class UncolClient {
       if (parts.signal?.aborted) throw cause;
       throw new ProblemError(unreachable, { cause });
     }
-    if (!response.ok) throw new ProblemError(parseProblem(response.status, await response.text()));
+    // The status is known, even where a proxy cuts off what it says to it.
+    if (!response.ok) throw new ProblemError(parseProblem(response.status, await response.text().catch(() => '')));
     return response;
   }
 }

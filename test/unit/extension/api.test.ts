@@ -127,8 +127,10 @@ test('a server that does not answer is named as such', async (context) => {
 
 test('an answer that breaks off is as good as none, and one that is no JSON is no answer of the server', async (context) => {
   const client = new UncolClient({ root: '/v1', authorization: () => ({}) });
+  // One mock: of two on each other, the end of the test would leave the first in place.
+  const { mock } = context.mock.method(globalThis, 'fetch');
   const answerWith = (body: ReadableStream | string) =>
-    context.mock.method(globalThis, 'fetch', async () => new Response(body, { status: 200 }));
+    mock.mockImplementation(async () => new Response(body, { status: 200 }));
   const broken = new ReadableStream({
     start(controller) {
       controller.enqueue(new TextEncoder().encode('{"id":'));
@@ -142,18 +144,23 @@ test('an answer that breaks off is as good as none, and one that is no JSON is n
 });
 
 test('a proxy that takes no large bodies (413) is named, though it answers with a page of its own', async () => {
-  // As nginx does with its limit of 1 MB.
+  // As nginx with its limit of 1 MB: the page at once, what still comes is read and dropped, then the connection ends.
   const page = '<html><head><title>413 Request Entity Too Large</title></head></html>';
-  const proxy = createServer((_request, response) => {
+  const proxy = createServer((request, response) => {
     response.writeHead(413, { 'content-type': 'text/html', connection: 'close' }).end(page);
+    request.resume();
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  const { port } = proxy.address() as AddressInfo;
-  const client = new UncolClient({ root: `http://127.0.0.1:${port}/v1`, authorization: () => ({}) });
-  await assert.rejects(client.submitCorrection(new Uint8Array(1000), 'key-1'), ({ problem }: ProblemError) => {
-    assert.equal(problem.code, 'request-too-large');
-    assert.match(problem.hint, /^Your edits are kept\./);
-    return true;
-  });
-  proxy.close();
+  try {
+    const { port } = proxy.address() as AddressInfo;
+    const client = new UncolClient({ root: `http://127.0.0.1:${port}/v1`, authorization: () => ({}) });
+    await assert.rejects(client.submitCorrection(new Uint8Array(1000), 'key-1'), ({ problem }: ProblemError) => {
+      assert.equal(problem.code, 'request-too-large');
+      assert.match(problem.hint, /^Your edits are kept\./);
+      return true;
+    });
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
 });
