@@ -17,6 +17,7 @@ const inferPayload = () => ({
   inferenceId: randomUUID(),
   studyInstanceUid: '1.2.3',
   seriesInstanceUid: '1.2.3.4',
+  volume: '',
   model: { name: 'brain-mr', version: 1 },
 });
 

@@ -13,7 +13,7 @@ after(() => stored?.close());
 
 beforeEach(() => stored.relay.setPlan(undefined));
 
-const read = () => readSeriesFromPacs(stored.pacs, stored.address, { maxVoxels: 1e8 });
+const read = () => readSeriesFromPacs(stored.pacs, { ...stored.address, volume: '' }, { maxVoxels: 1e8 });
 
 /** True for the request of the whole series. */
 const isWholeSeries = (method: string, path: string): boolean => method === 'GET' && /\/series\/[0-9.]+$/.test(path);

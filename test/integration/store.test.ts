@@ -153,10 +153,11 @@ describe('store', { timeout: 120_000 }, () => {
   });
 
   it('a case keeps its first tracking UID', async () => {
-    const where = { studyInstanceUid: '1.2', seriesInstanceUid: '1.2.3', modelName: 'brain-mr' };
+    const where = { studyInstanceUid: '1.2', seriesInstanceUid: '1.2.3', volume: '', modelName: 'brain-mr' };
     assert.equal(await trackCase(test.database, where, '2.25.1'), '2.25.1');
     assert.equal(await trackCase(test.database, where, '2.25.2'), '2.25.1');
     assert.equal(await trackCase(test.database, { ...where, modelName: 'lesion-mr' }, '2.25.3'), '2.25.3');
+    assert.equal(await trackCase(test.database, { ...where, volume: 'EchoTime=30' }, '2.25.4'), '2.25.4');
   });
 
   it('the pool counts the newest correction of each series, apart for held-out patients', async () => {
@@ -196,11 +197,35 @@ describe('store', { timeout: 120_000 }, () => {
     assert.equal((await countPool(db, 'pool')).labelledSlices, 5);
     await preferCorrection(db, older?.id ?? '', act);
     assert.equal((await countPool(db, 'pool')).labelledSlices, 3);
-    const series = { modelName: 'pool', studyInstanceUid: '1.2', seriesInstanceUid: '1.1' };
+    const series = { modelName: 'pool', studyInstanceUid: '1.2', seriesInstanceUid: '1.1', volume: '' };
     await insertExclusion(db, { ...series, actor: 'x', reason: 'why' });
     assert.equal((await countPool(db, 'pool')).labelledSlices, 1);
-    assert.equal(await deleteExclusion(db, 'pool', '1.1'), true);
+    assert.equal(await deleteExclusion(db, 'pool', series), true);
     assert.equal((await countPool(db, 'pool')).labelledSlices, 3);
+  });
+
+  it('volumes of one series are cases of their own, and leave the pool alone or with their series', async () => {
+    const db = test.database;
+    const modelName = 'volumes';
+    const add = (volume: string, slices: number) =>
+      addCorrection(db, {
+        ...{ modelName, seriesInstanceUid: '2.1', volume },
+        approvedSlices: Array.from({ length: slices }, (_, k) => `${k}`),
+      });
+    const first = await add('EchoTime=4', 1);
+    await add('EchoTime=4', 2);
+    await add('EchoTime=30', 4);
+    const slices = async () => (await countPool(db, modelName)).labelledSlices;
+    assert.equal(await slices(), 6);
+    await preferCorrection(db, first, { actor: 'x', reason: 'why', at: '2026-11-26T12:00:00.000Z' });
+    assert.equal(await slices(), 5);
+    const series = { modelName, studyInstanceUid: '1.2', seriesInstanceUid: '2.1', actor: 'x', reason: 'why' };
+    await insertExclusion(db, { ...series, volume: 'EchoTime=30' });
+    assert.equal(await slices(), 1);
+    await insertExclusion(db, { ...series, volume: '' });
+    assert.equal(await slices(), 0);
+    assert.equal(await deleteExclusion(db, modelName, { ...series, volume: '' }), true);
+    assert.equal(await slices(), 1);
   });
 
   it('audit rows can be added and never changed', async () => {

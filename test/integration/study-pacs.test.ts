@@ -27,7 +27,7 @@ after(() => stored?.close());
 
 beforeEach(() => relay.setPlan(undefined));
 
-const address = () => stored.address;
+const address = () => ({ ...stored.address, volume: '' });
 const read = (progress?: RetrieveProgress[]) =>
   readSeriesFromPacs(pacs, address(), { maxVoxels, onProgress: (step) => void progress?.push(step) });
 
@@ -71,10 +71,9 @@ test('what the PACS holds is told by has, with and without the series', async ()
 });
 
 test('an unknown series and a malformed UID are refused', async () => {
-  const { studyInstanceUid } = address();
-  const unknown = { studyInstanceUid, seriesInstanceUid: '1.2.3' };
+  const unknown = { ...address(), seriesInstanceUid: '1.2.3' };
   await refuses(readSeriesFromPacs(direct, unknown, { maxVoxels }), 'series-not-found');
-  const hostile = { studyInstanceUid, seriesInstanceUid: '1.2/../..' };
+  const hostile = { ...address(), seriesInstanceUid: '1.2/../..' };
   await refuses(readSeriesFromPacs(direct, hostile, { maxVoxels }), 'request-invalid', /SeriesInstanceUID/);
 });
 

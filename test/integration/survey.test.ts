@@ -10,8 +10,10 @@ import { hasOpenJob } from '../../server/src/store/job-progress.ts';
 import { createLog } from '../../server/src/telemetry/log.ts';
 import { createMetrics } from '../../server/src/telemetry/metrics.ts';
 import { createWorklists, type Worklists } from '../../server/src/worklist/worklists.ts';
+import { addPrediction } from '../fixtures/add-prediction.ts';
 import { makeBall } from '../fixtures/make-ball.ts';
 import { makeSeries } from '../fixtures/make-series.ts';
+import { makeEchoes } from '../fixtures/make-volumes.ts';
 import { type ServerUnderTest, startServer } from './server-under-test.ts';
 
 const model = 'test-mr';
@@ -116,5 +118,22 @@ describe('cases that are segmented ahead', { timeout: 180_000 }, () => {
       `select actor from audit where action = 'inference-started' order by seq desc limit 1`,
     );
     assert.equal(row?.actor, 'server');
+  });
+
+  it('of a series with several volumes the one that readers work on', async () => {
+    const { database, pacs } = server;
+    const made = makeEchoes(makeBall({}), 'survey', { PatientID: '1.5' });
+    for (const file of made.files) await pacs.store(file);
+    await addPrediction(database, { ...made, volume: 'EchoTime=30', model, modelVersion: 7 }, {});
+    worklists = worklistsOf();
+    await worklists.read(request);
+    await next();
+    await idle();
+    const rows = await database.query<{ volume: string; state: string }>(
+      `select volume, state from prediction join job_progress job on job.id = job_id
+       where requested_by = 'server' and study_instance_uid = $1`,
+      [made.studyInstanceUid],
+    );
+    assert.deepEqual(rows, [{ volume: 'EchoTime=30', state: 'done' }]);
   });
 });

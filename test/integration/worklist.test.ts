@@ -80,6 +80,10 @@ describe('worklist', { timeout: 120_000 }, () => {
       approvedSlices: ['a'],
       ...rest,
     });
+  const exclusionOf = (study: string) => ({
+    ...{ modelName: model, studyInstanceUid: study, seriesInstanceUid: seriesOf(study), volume: '' },
+    ...{ actor: 'local', reason: 'motion' },
+  });
   const act = { actor: 'local', reason: 'test', at: new Date().toISOString() };
 
   it('shows one item a study that fits, by its larger series, newest first when asked so', async () => {
@@ -97,6 +101,7 @@ describe('worklist', { timeout: 120_000 }, () => {
       bodyPart: 'LIVER',
       description: canary,
       studyDate: '20240106',
+      volume: null,
       state: 'new',
       uncertainty: null,
       version: null,
@@ -125,10 +130,10 @@ describe('worklist', { timeout: 120_000 }, () => {
     await withdrawCorrection(server.database, edited, act);
     assert.equal((await itemOf('1.3')).state, 'segmented');
     await answer('1.3');
-    const excluded = { modelName: model, studyInstanceUid: '1.4', seriesInstanceUid: '1.4.1', actor: 'local' };
-    await insertExclusion(server.database, { ...excluded, reason: 'motion' });
+    const excluded = exclusionOf('1.4');
+    await insertExclusion(server.database, excluded);
     assert.equal((await itemOf('1.4')).state, 'excluded');
-    await deleteExclusion(server.database, model, '1.4.1');
+    await deleteExclusion(server.database, model, excluded);
     assert.deepEqual((await read()).counts, { new: 2, segmented: 2, corrected: 1, accepted: 1, excluded: 0 });
   });
 
@@ -226,14 +231,14 @@ describe('worklist', { timeout: 120_000 }, () => {
   it('leaves excluded series and forgotten studies out', async () => {
     await server.database.query('delete from case_claim');
     const { database } = server;
-    const excluded = { modelName: model, studyInstanceUid: '1.5', seriesInstanceUid: '1.5.1', actor: 'local' };
-    await insertExclusion(database, { ...excluded, reason: 'motion' });
+    const excluded = exclusionOf('1.5');
+    await insertExclusion(database, excluded);
     assert.equal((await openNext('a'))?.studyInstanceUid, '1.2');
     await insertForgotten(database, { studyInstanceUid: '1.2', actor: 'local', reason: 'consent' });
     assert.equal((await openNext('b'))?.studyInstanceUid, '1.1');
     assert.equal((await read()).total, 5);
     await database.query('delete from forgotten_study');
-    await deleteExclusion(database, model, '1.5.1');
+    await deleteExclusion(database, model, excluded);
   });
 
   it('puts the order and the place on record, by HTTP too, and answers plainly when nothing is left', async () => {

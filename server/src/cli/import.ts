@@ -10,6 +10,7 @@ import { createServerClient, type ServerClient, servedUrl } from './served.ts';
 /** Options of `uncol import`. */
 export interface ImportArguments {
   readonly model?: string;
+  readonly volume?: string;
   readonly segment: readonly string[];
   readonly leaveOut: readonly string[];
   readonly absent: readonly string[];
@@ -38,8 +39,12 @@ export async function runImport(
   const url = (options.server ?? servedUrl(loadSettings())).replace(/\/$/, '');
   const server = await createServerClient(url, options.tokenFile, signal);
   const [objectSeries = '', sopInstanceUid] = object.split('/');
-  const { model, absent, resample = false, everySlice = false, acceptAutomatic = false } = options;
-  const series = { studyInstanceUid, seriesInstanceUid, ...(model === undefined ? {} : { model }) };
+  const { model, volume, absent, resample = false, everySlice = false, acceptAutomatic = false } = options;
+  const series = {
+    ...{ studyInstanceUid, seriesInstanceUid },
+    ...(model === undefined ? {} : { model }),
+    ...(volume === undefined ? {} : { volume }),
+  };
   const body: StartImport = {
     ...series,
     object: { seriesInstanceUid: objectSeries, ...(sopInstanceUid === undefined ? {} : { sopInstanceUid }) },

@@ -8,6 +8,7 @@ import type { WorklistArguments } from './worklist.ts';
 // Only what parses the command line is imported here: each command loads its own parts when it runs.
 
 const jsonOption = ['--json', 'one JSON value on stdout, everything else on stderr'] as const;
+const volumeOption = ['--volume <name>', 'volume, when the series holds several; the refusal names them'] as const;
 
 /** The command line. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 export function createProgram(): Command {
@@ -41,10 +42,7 @@ export function createProgram(): Command {
         .default('native'),
     )
     .option('--series <uid>', 'Series Instance UID, when the folder holds several')
-    .option(
-      '--volume <name>',
-      'volume, when the series holds several: echoes, b-values, time points; the refusal lists them',
-    )
+    .option(...volumeOption)
     .option('--model <name[@version]>', 'model; default: the first that fits the series', parseModel)
     .option(...jsonOption)
     .addHelpText('after', example('uncol segment ./head-mr --out head-mr.seg.dcm --model brain-mr'))
@@ -59,6 +57,7 @@ export function createProgram(): Command {
     .argument('<series>', 'Series Instance UID of the image')
     .argument('<object>', 'Series Instance UID of the mask; with /<SOP Instance UID> where the series holds several')
     .option('--model <name[@version]>', 'model; default: the first that fits the series', parseModel)
+    .option(...volumeOption)
     .option('--segment <name=segment>', 'structure, by label or number, and what it is; repeatable', collect, [])
     .option('--leave-out <name>', 'structure that is none of the segments; repeatable', collect, [])
     .option('--absent <segment>', 'segment that the image does not show; repeatable', collect, [])

@@ -134,11 +134,8 @@ async function readSource(
   }
   const pacs = await openPacs(settings, url);
   try {
-    return await readSeriesFromPacs(
-      pacs,
-      { studyInstanceUid: study, seriesInstanceUid: series },
-      { maxVoxels, signal, volume },
-    );
+    const address = { studyInstanceUid: study, seriesInstanceUid: series, volume: volume ?? '' };
+    return await readSeriesFromPacs(pacs, address, { maxVoxels, signal });
   } finally {
     await pacs.close();
   }

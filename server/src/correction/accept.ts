@@ -62,6 +62,7 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
     notes: [...(prediction.result?.notes ?? []), ...(acceptance.notes ?? [])],
     studyInstanceUid: prediction.studyInstanceUid,
     seriesInstanceUid: prediction.seriesInstanceUid,
+    volume: prediction.volume,
     modelName: prediction.modelName,
     modelVersion: prediction.modelVersion,
     trackingUid: prediction.trackingUid,

@@ -11,11 +11,12 @@ import type { Pacs, SeriesAddress } from '../study/pacs.ts';
 import { parsePart10 } from '../study/part10.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
 import { type SourceSeries, sliceId } from '../study/source-series.ts';
+import type { VolumeAddress } from '../study/volume-address.ts';
 import { type CardSegment, type Matching, matchStructures, type Naming } from './match-structures.ts';
 import type { Submission } from './submission.ts';
 
 /** A mask in the PACS that is to become a correction. */
-export interface MaskRequest extends SeriesAddress {
+export interface MaskRequest extends VolumeAddress {
   /** The SEG or RTSTRUCT, in the same study; the instance where its series holds several. */
   readonly object: { readonly seriesInstanceUid: string; readonly sopInstanceUid?: string | undefined };
   readonly naming: Naming;
@@ -68,7 +69,7 @@ export async function readMask(
   { pacs, maxVoxels, segments }: MaskParts,
   signal: AbortSignal,
 ): Promise<ReadMask | Matching> {
-  const { studyInstanceUid, seriesInstanceUid, object, naming, resample } = request;
+  const { studyInstanceUid, object, naming, resample } = request;
   const file = await fetchOne(pacs, { studyInstanceUid, ...object }, signal);
   const mask = openMask(file);
   const matching = matchStructures(mask.structures, segments, naming);
@@ -83,7 +84,7 @@ export async function readMask(
     const message = `Structures ${untouched.join(', ')} are AUTOMATIC: an algorithm drew them and nobody changed them.`;
     throw new AppError('import-automatic', message, { structures: untouched });
   }
-  const series = await readSeriesFromPacs(pacs, { studyInstanceUid, seriesInstanceUid }, { maxVoxels, signal });
+  const series = await readSeriesFromPacs(pacs, request, { maxVoxels, signal });
   for (const { number } of wanted) refuseElsewhere(mask, number, series);
   const classes = new Map(wanted.map(({ number, segment }) => [number, segment]));
   const laid = mask.lay({ classes, image: series.volume.geometry, maxVoxels, resample });

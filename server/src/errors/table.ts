@@ -62,7 +62,7 @@ export const errorTable = {
   'series-several-volumes': row(
     422,
     'Several volumes in one series',
-    'Send the volume as a series of its own, or segment it with `uncol segment --volume`.',
+    'Choose one of them in the panel; a program names it (`volume` of the request, `--volume` of the command).',
   ),
   'series-uneven-spacing': row(422, 'Slices are unevenly spaced', 'Choose an evenly spaced reconstruction.'),
   'series-tilted': row(422, 'Slices lean too far', 'Choose a reconstruction whose slices lie above each other.'),

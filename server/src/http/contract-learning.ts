@@ -1,6 +1,6 @@
 /** What is on the wire of learning: pool, rounds, verdicts, promotions. Imports only zod, as contract.ts does. */
 import { z } from 'zod';
-import { id, modelName, uid } from './contract.ts';
+import { id, modelName, uid, volume } from './contract.ts';
 
 /** Of an act, for those who read the record later; no patient data. */
 const reason = z.string().trim().min(3).max(200);
@@ -200,10 +200,18 @@ export const startRollback = z.strictObject({ model: modelName, reason }).meta({
 export const withReason = z.strictObject({ reason }).meta({ id: 'WithReason' });
 /** Body of `POST /v1/exclusions`. */
 export const startExclusion = z
-  .strictObject({ model: modelName, studyInstanceUid: uid, seriesInstanceUid: uid, reason })
+  .strictObject({
+    ...{ model: modelName, studyInstanceUid: uid, seriesInstanceUid: uid, reason },
+    /** Absent: the whole series. */
+    volume: volume.optional(),
+  })
   .meta({ id: 'StartExclusion' });
 export const exclusion = z
-  .object({ model: modelName, studyInstanceUid: uid, seriesInstanceUid: uid, reason: z.string(), since: z.string() })
+  .object({
+    ...{ model: modelName, studyInstanceUid: uid, seriesInstanceUid: uid, reason: z.string(), since: z.string() },
+    /** Null: the whole series. */
+    volume: volume.nullable(),
+  })
   .meta({ id: 'Exclusion' });
 /** Answer of `GET /v1/exclusions`, newest first. */
 export const exclusionList = z.object({ exclusions: z.array(exclusion) }).meta({ id: 'ExclusionList' });

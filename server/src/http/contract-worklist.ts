@@ -1,6 +1,6 @@
 /** What is on the wire of worklists. Imports only zod and contract.ts, so that the extension can take its types. */
 import { z } from 'zod';
-import { modelName, uid } from './contract.ts';
+import { modelName, uid, volume } from './contract.ts';
 
 /**
  * `uncertainty`: what the model is least sure of first, each segment in its turn; `random`: drawn, cases in which the
@@ -22,6 +22,8 @@ export const worklistItem = z
   .object({
     studyInstanceUid: uid,
     seriesInstanceUid: uid,
+    /** Of a series with several volumes the one that readers work on; null: none was chosen, or it holds one. */
+    volume: volume.nullable(),
     modality: z.string(),
     /** Body Part Examined; null when the PACS does not tell it. */
     bodyPart: z.string().nullable(),

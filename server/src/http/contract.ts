@@ -15,6 +15,12 @@ export const slice = z
   .max(71)
   .regex(new RegExp(`^${uidForm}(:[1-9]\\d{0,5})?$`))
   .meta({ id: 'Slice' });
+/** One volume of a series that holds several, as the refusal `series-several-volumes` names it: what tells it apart. */
+export const volume = z
+  .string()
+  .max(1200)
+  .regex(/^[A-Za-z]+=[\w.+\\ -]{0,64}(,[A-Za-z]+=[\w.+\\ -]{0,64})*$/)
+  .meta({ id: 'Volume' });
 export const id = z.uuid().meta({ id: 'Id' });
 export const modelName = z.string().regex(/^[a-z0-9-]{1,40}$/);
 
@@ -44,7 +50,9 @@ export const job = z
     secondsLeft: z.number().nullable(),
     /** Set for training: step, steps, loss terms, trust rates. */
     figures: z.record(z.string(), z.number()),
-    error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
+    error: z
+      .object({ code: z.string(), message: z.string(), hint: z.string(), seen: z.record(z.string(), z.unknown()) })
+      .nullable(),
   })
   .meta({ id: 'Job' });
 
@@ -52,6 +60,8 @@ export const startInference = z
   .strictObject({
     studyInstanceUid: uid,
     seriesInstanceUid: uid,
+    /** Which, where the series holds several volumes; those are refused without it. */
+    volume: volume.optional(),
     /** `name` (the version in service) or `name@version`; absent: the first model that fits. */
     model: z
       .string()
@@ -75,7 +85,8 @@ export const inference = z
     jobId: id,
     state: jobState,
     model: modelRef,
-    series: z.object({ studyInstanceUid: uid, seriesInstanceUid: uid }),
+    /** `volume` is null where the series holds one. */
+    series: z.object({ studyInstanceUid: uid, seriesInstanceUid: uid, volume: volume.nullable() }),
     segments: z.array(segmentResult),
     /** Numbers of the segments that stand in every fitting series and were not found. */
     missingSegments: z.array(z.int()),

@@ -96,9 +96,9 @@ async function requestMask(
   stored: 'BINARY' | 'LABELMAP' | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly request: SegRequest; readonly modality: string }> {
-  const { studyInstanceUid, seriesInstanceUid, modelName, modelVersion, labelmapSha256 } = correction;
+  const { modelName, modelVersion, labelmapSha256 } = correction;
   const { card } = await registry.resolve(`${modelName}@${modelVersion}`);
-  const series = await readSeriesFromPacs(pacs, { studyInstanceUid, seriesInstanceUid }, { maxVoxels, signal });
+  const series = await readSeriesFromPacs(pacs, correction, { maxVoxels, signal });
   const model = { name: card.name, version: card.version, sha256: card.weights.sha256 };
   const envelope = await blobs.get(labelmapSha256);
   const encoding = stored ? ({ type: stored, pixels: 'native' } as const) : segEncoding;

@@ -9,6 +9,7 @@ import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
 import type { RetrieveProgress } from '../study/retrieve.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
 import { sliceId } from '../study/source-series.ts';
+import type { VolumeAddress } from '../study/volume-address.ts';
 import { pacsMeter, serveTasks } from './child-side.ts';
 import { createSegmenter, type InferStage } from './segmenter.ts';
 
@@ -22,9 +23,7 @@ export interface InferSetUp {
   readonly engine: string;
 }
 
-export interface InferTask {
-  readonly studyInstanceUid: string;
-  readonly seriesInstanceUid: string;
+export interface InferTask extends VolumeAddress {
   readonly model: ModelVersion;
 }
 

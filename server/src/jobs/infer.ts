@@ -20,14 +20,14 @@ export interface InferParts extends SubjectParts {
 export function inferHandler(parts: InferParts): JobHandler<JobPayload<'infer'>> {
   const { database, registry, child, background, metrics } = parts;
   return async ({ payload, signal, report }) => {
-    const { inferenceId, studyInstanceUid, seriesInstanceUid } = payload;
+    const { inferenceId, studyInstanceUid, seriesInstanceUid, volume } = payload;
     const model = await registry.resolve(`${payload.model.name}@${payload.model.version}`);
     const started = performance.now();
     const onProgress = ({ stage, percent }: InferProgress) => {
       report({ stage, percent, secondsLeft: secondsLeft(performance.now() - started, percent) });
     };
     const release = background.hold();
-    const task = { studyInstanceUid, seriesInstanceUid, model };
+    const task = { studyInstanceUid, seriesInstanceUid, volume, model };
     const { result, ...kept } = await child.run(task, { signal, onProgress }).finally(release);
     // Now, because a correction must be taken in also while the PACS is down.
     const { key: subjectKey } = await subjectOf(studyInstanceUid, parts, signal);

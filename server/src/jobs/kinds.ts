@@ -32,6 +32,7 @@ export const jobKinds = {
       inferenceId: z.uuid(),
       studyInstanceUid: z.string(),
       seriesInstanceUid: z.string(),
+      volume: z.string().default(''),
       model: z.strictObject({ name: z.string(), version: z.int() }),
     }),
     queue: { policy: 'standard', retryLimit: 2, retryDelay: 1, expireInSeconds: 600, heartbeatSeconds: 15 },

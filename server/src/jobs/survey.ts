@@ -2,6 +2,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { Database } from '../store/database.ts';
 import { hasOpenJob, listOpenJobs } from '../store/job-progress.ts';
 import { listFailures } from '../store/worklist.ts';
+import { volumeKey } from '../study/volume-address.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { WorklistCase } from '../worklist/case.ts';
 import type { Worklists } from '../worklist/worklists.ts';
@@ -73,9 +74,9 @@ export async function surveyNext({
     if (recent.length >= mostFailures) return undefined;
     // A series with a fault of its own will have it again; any other fault may be over in an hour.
     const lasting = failures.filter(({ code }) => code.startsWith('series-'));
-    const failed = new Set([...lasting, ...recent].map(({ seriesInstanceUid }) => seriesInstanceUid));
+    const failed = new Set([...lasting, ...recent].map(volumeKey));
     // What a reader has open, the reader has segmented.
-    const next = open.find((each) => !isScored(each) && each.openBy === null && !failed.has(each.seriesInstanceUid));
+    const next = open.find((each) => !isScored(each) && each.openBy === null && !failed.has(volumeKey(each)));
     if (!next) return undefined;
     const requestSha256 = hashRequest(next, `${card.name}@${card.version}`);
     const request = { requestedBy: owner, requestSha256, idempotencyKey: null };

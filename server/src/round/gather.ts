@@ -7,6 +7,7 @@ import type { Colin27 } from '../sample/colin27.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import { prepareInput } from '../student/input.ts';
 import { type SourceSeries, sliceId } from '../study/source-series.ts';
+import { type VolumeAddress, volumeKey } from '../study/volume-address.ts';
 import type { LabelledSlice } from '../uncol/feed.ts';
 import type { ComparedCase } from './compare.ts';
 import { isGenerated } from './data/sources.ts';
@@ -19,11 +20,8 @@ import { type PlannedCorrection, type RoundPlan, roundSettings } from './plan.ts
 import { type Recipe, seedsOf } from './recipe.ts';
 import { prepareSubject } from './subjects.ts';
 
-/** Reads one series of the PACS, checked and decoded. */
-export type ReadSeries = (series: {
-  readonly studyInstanceUid: string;
-  readonly seriesInstanceUid: string;
-}) => Promise<SourceSeries>;
+/** Reads one volume of the PACS, checked and decoded. */
+export type ReadSeries = (series: VolumeAddress) => Promise<SourceSeries>;
 
 export interface RoundSources {
   readonly readSeries: ReadSeries;
@@ -66,7 +64,8 @@ export interface Judge extends Pick<ComparedCase, 'subject' | 'set'> {
 
 /** A series with anything that nobody vouched for. */
 interface OpenSeries {
-  readonly seriesInstanceUid: string;
+  /** See `volumeKey`. */
+  readonly key: string;
   readonly volume: LabelledVolume;
 }
 
@@ -99,11 +98,10 @@ export async function gatherRound(
     onPart('corrections', at / plan.corrections.length);
     const volume = await readCorrected(correction, sources).catch(passOver);
     if (!volume) continue;
-    const random = Random.for(plan.seed, 'correction', correction.seriesInstanceUid);
+    const random = Random.for(plan.seed, 'correction', volumeKey(correction));
     const drawn = feed.drawCorrected(volume, plan.corrections.length, random);
     corrected.push({ ...drawn, isNew: correction.isNew });
-    if (mayBeOpen.has(at) && feed.isOpen(volume))
-      open.push({ seriesInstanceUid: correction.seriesInstanceUid, volume });
+    if (mayBeOpen.has(at) && feed.isOpen(volume)) open.push({ key: volumeKey(correction), volume });
   }
   if (!corrected.some(({ pieces }) => pieces.length > 0)) {
     const codes = Object.keys(passedOver);
@@ -112,9 +110,9 @@ export async function gatherRound(
   }
   const unlabelled: Float32Array[] = [];
   const perSeries = Math.ceil(plan.unlabelledSlices / Math.max(1, open.length + plan.unlabelled.length));
-  const draw = async ({ seriesInstanceUid, volume }: OpenSeries) => {
+  const draw = async ({ key, volume }: OpenSeries) => {
     const wanted = Math.min(perSeries, plan.unlabelledSlices - unlabelled.length);
-    const random = Random.for(plan.seed, 'unlabelled', seriesInstanceUid);
+    const random = Random.for(plan.seed, 'unlabelled', key);
     unlabelled.push(...(await feed.drawOpen(volume, find, wanted, random)));
   };
   for (const series of open) await draw(series);
@@ -126,7 +124,7 @@ export async function gatherRound(
       passedOver[error.code] = (passedOver[error.code] ?? 0) + 1;
       return undefined;
     });
-    if (volume) await draw({ seriesInstanceUid: ref.seriesInstanceUid, volume });
+    if (volume) await draw({ key: volumeKey(ref), volume });
   }
   onPart('replay', 0);
   const replay = await drawReplay(plan, sources, feed).catch((error: unknown) => {
@@ -180,10 +178,7 @@ async function readCorrected(
 }
 
 /** A series that nobody has corrected. */
-async function readOpen(
-  ref: { readonly studyInstanceUid: string; readonly seriesInstanceUid: string },
-  { readSeries, card, keptVolumes }: RoundSources,
-): Promise<LabelledVolume> {
+async function readOpen(ref: VolumeAddress, { readSeries, card, keptVolumes }: RoundSources): Promise<LabelledVolume> {
   const read = async () => prepareInput((await readSeries(ref)).volume, card.input);
   const { grid, image } = await (keptVolumes?.get(ref, read) ?? read());
   return { grid, image, label: new Uint8Array(image.length), known: new Uint8Array(image.length) };

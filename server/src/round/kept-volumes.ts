@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import type { CacheFolder } from '../store/cache-folder.ts';
 import type { StudentInput } from '../student/input.ts';
 import type { PreparedVolume } from '../student/prepare-volume.ts';
-import type { SeriesAddress } from '../study/dicomweb.ts';
+import type { SeriesAddress } from '../study/pacs.ts';
+import { type VolumeAddress, volumeKey } from '../study/volume-address.ts';
 
 /** Volumes that rounds have read before, as the network sees them. */
 export interface KeptVolumes {
   /** The volume of a series, kept or made. */
-  get(series: SeriesAddress, make: () => Promise<PreparedVolume>): Promise<PreparedVolume>;
+  get(series: VolumeAddress, make: () => Promise<PreparedVolume>): Promise<PreparedVolume>;
 }
 
 /**
@@ -26,7 +27,7 @@ export function keepVolumes(
       const instances = await listInstances(series);
       // Nothing listed: what reads the series says why.
       if (instances.length === 0) return make();
-      const key = JSON.stringify([series.seriesInstanceUid, instances.toSorted(), input]);
+      const key = JSON.stringify([volumeKey(series), instances.toSorted(), input]);
       const kept = await cache.get(key);
       const known = kept && unpack(kept);
       if (known) return known;

@@ -8,6 +8,7 @@ import { listExclusions } from '../store/exclusions.ts';
 import { listForgotten } from '../store/forget.ts';
 import { listCorrectedSeries, listHeldOutCorrections, listNewestCorrections } from '../store/pool.ts';
 import { countEarlierRounds } from '../store/rounds.ts';
+import type { VolumeAddress } from '../study/volume-address.ts';
 import { shuffle } from './draw.ts';
 import { mostOf, type PlannedCorrection, type RoundPlan, roundSettings, stepsFor } from './plan.ts';
 
@@ -30,7 +31,7 @@ export interface Planning extends SubjectParts {
 }
 
 /**
- * Fixes what a round works on: of the newest correction of each series, whoever made it, those that {@link drawCorrections}
+ * Fixes what a round works on: of the newest correction of each volume, whoever made it, those that {@link drawCorrections}
  * takes, and uncorrected series of the PACS drawn by seed. Held-out patients are in it to judge alone, never to learn from, labelled or not.
  *
  * @throws AppError `round-no-corrections`, and what the PACS client throws.
@@ -91,6 +92,7 @@ function plannedCorrection(row: CorrectionRow): PlannedCorrection {
   return {
     studyInstanceUid: row.studyInstanceUid,
     seriesInstanceUid: row.seriesInstanceUid,
+    volume: row.volume,
     correctionId: row.id,
     labelmapSha256: row.labelmapSha256,
     approvedSlices: [...row.approvedSlices],
@@ -112,11 +114,11 @@ async function drawUnlabelled(seed: number, planning: Planning): Promise<RoundPl
   );
   // In the order of UIDs first, so that the draw does not depend on the order of the PACS's answer.
   const ordered = open.toSorted((a, b) => (a.seriesInstanceUid < b.seriesInstanceUid ? -1 : 1));
-  const chosen: { studyInstanceUid: string; seriesInstanceUid: string }[] = [];
+  const chosen: VolumeAddress[] = [];
   for (const { studyInstanceUid, seriesInstanceUid } of shuffle(ordered, Random.for(seed, 'unlabelled'))) {
     if (chosen.length === unlabelledSeries) break;
     const { heldOut } = await subjectOf(studyInstanceUid, planning);
-    if (!heldOut) chosen.push({ studyInstanceUid, seriesInstanceUid });
+    if (!heldOut) chosen.push({ studyInstanceUid, seriesInstanceUid, volume: '' });
   }
   return chosen;
 }

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 
-const seriesRef = z.strictObject({ studyInstanceUid: z.string(), seriesInstanceUid: z.string() });
+const seriesRef = z.strictObject({
+  studyInstanceUid: z.string(),
+  seriesInstanceUid: z.string(),
+  /** Of a series with several volumes the one; else empty. */
+  volume: z.string().default(''),
+});
 
 /** Everything a round works on, fixed before it starts: a round that is started again does the same work. */
 const correction = seriesRef.extend({

@@ -52,6 +52,8 @@ export interface CorrectionRow {
   readonly notes: readonly string[];
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
+  /** Of a series with several volumes the one it is of; else empty. */
+  readonly volume: string;
   readonly modelName: string;
   readonly modelVersion: number;
   readonly trackingUid: string;
@@ -91,6 +93,7 @@ const fields = {
   notes: 'notes',
   studyInstanceUid: 'study_instance_uid',
   seriesInstanceUid: 'series_instance_uid',
+  volume: 'volume',
   modelName: 'model_name',
   modelVersion: 'model_version',
   trackingUid: 'tracking_uid',
@@ -191,12 +194,12 @@ export async function withdrawCorrection(db: Queryable, id: string, act: Act): P
   return rows.length > 0;
 }
 
-/** Prefers a correction to all others of its series under its model. */
+/** Prefers a correction to all others of its volume under its model. */
 export async function preferCorrection(db: Queryable, id: string, act: Act): Promise<void> {
   await db.query(
     `update correction set preferred = case when correction.id = $1 then $2::jsonb end
      from correction chosen where chosen.id = $1 and correction.model_name = chosen.model_name
-       and correction.series_instance_uid = chosen.series_instance_uid`,
+       and correction.series_instance_uid = chosen.series_instance_uid and correction.volume = chosen.volume`,
     [id, JSON.stringify(act)],
   );
 }

@@ -31,6 +31,8 @@ export interface PredictionRow {
   readonly state: JobState;
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
+  /** Of a series with several volumes the one it is of; else empty. */
+  readonly volume: string;
   readonly modelName: string;
   readonly modelVersion: number;
   readonly modelSha256: string;
@@ -53,7 +55,7 @@ export type NewPrediction = Omit<
 };
 
 const select = `select p.id, p.job_id as "jobId", j.state, p.study_instance_uid as "studyInstanceUid",
-  p.series_instance_uid as "seriesInstanceUid", p.model_name as "modelName", p.model_version as "modelVersion",
+  p.series_instance_uid as "seriesInstanceUid", p.volume, p.model_name as "modelName", p.model_version as "modelVersion",
   p.model_sha256 as "modelSha256", p.tracking_uid as "trackingUid", p.requested_by as "requestedBy",
   p.request_sha256 as "requestSha256", p.labelmap_sha256 as "labelmapSha256",
   p.uncertainty_sha256 as "uncertaintySha256", p.result,
@@ -63,15 +65,16 @@ const select = `select p.id, p.job_id as "jobId", j.state, p.study_instance_uid 
 /** @returns false when `requestedBy` used the idempotency key before; nothing is written then. */
 export async function insertPrediction(db: Queryable, row: NewPrediction): Promise<boolean> {
   const inserted = await db.query(
-    `insert into prediction (id, job_id, study_instance_uid, series_instance_uid, model_name, model_version,
+    `insert into prediction (id, job_id, study_instance_uid, series_instance_uid, volume, model_name, model_version,
        model_sha256, tracking_uid, requested_by, request_sha256, idempotency_key)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
      on conflict (requested_by, idempotency_key) do nothing returning id`,
     [
       row.id,
       row.jobId,
       row.studyInstanceUid,
       row.seriesInstanceUid,
+      row.volume,
       row.modelName,
       row.modelVersion,
       row.modelSha256,
@@ -89,17 +92,17 @@ export async function readPrediction(db: Queryable, id: string): Promise<Predict
   return row;
 }
 
-/** The newest finished prediction of a series by a version, whoever asked for it. */
+/** The newest finished prediction of a volume by a version, whoever asked for it. */
 export async function readNewestPrediction(
   db: Queryable,
-  seriesInstanceUid: string,
+  { seriesInstanceUid, volume }: Pick<PredictionRow, 'seriesInstanceUid' | 'volume'>,
   model: { readonly name: string; readonly version: number },
 ): Promise<PredictionRow | undefined> {
   const [row] = await db.query<PredictionRow>(
-    `${select} where p.series_instance_uid = $1 and p.model_name = $2 and p.model_version = $3
+    `${select} where p.series_instance_uid = $1 and p.volume = $2 and p.model_name = $3 and p.model_version = $4
        and p.labelmap_sha256 is not null and p.subject_key is not null
      order by p.created_at desc limit 1`,
-    [seriesInstanceUid, model.name, model.version],
+    [seriesInstanceUid, volume, model.name, model.version],
   );
   return row;
 }
@@ -136,20 +139,20 @@ export async function finishPrediction(
 }
 
 /**
- * The tracking UID of a series under a model: the first caller's `proposedUid` is kept for ever, so that all SEGs of
+ * The tracking UID of a volume under a model: the first caller's `proposedUid` is kept for ever, so that all SEGs of
  * one case carry the same (PS3.3 C.8.20.2, Tracking UID).
  */
 export async function trackCase(
   db: Queryable,
-  studyCase: { readonly studyInstanceUid: string; readonly seriesInstanceUid: string; readonly modelName: string },
+  studyCase: Pick<PredictionRow, 'studyInstanceUid' | 'seriesInstanceUid' | 'volume' | 'modelName'>,
   proposedUid: string,
 ): Promise<string> {
   const [row] = await db.query<{ uid: string }>(
-    `insert into study_case (series_instance_uid, model_name, study_instance_uid, tracking_uid)
-     values ($1, $2, $3, $4)
-     on conflict (series_instance_uid, model_name) do update set model_name = excluded.model_name
+    `insert into study_case (series_instance_uid, volume, model_name, study_instance_uid, tracking_uid)
+     values ($1, $2, $3, $4, $5)
+     on conflict (series_instance_uid, volume, model_name) do update set model_name = excluded.model_name
      returning tracking_uid as uid`,
-    [studyCase.seriesInstanceUid, studyCase.modelName, studyCase.studyInstanceUid, proposedUid],
+    [studyCase.seriesInstanceUid, studyCase.volume, studyCase.modelName, studyCase.studyInstanceUid, proposedUid],
   );
   return row?.uid ?? proposedUid;
 }

@@ -1,13 +1,13 @@
 import { type CorrectionRow, correctionColumns } from './corrections.ts';
 import type { Queryable } from './database.ts';
 
-/** Of each series the correction that counts: what an administrator prefers, else the newest. */
+/** Of each volume the correction that counts: what an administrator prefers, else the newest. */
 const counting = (selected: string) => `
-  select distinct on (series_instance_uid) ${selected} from pool_correction
-  where model_name = $1 order by series_instance_uid, (preferred is not null) desc, seq desc`;
+  select distinct on (series_instance_uid, volume) ${selected} from pool_correction
+  where model_name = $1 order by series_instance_uid, volume, (preferred is not null) desc, seq desc`;
 
 /**
- * What a round of `modelName` can learn from: of each series the newest correction, in order of arrival. Corrections of
+ * What a round of `modelName` can learn from: of each volume the newest correction, in order of arrival. Corrections of
  * held-out patients are left out.
  */
 export function listNewestCorrections(db: Queryable, modelName: string): Promise<readonly CorrectionRow[]> {
@@ -32,7 +32,7 @@ export function listHeldOutCorrections(
   );
 }
 
-/** Of each series the newest correction counts. */
+/** Of each volume the newest correction counts; it is taken for a series, as most are. */
 export interface PoolCounts {
   readonly labelledSeries: number;
   /** Slices vouched for in them. */

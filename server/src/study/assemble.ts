@@ -52,7 +52,7 @@ export async function assembleSeries(
 async function assemble(
   files: SeriesFiles | readonly Uint8Array[],
   decoding: SliceDecoding,
-  { maxVoxels, volume }: AssembleOptions,
+  { maxVoxels, volume = '' }: AssembleOptions,
 ): Promise<SourceSeries> {
   const notes: string[] = [];
   const distinct = await takeAll(files, decoding, notes);

@@ -2,33 +2,33 @@ import { readFile } from 'node:fs/promises';
 import { AppError } from '../errors/app-error.ts';
 import { type AssembleOptions, assembleSeries, type SeriesFiles } from './assemble.ts';
 import { type FolderSeries, listSeries } from './folder.ts';
-import type { Pacs, SeriesAddress } from './pacs.ts';
+import type { Pacs } from './pacs.ts';
 import { expectSeries, type RetrieveOptions, retrieveSeries } from './retrieve.ts';
 import type { SourceSeries } from './source-series.ts';
+import type { VolumeAddress } from './volume-address.ts';
 
 /** Modalities of objects that never hold an image volume. */
 const resultModalities: ReadonlySet<string> = new Set(['SEG', 'SR', 'PR', 'KO', 'RTSTRUCT', 'RTPLAN', 'RTDOSE', 'REG']);
 
 /**
- * A series from a PACS: retrieved as stored, decoded as it arrives, checked and sorted.
+ * A volume from a PACS: retrieved as stored, decoded as it arrives, checked and sorted.
  *
  * @param options.onProgress instances and bytes while they arrive.
  * @param options.maxVoxels largest volume accepted.
- * @param options.volume which, where the series holds several.
  * @throws AppError those of {@link expectSeries}, {@link retrieveSeries} and {@link assembleSeries}
  */
 export async function readSeriesFromPacs(
   pacs: Pacs,
-  address: SeriesAddress,
-  options: RetrieveOptions & Pick<AssembleOptions, 'volume'>,
+  { studyInstanceUid, seriesInstanceUid, volume }: VolumeAddress,
+  options: RetrieveOptions,
 ): Promise<SourceSeries> {
-  const expected = await expectSeries(pacs, address, options.signal);
+  const expected = await expectSeries(pacs, { studyInstanceUid, seriesInstanceUid }, options.signal);
   const files: SeriesFiles = {
     length: expected.instances,
     isDistinct: true,
     [Symbol.asyncIterator]: () => retrieveSeries(pacs, expected, options),
   };
-  return assembleSeries(files, options);
+  return assembleSeries(files, { ...options, volume });
 }
 
 /**

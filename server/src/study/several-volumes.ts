@@ -12,14 +12,13 @@ interface Part {
 /**
  * The images of one volume, of a sorted series that may hold several at the same positions.
  *
- * @param wanted `id` of the volume, as the refusal lists them.
+ * @param wanted `id` of the volume, as the refusal lists them; empty: none chosen.
  * @throws AppError `series-several-volumes`: several, and none chosen or one that is not there.
  */
-export function chooseVolume(placed: readonly PlacedImage[], wanted: string | undefined): readonly PlacedImage[] {
+export function chooseVolume(placed: readonly PlacedImage[], wanted: string): readonly PlacedImage[] {
   const parts = splitVolumes(placed);
   const chosen = parts.find(({ id }) => id === wanted);
   if (chosen) return chosen.placed;
-  if (parts.length === 1 && wanted === undefined) return placed;
   const ids = parts.map(({ id }) => id);
   const more = ids.length > 10 ? `; and ${ids.length - 10} more` : '';
   const holds =
@@ -28,7 +27,7 @@ export function chooseVolume(placed: readonly PlacedImage[], wanted: string | un
       : `${ids.length} volumes of ${parts[0]!.placed.length} slices: ${ids.slice(0, 10).join('; ')}${more}`;
   throw new AppError(
     'series-several-volumes',
-    `${wanted === undefined ? 'The series' : 'The series has no such volume. It'} holds ${holds}.`,
+    `${wanted === '' ? 'The series' : 'The series has no such volume. It'} holds ${holds}.`,
     { volumes: ids },
   );
 }

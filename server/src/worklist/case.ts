@@ -10,6 +10,8 @@ export type CaseState = (typeof caseStates)[number];
 export interface WorklistCase {
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
+  /** Of a series with several volumes the one that readers work on; empty: none was chosen, or it holds one. */
+  readonly volume: string;
   readonly modality: string;
   readonly bodyPart: string | null;
   readonly description: string | null;

@@ -62,6 +62,7 @@ function joinCase(card: WorklistCard, series: SeriesRecord, facts: CaseFacts, re
   return {
     studyInstanceUid,
     seriesInstanceUid,
+    volume: answer?.volume ?? mask?.volume ?? '',
     modality,
     bodyPart: bodyPart || null,
     description: description || null,

@@ -10,7 +10,7 @@ import type { PreparedVolume } from '../../../server/src/student/prepare-volume.
 const place = await mkdtemp(join(tmpdir(), 'uncol-volumes-'));
 after(() => rm(place, { recursive: true }));
 
-const series = { studyInstanceUid: '1.2.840.77', seriesInstanceUid: '1.2.840.77.1' };
+const series = { studyInstanceUid: '1.2.840.77', seriesInstanceUid: '1.2.840.77.1', volume: '' };
 const input = {
   plane: 'axial' as const,
   spacingMm: [2, 2, 2] as const,

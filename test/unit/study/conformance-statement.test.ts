@@ -7,6 +7,7 @@ import { labelmapStorage, segmentationStorage } from '../../../server/src/seg/en
 import { copied } from '../../../server/src/seg/header.ts';
 import { comprehensive3dSrStorage } from '../../../server/src/sr/write.ts';
 import { encodings } from '../../../server/src/study/character-set.ts';
+import { dividing } from '../../../server/src/study/dividing.ts';
 import { enhancedClasses, sliceClasses } from '../../../server/src/study/image-object.ts';
 import { transferSyntaxes } from '../../../server/src/study/pixel-data.ts';
 import { tolerance } from '../../../server/src/study/tolerance.ts';
@@ -79,4 +80,9 @@ test('it names the character sets, the limits and every refusal', () => {
   ])
     assert.ok(statement.includes(`${limit} `), `${limit}`);
   assert.ok(statement.includes(`${maxLeanDegrees} degrees`));
+});
+
+test('it names the attributes by which volumes of one series are told apart, in their order', () => {
+  const named = dividing.map(({ keyword }) => keyword).join(', ');
+  assert.ok(statement.replace(/\s+/g, ' ').includes(`one does not do: ${named}; of a frame`));
 });

@@ -105,9 +105,9 @@ async function importMask(
   if (before) return before;
   const { card } = await chooseModel(registry, pacs, body, signal);
   const prediction = await findPrediction(parts, body, card);
-  const { structures, absent, ...wanted } = body;
+  const { structures, absent, volume = '', ...wanted } = body;
   const read = await readMask(
-    { ...wanted, naming: { structures, absent } },
+    { ...wanted, volume, naming: { structures, absent } },
     { pacs, maxVoxels, segments: card.segments },
     signal,
   );
@@ -119,10 +119,10 @@ async function importMask(
 /** What the mask is held against: a correction is of an inference, also when it was drawn without seeing one. */
 async function findPrediction(
   { database }: ImportParts,
-  { studyInstanceUid, seriesInstanceUid }: StartImport,
+  { studyInstanceUid, seriesInstanceUid, volume = '' }: StartImport,
   card: Card,
 ): Promise<PredictionRow> {
-  const prediction = await readNewestPrediction(database, seriesInstanceUid, card);
+  const prediction = await readNewestPrediction(database, { seriesInstanceUid, volume }, card);
   const isOfStudy = prediction?.studyInstanceUid === studyInstanceUid;
   if (prediction && isOfStudy && !(await isForgotten(database, studyInstanceUid))) return prediction;
   const message = `${card.name}@${card.version} has not segmented the series; a mask is held against that.`;

@@ -99,7 +99,10 @@ export function presentInference(row: PredictionRow): Inference {
     jobId: row.jobId,
     state: row.state,
     model: { name: row.modelName, version: row.modelVersion, sha256: row.modelSha256 },
-    series: { studyInstanceUid: row.studyInstanceUid, seriesInstanceUid: row.seriesInstanceUid },
+    series: {
+      ...{ studyInstanceUid: row.studyInstanceUid, seriesInstanceUid: row.seriesInstanceUid },
+      volume: row.volume || null,
+    },
     segments: (result?.segments ?? []).map((segment) => ({ ...segment, colour: [...segment.colour] })),
     missingSegments: [...(result?.missingSegments ?? [])],
     uncertainty: result?.uncertainty ?? null,
@@ -117,14 +120,16 @@ async function start(
   signal: AbortSignal,
 ): Promise<{ id: string; jobId: string }> {
   const { database, queue, registry, pacs } = parts;
-  const requestSha256 = hashRequest(body, body.model ?? null);
+  const { studyInstanceUid, seriesInstanceUid, volume = '' } = body;
+  const series = { studyInstanceUid, seriesInstanceUid, volume };
+  const requestSha256 = hashRequest(series, body.model ?? null);
   const before = await answeredBefore(database, caller, key, requestSha256);
   if (before) return before;
   const model = await chooseModel(registry, pacs, body, signal);
   const accepted = await database
     .transaction(async (tx) => {
       const opened = await openInference(tx, queue, {
-        series: { studyInstanceUid: body.studyInstanceUid, seriesInstanceUid: body.seriesInstanceUid },
+        series,
         card: model.card,
         requestedBy: caller.subject,
         requestSha256,

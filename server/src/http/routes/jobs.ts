@@ -114,6 +114,9 @@ export function jobRoutes({ database, queue }: { readonly database: Database; re
 /** A row as the contract has it. */
 export function presentJob(row: JobRow): Job {
   const { owner: _owner, seq: _seq, error, ...rest } = row;
-  const shown = error && { code: error.code, message: error.message, hint: errorTable[error.code].hint };
+  const shown = error && {
+    ...{ code: error.code, message: error.message, hint: errorTable[error.code].hint },
+    seen: { ...error.detail },
+  };
   return { ...rest, figures: { ...row.figures }, error: shown };
 }

@@ -4,7 +4,7 @@ import { type Act, appendAudit } from '../../store/audit.ts';
 import { preferCorrection, readCorrection, withdrawCorrection } from '../../store/corrections.ts';
 import { deleteExclusion, type Exclusion, insertExclusion, listExclusions } from '../../store/exclusions.ts';
 import { type Caller, includesRole } from '../auth.ts';
-import { id, modelName, receipt, uid } from '../contract.ts';
+import { id, modelName, receipt, uid, volume } from '../contract.ts';
 import { exclusion, exclusionList, startExclusion, withReason } from '../contract-learning.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { type CorrectionParts, present } from './corrections.ts';
@@ -75,11 +75,11 @@ export function reviewRoutes(parts: CorrectionParts): Route[] {
       body: startExclusion,
       replies: { 201: exclusion },
       async handle({ body, caller }) {
-        const { model, reason, ...series } = body;
+        const { model, reason, volume = '', ...series } = body;
         await registry.resolve(model);
         const row = await database.transaction(async (tx) => {
           await appendAudit(tx, { actor: caller.subject, action: 'series-excluded', object: { model, reason } });
-          return insertExclusion(tx, { modelName: model, ...series, actor: caller.subject, reason });
+          return insertExclusion(tx, { modelName: model, ...series, volume, actor: caller.subject, reason });
         });
         return { status: 201, body: presentExclusion(row) };
       },
@@ -90,12 +90,12 @@ export function reviewRoutes(parts: CorrectionParts): Route[] {
       summary: 'Let rounds of a model learn from a series again',
       tag: 'rounds',
       role: 'annotator',
-      query: z.strictObject({ model: modelName, seriesInstanceUid: uid }),
+      query: z.strictObject({ model: modelName, seriesInstanceUid: uid, volume: volume.optional() }),
       replies: { 200: exclusionList },
       async handle({ query, caller }) {
-        const { model, seriesInstanceUid } = query;
+        const { model, seriesInstanceUid, volume = '' } = query;
         await database.transaction(async (tx) => {
-          if (!(await deleteExclusion(tx, model, seriesInstanceUid))) return;
+          if (!(await deleteExclusion(tx, model, { seriesInstanceUid, volume }))) return;
           await appendAudit(tx, { actor: caller.subject, action: 'series-included', object: { model } });
         });
         const rows = await listExclusions(database, model);
@@ -115,6 +115,7 @@ function actOf({ subject }: Caller, reason: string): Act {
   return { actor: subject, reason, at: new Date().toISOString() };
 }
 
-function presentExclusion({ modelName: model, studyInstanceUid, seriesInstanceUid, reason, since }: Exclusion) {
-  return { model, studyInstanceUid, seriesInstanceUid, reason, since: since.toISOString() };
+function presentExclusion({ modelName: model, volume, reason, since, ...row }: Exclusion) {
+  const { studyInstanceUid, seriesInstanceUid } = row;
+  return { model, studyInstanceUid, seriesInstanceUid, volume: volume || null, reason, since: since.toISOString() };
 }

@@ -1,5 +1,6 @@
+import type { WorklistCase } from '../../worklist/case.ts';
 import type { Worklists } from '../../worklist/worklists.ts';
-import { nextCase, startNextCase, worklist, worklistQuery } from '../contract-worklist.ts';
+import { nextCase, startNextCase, type WorklistItem, worklist, worklistQuery } from '../contract-worklist.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 /** Descriptions and dates of studies are in the answers. */
@@ -28,7 +29,7 @@ export function worklistRoutes({ worklists }: { readonly worklists: Worklists })
           listedAt: listedAt.toISOString(),
           modalities: [...modalities],
           bodyParts: [...bodyParts],
-          items: [...items],
+          items: items.map(presentCase),
         };
         return { status: 200, headers, body };
       },
@@ -43,8 +44,13 @@ export function worklistRoutes({ worklists }: { readonly worklists: Worklists })
       replies: { 200: nextCase },
       async handle({ body, caller }) {
         const item = await worklists.openNext({ ...body, reader: caller.subject });
-        return { status: 200, headers, body: { item: item ?? null, order: body.order } };
+        return { status: 200, headers, body: { item: item ? presentCase(item) : null, order: body.order } };
       },
     }),
   ];
+}
+
+/** A case as the contract has it. */
+function presentCase(studyCase: WorklistCase): WorklistItem {
+  return { ...studyCase, volume: studyCase.volume || null };
 }

@@ -134,7 +134,7 @@ function openCase(
     look: async () => {},
     async read() {
       const { volume, frameOfReferenceUid } = await inCase(name, 'image', () =>
-        readSeriesFromPacs(pacs, series, { maxVoxels, signal }),
+        readSeriesFromPacs(pacs, { ...series, volume: '' }, { maxVoxels, signal }),
       );
       const frame = { geometry: volume.geometry, frameOfReferenceUid };
       const labels = await inCase(name, 'truth', async () => {
