@@ -9,14 +9,26 @@ declare namespace ohif {
     subscribe(event: string, listener: (event: never) => void): Subscription;
   }
 
+  interface Instance {
+    readonly SOPInstanceUID: string;
+  }
+
+  interface SopClassHandler {
+    getDisplaySetsFromSeries(instances: readonly Instance[]): readonly DisplaySet[];
+  }
+
   interface DisplaySet {
     readonly displaySetInstanceUID: string;
     readonly StudyInstanceUID: string;
     readonly SeriesInstanceUID: string;
     readonly SeriesDescription?: string;
     readonly Modality: string;
+    readonly isDynamicVolume?: boolean;
     /** Image ids in the viewer's slice order. */
     readonly imageIds?: readonly string[];
+    readonly instances?: readonly Instance[];
+    readonly SOPClassHandlerId: string;
+    setAttributes(attributes: Readonly<Record<string, unknown>>): void;
     /** Set on SEG, RTSTRUCT and the like. */
     readonly referencedDisplaySetInstanceUID?: string;
   }
@@ -38,6 +50,8 @@ declare namespace ohif {
 
   interface DisplaySetService extends PubSub {
     getDisplaySetByUID(uid: string): DisplaySet | undefined;
+    getActiveDisplaySets(): readonly DisplaySet[];
+    addDisplaySets(...displaySets: readonly DisplaySet[]): void;
   }
 
   interface SegmentInput {
@@ -101,7 +115,14 @@ declare namespace ohif {
     readonly cornerstoneViewportService: CornerstoneViewportService;
     readonly segmentationService: SegmentationService;
     readonly panelService: PanelService;
-    readonly hangingProtocolService: { getState(): { readonly protocolId?: string } };
+    readonly hangingProtocolService: {
+      getState(): { readonly protocolId?: string };
+      /** Viewports that have to change, for one of them to show a display set. */
+      getViewportsRequireUpdate(viewportId: string, displaySetInstanceUid: string): readonly Viewport[];
+    };
+    readonly cineService: { setIsCineEnabled(isEnabled: boolean): void };
+    /** Image ids of stacks by Display Set Instance UID. */
+    readonly cornerstoneCacheService: { readonly stackImageIds: Map<string, readonly string[]> };
     readonly toolbarService: ToolbarService;
     readonly uiNotificationService: NotificationService;
     readonly customizationService: { setCustomizations(customizations: Readonly<Record<string, object>>): void };
@@ -114,6 +135,7 @@ declare namespace ohif {
 
   interface ExtensionManager {
     getModuleEntry(id: string): { readonly exports?: object } | undefined;
+    getActiveDataSource(): readonly { getImageIdsForDisplaySet(displaySet: DisplaySet): readonly string[] }[];
   }
 
   interface HostParts {

@@ -20,7 +20,10 @@ describe('a mask made elsewhere, handed in from the panel', { timeout: 120_000 }
   const series = makePhantomSeries(phantom, 93, 'DOE-93');
   const { studyInstanceUid, seriesInstanceUid } = series;
   const holder = new StateHolder();
-  const ref = { studyInstanceUid, seriesInstanceUid, displaySetInstanceUid: 'd', modality: 'MR', description: '' };
+  const ref = {
+    ...{ studyInstanceUid, seriesInstanceUid, volume: null, displaySetInstanceUid: 'd' },
+    ...{ modality: 'MR', description: '' },
+  };
   let importer: Importer;
   let changes = 0;
   const now = () => activeSeries(holder.get())?.importing ?? assert.fail();
@@ -37,7 +40,7 @@ describe('a mask made elsewhere, handed in from the panel', { timeout: 120_000 }
     server = await startServer({ UNCOL_HELD_OUT_PERCENT: '0', UNCOL_CORRECTIONS_PER_ROUND: '1000' });
     for (const file of series.files) await server.pacs.store(file);
     const state = { ...createSeriesState(ref), modelName: 'test-mr' };
-    holder.set({ ...holder.get(), activeSeriesUid: seriesInstanceUid, series: { [seriesInstanceUid]: state } });
+    holder.set({ ...holder.get(), activeDisplaySetUid: 'd', series: { d: state } });
     relay = await startFaultProxy(server.url);
     const client = new UncolClient({ root: `${relay.url}/v1`, authorization: () => ({}) });
     importer = new Importer(client, holder, () => changes++);

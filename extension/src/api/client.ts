@@ -194,9 +194,13 @@ export class UncolClient {
     await this.#send('/exclusions', postOf(body));
   }
 
-  /** Lets rounds of a model learn from a series again. */
-  async include(model: string, seriesInstanceUid: string): Promise<void> {
-    await this.#send(`/exclusions?${new URLSearchParams({ model, seriesInstanceUid })}`, { method: 'DELETE' });
+  /** Lets rounds of a model learn from a series again, or from a volume of it. */
+  async include(
+    model: string,
+    { seriesInstanceUid, volume }: { readonly seriesInstanceUid: string; readonly volume: string | null },
+  ): Promise<void> {
+    const query = new URLSearchParams({ model, seriesInstanceUid, ...(volume === null ? {} : { volume }) });
+    await this.#send(`/exclusions?${query}`, { method: 'DELETE' });
   }
 
   getJob(id: string): Promise<Job> {

@@ -4,7 +4,8 @@ import { isBusy, type Run } from '../service/run.ts';
 import { chosenModel, type SeriesState } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
 import { describeSegments, describeStage, formatTimeLeft, nameModel } from '../service/words.ts';
-import { ProblemBox, Progress, Section } from './parts.tsx';
+import { ProblemBox, Progress, RunEnd, Section } from './parts.tsx';
+import { VolumeChoice } from './VolumeChoice.tsx';
 
 /** Which model serves this series, and the Segment button. */
 export function ModelSection({ service, state }: { service: UncolService; state: SeriesState }) {
@@ -38,12 +39,21 @@ export function ModelSection({ service, state }: { service: UncolService; state:
     <Section title="Model" aside={<VersionBadge model={model} />}>
       <ModelChoice service={service} state={state} models={state.models.value} model={model} />
       <TrainedFor model={model} isFolded={state.mask !== null} />
-      <SegmentControl
-        service={service}
-        run={state.run}
-        label={segmentLabel(state, model)}
-        isRepeat={state.mask !== null}
-      />
+      {state.series.volume !== null && (
+        <p data-testid="volume">
+          <span className="uncol-label">Volume:</span> {state.series.volume}
+        </p>
+      )}
+      {state.volumes.length > 0 && !isBusy(state.run) ? (
+        <VolumeChoice service={service} state={state} />
+      ) : (
+        <SegmentControl
+          service={service}
+          run={state.run}
+          label={segmentLabel(state, model)}
+          isRepeat={state.mask !== null}
+        />
+      )}
     </Section>
   );
 }
@@ -134,12 +144,7 @@ function SegmentControl(props: { service: UncolService; run: Run; label: string;
       >
         {label} <kbd>Shift+S</kbd>
       </button>
-      {run.phase === 'failed' && <ProblemBox problem={run.problem} />}
-      {run.phase === 'cancelled' && (
-        <p className="uncol-muted" role="status">
-          Cancelled. Nothing was changed.
-        </p>
-      )}
+      <RunEnd run={run} />
     </div>
   );
 }

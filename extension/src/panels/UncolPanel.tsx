@@ -41,7 +41,7 @@ export function UncolPanel({ service }: { readonly service: UncolService }) {
             />
           )}
           {series.modelName !== null && (
-            <ImportSection key={series.series.seriesInstanceUid} service={service} importing={series.importing} />
+            <ImportSection key={series.series.displaySetInstanceUid} service={service} importing={series.importing} />
           )}
           {series.modelName !== null && (
             <LearningSection service={service} learning={learning} exclusion={series.exclusion} />

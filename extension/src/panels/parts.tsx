@@ -1,5 +1,6 @@
 import { type ReactNode, useId } from 'react';
 import type { UserProblem } from '../api/problem.ts';
+import type { Run } from '../service/run.ts';
 
 /** A part of the panel under its own heading. */
 export function Section({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
@@ -26,6 +27,17 @@ export function ProblemBox({ problem, children }: { problem: UserProblem; childr
       </p>
       {children}
     </div>
+  );
+}
+
+/** Why a run has brought no mask. */
+export function RunEnd({ run }: { run: Run }) {
+  if (run.phase === 'failed') return <ProblemBox problem={run.problem} />;
+  if (run.phase !== 'cancelled') return null;
+  return (
+    <p className="uncol-muted" role="status">
+      Cancelled. Nothing was changed.
+    </p>
   );
 }
 

@@ -15,7 +15,7 @@ const STORING_MS = 3000;
 
 /** What the server needs to know of a series' mask, beside the drawn state: too large for it. */
 interface Work {
-  readonly seriesUid: string;
+  readonly displaySetUid: string;
   readonly inference: Inference;
   readonly head: LabelmapHead;
   readonly drawn: DrawnMask;
@@ -42,14 +42,14 @@ export class Corrector {
   }
 
   /** Takes a freshly drawn mask as the baseline of a series; the one before is removed from the viewer. */
-  adopt(seriesUid: string, inference: Inference, envelope: Envelope<LabelmapHead>, drawn: DrawnMask): void {
-    const before = this.#find(seriesUid);
+  adopt(displaySetUid: string, inference: Inference, envelope: Envelope<LabelmapHead>, drawn: DrawnMask): void {
+    const before = this.#find(displaySetUid);
     const baseline = envelope.head.slices.map((sliceId, index) => ({
       sliceId,
       voxels: sliceOf(envelope, index),
     }));
     this.#works.set(drawn.segmentationId, {
-      seriesUid,
+      displaySetUid,
       inference,
       head: envelope.head,
       drawn,
@@ -58,7 +58,7 @@ export class Corrector {
       lastTry: null,
       timer: undefined,
     });
-    this.#holder.patchSeries(seriesUid, {
+    this.#holder.patchSeries(displaySetUid, {
       submission: { phase: 'none' },
       mask: {
         inference,
@@ -89,12 +89,12 @@ export class Corrector {
     const work = this.#works.get(segmentationId);
     if (work === undefined) return;
     this.#forget(work);
-    this.#holder.patchSeries(work.seriesUid, { mask: null, submission: { phase: 'none' } });
+    this.#holder.patchSeries(work.displaySetUid, { mask: null, submission: { phase: 'none' } });
   };
 
   /** Brings the difference of a series up to date now, ahead of the settling time. */
-  compareNow(seriesUid: string): void {
-    const work = this.#find(seriesUid);
+  compareNow(displaySetUid: string): void {
+    const work = this.#find(displaySetUid);
     if (work !== undefined) this.#compare(work);
   }
 
@@ -104,11 +104,11 @@ export class Corrector {
    *
    * @returns True when the server has it.
    */
-  async submit(seriesUid: string, kind: Approval['kind']): Promise<boolean> {
-    const work = this.#find(seriesUid);
-    if (work === undefined || this.#holder.get().series[seriesUid]?.submission.phase === 'sending') return false;
+  async submit(displaySetUid: string, kind: Approval['kind']): Promise<boolean> {
+    const work = this.#find(displaySetUid);
+    if (work === undefined || this.#holder.get().series[displaySetUid]?.submission.phase === 'sending') return false;
     this.#compare(work);
-    const mask = this.#holder.get().series[seriesUid]?.mask;
+    const mask = this.#holder.get().series[displaySetUid]?.mask;
     const live = readMask(this.#host, work.drawn.segmentationId, work.head.slices);
     if (!mask || live === null) return false;
     const approval = approvalOf(work, mask);
@@ -117,33 +117,33 @@ export class Corrector {
     work.lastTry = keyEnvelope(createEnvelope(work, snapshot, approval), work.lastTry, () =>
       this.#host.libraries.cornerstone.utilities.uuidv4(),
     );
-    this.#holder.patchSeries(seriesUid, { submission: { phase: 'sending' } });
+    this.#holder.patchSeries(displaySetUid, { submission: { phase: 'sending' } });
     try {
       const receipt = await this.#client.submitCorrection(work.lastTry.envelope, work.lastTry.key);
       work.submitted = { mask: snapshot, slices: approval.approvedSlices };
-      this.#holder.patchSeries(seriesUid, { submission: { phase: 'received', receipt, kind } });
+      this.#holder.patchSeries(displaySetUid, { submission: { phase: 'received', receipt, kind } });
       this.#compare(work);
       if (receipt.state === 'storing') this.#watchReceipt(work, receipt, kind);
       return true;
     } catch (error) {
-      this.#holder.patchSeries(seriesUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
+      this.#holder.patchSeries(displaySetUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
       return false;
     }
   }
 
   /** Takes the submission on display back; the edits stay in the viewer, and may be handed in again. */
-  async withdraw(seriesUid: string): Promise<void> {
-    const work = this.#find(seriesUid);
-    const submission = this.#holder.get().series[seriesUid]?.submission;
+  async withdraw(displaySetUid: string): Promise<void> {
+    const work = this.#find(displaySetUid);
+    const submission = this.#holder.get().series[displaySetUid]?.submission;
     if (work === undefined || submission?.phase !== 'received') return;
     try {
       const receipt = await this.#client.withdraw(submission.receipt.id, 'taken back in the viewer');
       work.submitted = null;
       work.lastTry = null;
-      this.#holder.patchSeries(seriesUid, { submission: { ...submission, receipt } });
+      this.#holder.patchSeries(displaySetUid, { submission: { ...submission, receipt } });
       this.#compare(work);
     } catch (error) {
-      this.#holder.patchSeries(seriesUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
+      this.#holder.patchSeries(displaySetUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
     }
   }
 
@@ -156,21 +156,21 @@ export class Corrector {
   #watchReceipt(work: Work, receipt: Receipt, kind: Approval['kind']): void {
     setTimeout(async () => {
       const isShown = () => {
-        const submission = this.#holder.get().series[work.seriesUid]?.submission;
+        const submission = this.#holder.get().series[work.displaySetUid]?.submission;
         return submission?.phase === 'received' && submission.receipt.id === receipt.id;
       };
       if (!isShown()) return;
       // A failed question is asked again: the receipt on display stays true meanwhile.
       const now = await this.#client.getCorrection(receipt.id).catch(() => receipt);
       if (!isShown()) return;
-      this.#holder.patchSeries(work.seriesUid, { submission: { phase: 'received', receipt: now, kind } });
+      this.#holder.patchSeries(work.displaySetUid, { submission: { phase: 'received', receipt: now, kind } });
       if (now.state === 'storing') this.#watchReceipt(work, now, kind);
     }, STORING_MS);
   }
 
   #compare(work: Work): void {
     clearTimeout(work.timer);
-    const mask = this.#holder.get().series[work.seriesUid]?.mask;
+    const mask = this.#holder.get().series[work.displaySetUid]?.mask;
     const live = readMask(this.#host, work.drawn.segmentationId, work.head.slices);
     if (!mask || mask.segmentationId !== work.drawn.segmentationId || live === null) return;
     const difference = compareMasks(work.baseline, live, work.drawn.voxelMl);
@@ -181,11 +181,13 @@ export class Corrector {
       isSameMask(work.submitted.mask, live) &&
       work.submitted.slices.join() === approvedSlices.join();
     const hasWork = difference.changedVoxels > 0 || tickedSlices.length > 0;
-    this.#holder.patchSeries(work.seriesUid, { mask: { ...mask, difference, isUnsubmitted: hasWork && !isSubmitted } });
+    this.#holder.patchSeries(work.displaySetUid, {
+      mask: { ...mask, difference, isUnsubmitted: hasWork && !isSubmitted },
+    });
   }
 
-  #find(seriesUid: string): Work | undefined {
-    return [...this.#works.values()].find((work) => work.seriesUid === seriesUid);
+  #find(displaySetUid: string): Work | undefined {
+    return [...this.#works.values()].find((work) => work.displaySetUid === displaySetUid);
   }
 
   #forget(work: Work): void {

@@ -1,7 +1,7 @@
 import type { UncolClient } from '../api/client.ts';
 import type { MaskList, OpenImport, Receipt, StartImport } from '../api/contract.ts';
 import { toUserProblem, type UserProblem } from '../api/problem.ts';
-import { activeSeries, type SeriesState } from './state.ts';
+import { activeSeries, addressOf, type SeriesState } from './state.ts';
 import type { StateHolder } from './state-holder.ts';
 
 /** A SEG or RTSTRUCT of the study. */
@@ -56,9 +56,8 @@ export class Importer {
     const importing = activeSeries(this.#holder.get())?.importing;
     if (importing?.phase !== 'choosing' || importing.isSending) return;
     await this.#work({ ...importing, isSending: true }, async ({ series, modelName }) => {
-      const { studyInstanceUid, seriesInstanceUid } = series;
       const object = { seriesInstanceUid: mask.seriesInstanceUid, sopInstanceUid: mask.sopInstanceUid };
-      const body = { studyInstanceUid, seriesInstanceUid, model: modelName ?? '', object, ...saying };
+      const body = { ...addressOf(series), model: modelName ?? '', object, ...saying };
       try {
         const answer = await this.#client.importMask(body, this.#keyOf(body));
         this.#lastTry = null;
@@ -96,14 +95,14 @@ export class Importer {
   async #work(meanwhile: Importing, work: (state: SeriesState) => Promise<Importing>): Promise<void> {
     const state = activeSeries(this.#holder.get());
     if (!state?.modelName) return;
-    const { seriesInstanceUid } = state.series;
-    this.#holder.patchSeries(seriesInstanceUid, { importing: meanwhile });
+    const { displaySetInstanceUid } = state.series;
+    this.#holder.patchSeries(displaySetInstanceUid, { importing: meanwhile });
     const importing = await work(state).catch(
       (error: unknown): Importing => ({ phase: 'failed', problem: toUserProblem(error) }),
     );
     // The answer is about the model that was chosen when it was asked.
-    const now = this.#holder.get().series[seriesInstanceUid]?.modelName;
-    if (now === state.modelName) this.#holder.patchSeries(seriesInstanceUid, { importing });
+    const now = this.#holder.get().series[displaySetInstanceUid]?.modelName;
+    if (now === state.modelName) this.#holder.patchSeries(displaySetInstanceUid, { importing });
   }
 }
 

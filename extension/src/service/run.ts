@@ -1,6 +1,9 @@
 import type { Job } from '../api/contract.ts';
 import type { UserProblem } from '../api/problem.ts';
 
+/** Code of the refusal that names the volumes of a series. */
+export const severalVolumes = 'series-several-volumes';
+
 /** A Segment press, from the click to the mask or the reason why there is none. */
 export type Run =
   | { readonly phase: 'idle' }
@@ -34,6 +37,11 @@ export function reduceRun(run: Run, event: RunEvent): Run {
     case 'fault':
       return isBusy(run) ? { phase: 'failed', problem: event.problem } : run;
   }
+}
+
+/** True when the server asked which volume is meant: the panel lets the reader choose instead of telling a problem. */
+export function wasAskedForVolume(run: Run): boolean {
+  return run.phase === 'failed' && run.problem.code === severalVolumes;
 }
 
 /** True from the click until there is a mask or a reason. */

@@ -8,10 +8,10 @@ import type { StateHolder } from './state-holder.ts';
 export class SliceTicker {
   readonly #host: Host;
   readonly #holder: StateHolder;
-  readonly #onTicks: (seriesUid: string) => void;
+  readonly #onTicks: (displaySetUid: string) => void;
 
   /** @param onTicks Called when the ticks of a series have changed. */
-  constructor(host: Host, holder: StateHolder, onTicks: (seriesUid: string) => void) {
+  constructor(host: Host, holder: StateHolder, onTicks: (displaySetUid: string) => void) {
     this.#host = host;
     this.#holder = holder;
     this.#onTicks = onTicks;
@@ -64,7 +64,7 @@ export class SliceTicker {
     const state = activeSeries(this.#holder.get());
     // What is on its way to the server stays as it was sent.
     if (!state?.mask || state.submission.phase === 'sending') return;
-    this.#holder.patchSeries(state.series.seriesInstanceUid, { mask: { ...state.mask, tickedSlices } });
-    this.#onTicks(state.series.seriesInstanceUid);
+    this.#holder.patchSeries(state.series.displaySetInstanceUid, { mask: { ...state.mask, tickedSlices } });
+    this.#onTicks(state.series.displaySetInstanceUid);
   }
 }

@@ -20,10 +20,10 @@ export class StateHolder {
   }
 
   /** Replaces fields of one series; does nothing for a series not known (any more). */
-  patchSeries(seriesUid: string, patch: Partial<SeriesState>): void {
-    const series = this.#state.series[seriesUid];
+  patchSeries(displaySetUid: string, patch: Partial<SeriesState>): void {
+    const series = this.#state.series[displaySetUid];
     if (series === undefined) return;
-    this.set({ ...this.#state, series: { ...this.#state.series, [seriesUid]: { ...series, ...patch } } });
+    this.set({ ...this.#state, series: { ...this.#state.series, [displaySetUid]: { ...series, ...patch } } });
   }
 
   patchLearning(model: string, patch: Partial<LearningState>): void {

@@ -16,10 +16,12 @@ import type { Exclusion } from './exclusion.ts';
 import type { Importing } from './importer.ts';
 import type { Run } from './run.ts';
 
-/** The image series a viewport shows. */
+/** What a viewport shows: an image series, or one volume of it. */
 export interface SeriesRef {
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
+  /** Of a series that holds several volumes the one that is shown alone; null: none was chosen, or it holds one. */
+  readonly volume: string | null;
   readonly displaySetInstanceUid: string;
   readonly modality: string;
   readonly description: string;
@@ -60,9 +62,11 @@ export type Submission =
   | { readonly phase: 'failed'; readonly problem: UserProblem }
   | { readonly phase: 'received'; readonly receipt: Receipt; readonly kind: 'edited' | 'accepted' };
 
-/** All that the panel knows of one series. */
+/** All that the panel knows of one display set: a series, or one volume of it. */
 export interface SeriesState {
   readonly series: SeriesRef;
+  /** To choose from, once the server has said that the series holds several. */
+  readonly volumes: readonly string[];
   readonly models: Loadable<readonly Model[]>;
   /** Name of the model that Segment uses. */
   readonly modelName: string | null;
@@ -117,9 +121,10 @@ export interface WorklistState {
 
 /** Everything the panel draws; replaced, never changed. */
 export interface UncolState {
-  readonly activeSeriesUid: string | null;
+  readonly activeDisplaySetUid: string | null;
   /** Id of the slice on display in the active viewport. */
   readonly currentSlice: string | null;
+  /** By Display Set Instance UID. */
   readonly series: Readonly<Record<string, SeriesState>>;
   readonly learning: Readonly<Record<string, LearningState>>;
   readonly worklist: WorklistState;
@@ -131,17 +136,23 @@ const emptyWorklist: WorklistState = {
 };
 
 export const emptyState: UncolState = {
-  ...{ activeSeriesUid: null, currentSlice: null, series: {}, learning: {} },
+  ...{ activeDisplaySetUid: null, currentSlice: null, series: {}, learning: {} },
   worklist: emptyWorklist,
 };
 export const emptyLearning: LearningState = {
   ...{ pool: null, round: null, history: null, job: null, problem: null },
 };
 
+/** As requests name it. */
+export function addressOf({ studyInstanceUid, seriesInstanceUid, volume }: SeriesRef) {
+  return { studyInstanceUid, seriesInstanceUid, ...(volume === null ? {} : { volume }) };
+}
+
 /** State of a series on first sight. */
 export function createSeriesState(series: SeriesRef): SeriesState {
   return {
     series,
+    volumes: [],
     models: { status: 'loading' },
     modelName: null,
     run: { phase: 'idle' },
@@ -154,7 +165,7 @@ export function createSeriesState(series: SeriesRef): SeriesState {
 
 /** The series of the active viewport. */
 export function activeSeries(state: UncolState): SeriesState | null {
-  return state.activeSeriesUid === null ? null : (state.series[state.activeSeriesUid] ?? null);
+  return state.activeDisplaySetUid === null ? null : (state.series[state.activeDisplaySetUid] ?? null);
 }
 
 /** The version in service of the chosen model, among those that fit the series. */

@@ -31,19 +31,19 @@ export class UncertaintyLayer {
   }
 
   /** Shows the layer, or takes it away. */
-  async toggle(seriesUid: string): Promise<void> {
-    const phase = this.#maskOf(seriesUid)?.layer.phase;
+  async toggle(displaySetUid: string): Promise<void> {
+    const phase = this.#maskOf(displaySetUid)?.layer.phase;
     if (phase === undefined || phase === 'loading') return;
     if (phase === 'on') {
-      this.#remove(seriesUid);
+      this.#remove(displaySetUid);
       return;
     }
-    this.#setLayer(seriesUid, { phase: 'loading' });
-    await this.#with(seriesUid, async (shown) => {
-      const { series, mask } = this.#holder.get().series[seriesUid] ?? {};
+    this.#setLayer(displaySetUid, { phase: 'loading' });
+    await this.#with(displaySetUid, async (shown) => {
+      const { series, mask } = this.#holder.get().series[displaySetUid] ?? {};
       if (!series || !mask) return;
       const segmentationId = await drawUncertainty(this.#host, series, mask.inference, await shown.map);
-      if (this.#shown.get(seriesUid) !== shown) {
+      if (this.#shown.get(displaySetUid) !== shown) {
         // The mask was replaced while its map was on the way.
         this.#host.services.segmentationService.remove(segmentationId);
         return;
@@ -51,15 +51,15 @@ export class UncertaintyLayer {
       shown.segmentationId = segmentationId;
       // The host makes the newest segmentation the one that is painted on.
       activate(this.#host, series, mask.segmentationId);
-      this.#setLayer(seriesUid, { phase: 'on' });
+      this.#setLayer(displaySetUid, { phase: 'on' });
     });
   }
 
   /** Turns to the slice of which the model is least sure. */
-  async goToLeastSure(seriesUid: string): Promise<void> {
-    await this.#with(seriesUid, async ({ map }) => {
+  async goToLeastSure(displaySetUid: string): Promise<void> {
+    await this.#with(displaySetUid, async ({ map }) => {
       const slice = findLeastSure(await map);
-      const series = this.#holder.get().series[seriesUid]?.series;
+      const series = this.#holder.get().series[displaySetUid]?.series;
       if (slice !== null && series !== undefined) await turnTo(this.#host, series, slice);
       if (slice === null) {
         this.#host.services.uiNotificationService.show({
@@ -73,13 +73,13 @@ export class UncertaintyLayer {
 
   /** A segmentation was removed in the viewer: this layer, or the mask that it belongs to. */
   readonly noteRemoval = (segmentationId: string): void => {
-    for (const [seriesUid, shown] of this.#shown) {
-      const mask = this.#maskOf(seriesUid);
+    for (const [displaySetUid, shown] of this.#shown) {
+      const mask = this.#maskOf(displaySetUid);
       if (shown.segmentationId === segmentationId) {
         shown.segmentationId = null;
-        this.#setLayer(seriesUid, { phase: 'off' });
+        this.#setLayer(displaySetUid, { phase: 'off' });
       }
-      if (mask?.inference.id !== shown.inferenceId) this.#forget(seriesUid);
+      if (mask?.inference.id !== shown.inferenceId) this.#forget(displaySetUid);
     }
   };
 
@@ -89,39 +89,39 @@ export class UncertaintyLayer {
   }
 
   /** Does something with the map of the mask on display, which is fetched once. */
-  async #with(seriesUid: string, work: (shown: Shown) => Promise<void>): Promise<void> {
-    const inferenceId = this.#maskOf(seriesUid)?.inference.id;
+  async #with(displaySetUid: string, work: (shown: Shown) => Promise<void>): Promise<void> {
+    const inferenceId = this.#maskOf(displaySetUid)?.inference.id;
     if (inferenceId === undefined) return;
-    const known = this.#shown.get(seriesUid);
+    const known = this.#shown.get(displaySetUid);
     const shown: Shown =
       known?.inferenceId === inferenceId
         ? known
         : { inferenceId, map: this.#client.getUncertainty(inferenceId).then(decodeEnvelope), segmentationId: null };
-    this.#shown.set(seriesUid, shown);
+    this.#shown.set(displaySetUid, shown);
     try {
       await work(shown);
     } catch (error) {
-      this.#forget(seriesUid);
-      this.#setLayer(seriesUid, { phase: 'failed', problem: toUserProblem(error) });
+      this.#forget(displaySetUid);
+      this.#setLayer(displaySetUid, { phase: 'failed', problem: toUserProblem(error) });
     }
   }
 
-  #remove(seriesUid: string): void {
-    const segmentationId = this.#shown.get(seriesUid)?.segmentationId;
+  #remove(displaySetUid: string): void {
+    const segmentationId = this.#shown.get(displaySetUid)?.segmentationId;
     if (segmentationId) this.#host.services.segmentationService.remove(segmentationId);
   }
 
-  #forget(seriesUid: string): void {
-    this.#remove(seriesUid);
-    this.#shown.delete(seriesUid);
+  #forget(displaySetUid: string): void {
+    this.#remove(displaySetUid);
+    this.#shown.delete(displaySetUid);
   }
 
-  #maskOf(seriesUid: string) {
-    return this.#holder.get().series[seriesUid]?.mask ?? undefined;
+  #maskOf(displaySetUid: string) {
+    return this.#holder.get().series[displaySetUid]?.mask ?? undefined;
   }
 
-  #setLayer(seriesUid: string, layer: LayerState): void {
-    const mask = this.#maskOf(seriesUid);
-    if (mask !== undefined) this.#holder.patchSeries(seriesUid, { mask: { ...mask, layer } });
+  #setLayer(displaySetUid: string, layer: LayerState): void {
+    const mask = this.#maskOf(displaySetUid);
+    if (mask !== undefined) this.#holder.patchSeries(displaySetUid, { mask: { ...mask, layer } });
   }
 }

@@ -47,7 +47,7 @@ export class UncolService {
     this.#corrector = new Corrector(host, this.#client, this.holder);
     this.#segmenter = new Segmenter(host, this.#client, this.holder, this.#corrector);
     this.#layer = new UncertaintyLayer(host, this.#client, this.holder);
-    this.slices = new SliceTicker(host, this.holder, (seriesUid) => this.#corrector.compareNow(seriesUid));
+    this.slices = new SliceTicker(host, this.holder, (displaySetUid) => this.#corrector.compareNow(displaySetUid));
     const noteLabels = () => {
       this.#learner.look();
       void this.worklist.refresh();
@@ -78,7 +78,7 @@ export class UncolService {
     const guard = guardLeaving({
       countUnsubmitted: () => {
         for (const { series } of Object.values(this.holder.get().series)) {
-          this.#corrector.compareNow(series.seriesInstanceUid);
+          this.#corrector.compareNow(series.displaySetInstanceUid);
         }
         return unsubmittedSeries(this.holder.get()).reduce((count, { mask }) => count + countWork(mask), 0);
       },
@@ -101,8 +101,12 @@ export class UncolService {
     this.holder.set({ ...emptyState, worklist: this.holder.get().worklist });
   }
 
-  /** Segments the series of the active viewport and comes back to our panel, which the host hides meanwhile. */
-  async segment(): Promise<void> {
+  /**
+   * Segments the series of the active viewport and comes back to our panel, which the host hides meanwhile.
+   *
+   * @param volume Which, of a series that holds several.
+   */
+  async segment(volume?: string): Promise<void> {
     const state = activeSeries(this.holder.get());
     if (state === null || state.modelName === null) {
       this.#host.services.uiNotificationService.show({
@@ -113,18 +117,18 @@ export class UncolService {
       return;
     }
     this.showPanel();
-    if (await this.#segmenter.segment(state.series.seriesInstanceUid)) this.showPanel();
+    if (await this.#segmenter.segment(state.series.displaySetInstanceUid, volume)) this.showPanel();
   }
 
   async cancel(): Promise<void> {
     const state = activeSeries(this.holder.get());
-    if (state !== null) await this.#segmenter.cancel(state.series.seriesInstanceUid);
+    if (state !== null) await this.#segmenter.cancel(state.series.displaySetInstanceUid);
   }
 
   chooseModel(name: string): void {
     const state = activeSeries(this.holder.get());
     if (state === null) return;
-    this.holder.patchSeries(state.series.seriesInstanceUid, { modelName: name, importing: { phase: 'none' } });
+    this.holder.patchSeries(state.series.displaySetInstanceUid, { modelName: name, importing: { phase: 'none' } });
     this.#learner.watch(name);
     void this.worklist.refresh();
     void this.exclusions.look();
@@ -133,13 +137,13 @@ export class UncolService {
   /** Shows where the model was unsure, or takes that away. */
   async toggleUncertainty(): Promise<void> {
     const state = activeSeries(this.holder.get());
-    if (state !== null) await this.#layer.toggle(state.series.seriesInstanceUid);
+    if (state !== null) await this.#layer.toggle(state.series.displaySetInstanceUid);
   }
 
   /** Turns to the slice of which the model is least sure. */
   async goToLeastSure(): Promise<void> {
     const state = activeSeries(this.holder.get());
-    if (state !== null) await this.#layer.goToLeastSure(state.series.seriesInstanceUid);
+    if (state !== null) await this.#layer.goToLeastSure(state.series.displaySetInstanceUid);
   }
 
   /** Hands in the edits of the active series. */
@@ -156,7 +160,7 @@ export class UncolService {
   async withdraw(): Promise<void> {
     const state = activeSeries(this.holder.get());
     if (state === null) return;
-    await this.#corrector.withdraw(state.series.seriesInstanceUid);
+    await this.#corrector.withdraw(state.series.displaySetInstanceUid);
     this.#learner.look();
   }
 
@@ -183,8 +187,8 @@ export class UncolService {
   async retryModels(): Promise<void> {
     const state = activeSeries(this.holder.get());
     if (state === null) return;
-    this.holder.patchSeries(state.series.seriesInstanceUid, { models: { status: 'loading' } });
-    await this.#loadModels(state.series.seriesInstanceUid);
+    this.holder.patchSeries(state.series.displaySetInstanceUid, { models: { status: 'loading' } });
+    await this.#loadModels(state.series.displaySetInstanceUid);
   }
 
   /** Carries out what an administrator decided about the model of the active series. @returns what went wrong, or null. */
@@ -225,7 +229,7 @@ export class UncolService {
   async #handIn(kind: 'edited' | 'accepted'): Promise<void> {
     const state = activeSeries(this.holder.get());
     if (state === null) return;
-    if (!(await this.#corrector.submit(state.series.seriesInstanceUid, kind))) return;
+    if (!(await this.#corrector.submit(state.series.displaySetInstanceUid, kind))) return;
     this.#learner.look();
     void this.worklist.refresh();
   }
@@ -242,16 +246,16 @@ export class UncolService {
   #followViewport(): void {
     const series = findActiveSeries(this.#host);
     const state = this.holder.get();
-    const uid = series?.seriesInstanceUid ?? null;
-    if (series !== null && state.series[series.seriesInstanceUid] === undefined) {
+    const uid = series?.displaySetInstanceUid ?? null;
+    if (series !== null && state.series[series.displaySetInstanceUid] === undefined) {
       this.holder.set({
         ...state,
-        activeSeriesUid: uid,
-        series: { ...state.series, [series.seriesInstanceUid]: createSeriesState(series) },
+        activeDisplaySetUid: uid,
+        series: { ...state.series, [series.displaySetInstanceUid]: createSeriesState(series) },
       });
-      void this.#loadModels(series.seriesInstanceUid);
-    } else if (uid !== state.activeSeriesUid) {
-      this.holder.set({ ...state, activeSeriesUid: uid });
+      void this.#loadModels(series.displaySetInstanceUid);
+    } else if (uid !== state.activeDisplaySetUid) {
+      this.holder.set({ ...state, activeDisplaySetUid: uid });
       void this.exclusions.look();
     }
     this.slices.follow();
@@ -259,28 +263,28 @@ export class UncolService {
     if (current !== null) this.#learner.watch(current.modelName);
   }
 
-  async #loadModels(seriesUid: string): Promise<void> {
-    const state = this.holder.get().series[seriesUid];
+  async #loadModels(displaySetUid: string): Promise<void> {
+    const state = this.holder.get().series[displaySetUid];
     if (state === undefined) return;
     const { studyInstanceUid, seriesInstanceUid } = state.series;
     try {
       const listed = await this.#client.listModels({ studyInstanceUid, seriesInstanceUid });
       const value = listed.filter((model) => model.inService);
       const { series, worklist } = this.holder.get();
-      const modelName = pickModel(value, series[seriesUid]?.modelName ?? worklist.model);
-      this.holder.patchSeries(seriesUid, { models: { status: 'ready', value }, modelName });
-      if (this.holder.get().activeSeriesUid === seriesUid) {
+      const modelName = pickModel(value, series[displaySetUid]?.modelName ?? worklist.model);
+      this.holder.patchSeries(displaySetUid, { models: { status: 'ready', value }, modelName });
+      if (this.holder.get().activeDisplaySetUid === displaySetUid) {
         this.#learner.watch(modelName);
         void this.worklist.refresh();
         void this.exclusions.look();
       }
     } catch (error) {
-      this.holder.patchSeries(seriesUid, { models: { status: 'failed', problem: toUserProblem(error) } });
+      this.holder.patchSeries(displaySetUid, { models: { status: 'failed', problem: toUserProblem(error) } });
     }
   }
 
   #reloadModels(): void {
-    for (const seriesUid of Object.keys(this.holder.get().series)) void this.#loadModels(seriesUid);
+    for (const displaySetUid of Object.keys(this.holder.get().series)) void this.#loadModels(displaySetUid);
   }
 
   /** The version in service may be another now; said in a toast too, because our panel may be behind another. */

@@ -21,7 +21,7 @@ export function describeStage(stage: string): string {
 }
 
 /** Why a round that has begun waits, and that it goes on by itself. */
-export function describeWait({ message, hint }: NonNullable<Job['error']>): string {
+export function describeWait({ message, hint }: Pick<NonNullable<Job['error']>, 'message' | 'hint'>): string {
   return `${message} ${hint} The round goes on by itself from where it was.`;
 }
 

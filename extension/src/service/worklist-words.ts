@@ -11,8 +11,8 @@ export function nameOrder(order: CaseOrder): string {
 
 /** A case in a list: what it is, and what has become of it. Nothing of the patient. */
 export function describeCase(item: WorklistItem): { readonly title: string; readonly details: string } {
-  const { modality, bodyPart, description, studyDate, state, uncertainty, openBy, conflict } = item;
-  const what = [modality, bodyPart, description].filter((part) => part !== null && part !== '');
+  const { modality, bodyPart, description, volume, studyDate, state, uncertainty, openBy, conflict } = item;
+  const what = [modality, bodyPart, description, volume].filter((part) => part !== null && part !== '');
   const details = [
     state === 'corrected' && conflict ? 'readers disagree' : state,
     ...(uncertainty === null ? [] : [`uncertainty ${describeUncertainty(uncertainty).word}`]),

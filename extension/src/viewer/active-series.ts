@@ -13,6 +13,7 @@ export function findActiveSeries({ services }: Host): SeriesRef | null {
       return {
         studyInstanceUid: displaySet.StudyInstanceUID,
         seriesInstanceUid: displaySet.SeriesInstanceUID,
+        volume: null,
         displaySetInstanceUid: displaySet.displaySetInstanceUID,
         modality: displaySet.Modality,
         description: displaySet.SeriesDescription ?? '',

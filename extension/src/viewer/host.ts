@@ -17,6 +17,18 @@ export class Host {
     this.#extensions = parts.extensionManager;
   }
 
+  /** Image ids of a display set in the viewer's slice order, of one that was not on display yet, too. */
+  listImageIds(displaySet: ohif.DisplaySet): readonly string[] {
+    return displaySet.imageIds ?? this.#extensions.getActiveDataSource()[0]?.getImageIdsForDisplaySet(displaySet) ?? [];
+  }
+
+  /** Makes display sets of instances by the part of the host that made a given one; the viewer does not have them yet. */
+  makeDisplaySets(like: ohif.DisplaySet, instances: readonly ohif.Instance[]): readonly ohif.DisplaySet[] {
+    const handler = this.#extensions.getModuleEntry(like.SOPClassHandlerId) as ohif.SopClassHandler | undefined;
+    if (handler === undefined) throw new Error('The viewer cannot show these images apart.');
+    return handler.getDisplaySetsFromSeries(instances);
+  }
+
   /** The host's cornerstone; it is there once the host's own extensions are registered. */
   get libraries(): CornerstoneLibraries {
     const entry = this.#extensions.getModuleEntry(cornerstoneModule);

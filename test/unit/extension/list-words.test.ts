@@ -5,7 +5,14 @@ import { describeArm, describeLineage, describeTrigger } from '../../../extensio
 import { describeCase } from '../../../extension/src/service/worklist-words.ts';
 
 const item: WorklistItem = {
-  ...{ studyInstanceUid: '1.2', seriesInstanceUid: '1.2.3', modality: 'MR', bodyPart: null, description: null },
+  ...{
+    studyInstanceUid: '1.2',
+    seriesInstanceUid: '1.2.3',
+    volume: null,
+    modality: 'MR',
+    bodyPart: null,
+    description: null,
+  },
   ...{ studyDate: null, state: 'new', uncertainty: null, version: null, openBy: null, conflict: false },
 };
 
@@ -16,6 +23,7 @@ test('a case says what it is and what has become of it, and leaves out what the 
     title: 'MR · BRAIN · T1 sagittal',
     details: 'segmented · uncertainty moderate · open by another reader · 2 Jan 2024',
   });
+  assert.equal(describeCase({ ...item, volume: 'EchoTime=30' }).title, 'MR · EchoTime=30');
   assert.equal(describeCase({ ...item, state: 'corrected', conflict: true }).details, 'readers disagree');
   assert.equal(describeCase({ ...item, studyDate: '2024' }).details, 'new · 2024');
 });

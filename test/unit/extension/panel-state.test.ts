@@ -23,6 +23,7 @@ import {
 const series = (uid: string) => ({
   studyInstanceUid: '1',
   seriesInstanceUid: uid,
+  volume: null,
   displaySetInstanceUid: `d${uid}`,
   modality: 'MR',
   description: '',
@@ -38,11 +39,11 @@ test('the extension is registered under the name of its package', () => {
 test('each series keeps a state of its own while the active viewport changes', () => {
   const holder = new StateHolder();
   const states = { a: createSeriesState(series('a')), b: createSeriesState(series('b')) };
-  holder.set({ ...holder.get(), activeSeriesUid: 'a', series: states });
+  holder.set({ ...holder.get(), activeDisplaySetUid: 'a', series: states });
   holder.patchSeries('a', { modelName: 'brain-mr' });
-  holder.set({ ...holder.get(), activeSeriesUid: 'b' });
+  holder.set({ ...holder.get(), activeDisplaySetUid: 'b' });
   assert.equal(activeSeries(holder.get())?.modelName, null);
-  holder.set({ ...holder.get(), activeSeriesUid: 'a' });
+  holder.set({ ...holder.get(), activeDisplaySetUid: 'a' });
   assert.equal(activeSeries(holder.get())?.modelName, 'brain-mr');
 });
 
@@ -72,7 +73,7 @@ test('stages and uncertainty are put into words, unknown stages too', () => {
   assert.equal(describeStage('retrieve'), 'Fetching the images');
   assert.equal(describeStage('polish'), 'Polish');
   assert.equal(
-    describeWait({ code: 'disk-full', message: 'No space.', hint: 'Free some.' }),
+    describeWait({ message: 'No space.', hint: 'Free some.' }),
     'No space. Free some. The round goes on by itself from where it was.',
   );
   assert.deepEqual(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Job } from '../../../extension/src/api/contract.ts';
-import { isBusy, type Run, type RunEvent, reduceRun } from '../../../extension/src/service/run.ts';
+import { isBusy, type Run, type RunEvent, reduceRun, wasAskedForVolume } from '../../../extension/src/service/run.ts';
 
 const job = (fields: Partial<Job>): RunEvent => ({
   type: 'job',
@@ -28,7 +28,7 @@ test('a run goes from the press over the job to the drawn mask', () => {
 });
 
 test('a failed job shows what happened and what to do', () => {
-  const error = { code: 'series-missing-slices', message: 'Slice 12 is missing.', hint: 'Send it again.' };
+  const error = { code: 'series-missing-slices', message: 'Slice 12 is missing.', hint: 'Send it again.', seen: {} };
   const run = play({ type: 'start' }, job({ state: 'failed', error }));
   assert.ok(run.phase === 'failed');
   assert.deepEqual(run.problem, {
@@ -37,6 +37,20 @@ test('a failed job shows what happened and what to do', () => {
     detail: 'Slice 12 is missing.',
     hint: 'Send it again.',
   });
+});
+
+test('a refusal that names volumes asks the reader to choose, any other one is told', () => {
+  const refused = (code: string) => {
+    const error = {
+      code,
+      message: 'It holds 2 volumes.',
+      hint: 'Choose.',
+      seen: { volumes: ['EchoTime=4', 'EchoTime=30'] },
+    };
+    return play({ type: 'start' }, job({ state: 'failed', error }));
+  };
+  assert.equal(wasAskedForVolume(refused('series-several-volumes')), true);
+  assert.equal(wasAskedForVolume(refused('series-missing-slices')), false);
 });
 
 test('cancelling is shown at once and survives further progress', () => {
