@@ -7,36 +7,26 @@ export interface Layers {
 }
 
 /**
- * Convolution, with bias unless told otherwise, over the space of the maps, 2D or 3D; weight [O,I,k...]. Both start uniform in
- * +-1/sqrt(fan in).
+ * Convolution, with bias unless told otherwise, over the space of x, 2D or 3D; weight [O,I,k...]. Both start uniform in +-1/sqrt(fan in).
  *
- * @param xs maps side by side: I counts the channels of all. Each has its own product and the products are added, which
- * spares a copy of the maps in one.
  * @param options.normed an instance norm follows, which takes the bias out again: its gradient is exactly zero, so none
  * is computed (rounding noise, scaled up by AdamW, would move it).
  */
 export function convolution(
   { ops, parameters }: Layers,
   name: string,
-  xs: readonly [Tensor, ...Tensor[]],
+  x: Tensor,
   channels: number,
   options: { readonly size: 1 | 3; readonly normed?: boolean; readonly bias?: boolean },
 ): Tensor {
   const { size, normed = false } = options;
-  const [, , ...space] = xs[0].shape;
-  const ends = xs.map((_, n) => sum(xs.slice(0, n + 1).map((x) => x.shape[1]!)));
-  const inputs = ends.at(-1)!;
-  const initial = { kind: 'uniform', bound: (inputs * size ** space.length) ** -0.5 } as const;
-  const weight = parameters.get(`${name}.weight`, [channels, inputs, ...space.map(() => size)], initial);
-  const bias = options.bias === false ? undefined : parameters.get(`${name}.bias`, [channels], initial);
-  const shift = bias && normed ? ops.stopGradient(bias) : bias;
-  const [first, ...others] = xs;
-  if (others.length === 0) return ops.conv(first, weight, shift);
-  const kernels = (n: number): Tensor => ops.slice(weight, 1, ends[n - 1] ?? 0, ends[n]!);
-  return others.reduce<Tensor>(
-    (total, x, n) => ops.add(total, ops.conv(x, kernels(n + 1))),
-    ops.conv(first, kernels(0), shift),
-  );
+  const [, inputs, ...space] = x.shape;
+  const kernel = space.map(() => size);
+  const initial = { kind: 'uniform', bound: (inputs! * size ** space.length) ** -0.5 } as const;
+  const weight = parameters.get(`${name}.weight`, [channels, inputs!, ...kernel], initial);
+  if (options.bias === false) return ops.conv(x, weight);
+  const bias = parameters.get(`${name}.bias`, [channels], initial);
+  return ops.conv(x, weight, normed ? ops.stopGradient(bias) : bias);
 }
 
 /** Affine instance norm of [N,C,H,W]. */
@@ -82,8 +72,4 @@ export function tokenMap(ops: Ops, x: Tensor, space: readonly number[]): Tensor 
 /** How many elements an array of these sizes has. */
 export function product(sizes: readonly number[]): number {
   return sizes.reduce((all, size) => all * size, 1);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

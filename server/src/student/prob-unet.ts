@@ -72,28 +72,22 @@ function convolutionalEncoder(
   for (const [level, channels] of config.channels.entries()) {
     const below = levels.at(-1);
     const x = below === undefined ? image : layers.ops.maxPool2(below);
-    levels.push(block(layers, `encoder.${level}`, [x], channels, dropout?.[level]));
+    levels.push(block(layers, `encoder.${level}`, x, channels, dropout?.[level]));
   }
   return levels;
 }
 
 /** Twice convolution, norm and leaky ReLU; dropout between the two. */
-function block(
-  layers: Layers,
-  name: string,
-  xs: readonly [Tensor, ...Tensor[]],
-  channels: number,
-  dropout?: Tensor,
-): Tensor {
+function block(layers: Layers, name: string, x: Tensor, channels: number, dropout?: Tensor): Tensor {
   const { ops } = layers;
-  const half = (inputs: readonly [Tensor, ...Tensor[]], part: number): Tensor =>
-    ops.leakyRelu(normedConvolution(layers, `${name}.${part}`, inputs, channels), 0.01);
-  const first = half(xs, 0);
-  return half([dropout === undefined ? first : ops.mul(first, dropout)], 1);
+  const half = (input: Tensor, part: number): Tensor =>
+    ops.leakyRelu(normedConvolution(layers, `${name}.${part}`, input, channels), 0.01);
+  const first = half(x, 0);
+  return half(dropout === undefined ? first : ops.mul(first, dropout), 1);
 }
 
-function normedConvolution(layers: Layers, name: string, xs: readonly [Tensor, ...Tensor[]], channels: number): Tensor {
-  return norm(layers, `${name}.norm`, convolution(layers, `${name}.conv`, xs, channels, { size: 3, normed: true }));
+function normedConvolution(layers: Layers, name: string, x: Tensor, channels: number): Tensor {
+  return norm(layers, `${name}.norm`, convolution(layers, `${name}.conv`, x, channels, { size: 3, normed: true }));
 }
 
 function decoder(layers: Layers, skips: readonly Tensor[], bottleneck: Tensor): Tensor {
@@ -101,8 +95,8 @@ function decoder(layers: Layers, skips: readonly Tensor[], bottleneck: Tensor): 
   let x = bottleneck;
   for (const [step, skip] of skips.toReversed().entries()) {
     const channels = skip.shape[1]!;
-    const narrow = convolution(layers, `decoder.${step}.narrow`, [x], channels, { size: 1 });
-    x = block(layers, `decoder.${step}`, [skip, ops.upsample2(narrow)], channels);
+    const narrow = convolution(layers, `decoder.${step}.narrow`, x, channels, { size: 1 });
+    x = block(layers, `decoder.${step}`, ops.concat([skip, ops.upsample2(narrow)], 1), channels);
   }
   return x;
 }

@@ -81,7 +81,7 @@ function decoder(layers: Layers, skips: readonly Tensor[], bottleneck: Tensor): 
 function block(layers: Layers, name: string, x: Tensor, channels: number, depth: number): Tensor {
   let y = x;
   for (let index = 0; index < depth; index += 1) {
-    y = normed(layers, convolution(layers, `${name}.${index}`, [y], channels, { size: 3, normed: true }));
+    y = normed(layers, convolution(layers, `${name}.${index}`, y, channels, { size: 3, normed: true }));
   }
   return y;
 }

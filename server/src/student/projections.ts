@@ -8,7 +8,7 @@ import { convolution, type Layers } from './layers.ts';
  * @param map [N,K,space...], on the student's token grid.
  */
 export function projectHidden(layers: Layers, map: Tensor, features: number): Tensor {
-  return convolution(layers, 'projections.hidden', [map], features, { size: 1, bias: hasBias(map) });
+  return convolution(layers, 'projections.hidden', map, features, { size: 1, bias: hasBias(map) });
 }
 
 /**
@@ -18,7 +18,7 @@ export function projectHidden(layers: Layers, map: Tensor, features: number): Te
  * @param embeddings [N,(C-1)*K,space...], on the student's token grid.
  */
 export function alignSemantic(layers: Layers, embeddings: Tensor, channels: number): Tensor {
-  return convolution(layers, 'projections.semantic', [embeddings], channels, { size: 1, bias: hasBias(embeddings) });
+  return convolution(layers, 'projections.semantic', embeddings, channels, { size: 1, bias: hasBias(embeddings) });
 }
 
 /** As published: in 2D there is a bias, in 3D there is none. */
