@@ -7,10 +7,11 @@ import json
 import sys
 
 import numpy
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.pixel_data_handlers.numpy_handler import pack_bits
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+from made_object import code, item, start
 
 wanted = json.load(sys.stdin)
 kind = wanted["type"]
@@ -20,18 +21,6 @@ direction = numpy.array(wanted["direction"])
 origin = numpy.array(wanted["origin"])
 # highdicom numbers a LABELMAP's segments as its pixels do, with gaps.
 numbers = [1, 2] if kind != "LABELMAP" else [7, 300 if wanted["bits"] == 16 else 200]
-
-
-def item(**values):
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
-
-
-def code(value, scheme, meaning):
-    return Sequence([item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)])
-
 
 k, j, i = numpy.mgrid[0:slices, 0:rows, 0:columns].astype(float)
 away = ((i - columns / 2) / columns) ** 2 + ((j - rows / 2) / rows) ** 2 + ((k - slices / 2) / slices) ** 2
@@ -48,13 +37,7 @@ else:
         planes = [numpy.where(plane, 255 - 60 * (plane.cumsum() % 3 == 0).reshape(plane.shape), 100) for plane in planes]
         planes = [plane.astype(numpy.uint8) for plane in planes]
 
-meta = FileMetaDataset()
-meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66." + ("7" if kind == "LABELMAP" else "4")
-meta.MediaStorageSOPInstanceUID = "2.25.921"
-meta.TransferSyntaxUID = ExplicitVRLittleEndian
-ds = FileDataset(sys.argv[1], {}, file_meta=meta, preamble=b"\0" * 128)
-ds.SOPClassUID = meta.MediaStorageSOPClassUID
-ds.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+ds = start(sys.argv[1], "1.2.840.10008.5.1.4.1.1.66." + ("7" if kind == "LABELMAP" else "4"), "2.25.921", ExplicitVRLittleEndian)
 ds.StudyInstanceUID = "2.25.922"
 ds.SeriesInstanceUID = "2.25.923"
 ds.FrameOfReferenceUID = "2.25.924"
@@ -119,7 +102,6 @@ pixels = numpy.array(planes)
 packed = pack_bits(pixels.reshape(-1), pad=False) if kind == "BINARY" else pixels.tobytes()
 ds.PixelData = packed + b"0" * (len(packed) % 2)
 ds["PixelData"].VR = "OB" if bits < 16 else "OW"
-ds.is_little_endian, ds.is_implicit_VR = True, False
 if wanted["rle"]:
     # The encoder of GDCM stops at odd sizes.
     ds.compress(RLELossless, encoding_plugin="pydicom")

@@ -7,9 +7,10 @@ import json
 import sys
 
 import numpy
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from made_object import item, start
 
 wanted = json.load(sys.stdin)
 columns, rows, slices = wanted["size"]
@@ -31,13 +32,6 @@ def decimal(value):
             break
         text = f"{value:.{digits}g}"
     return text
-
-
-def item(**values):
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
 
 
 j, i = numpy.mgrid[0:rows, 0:columns].astype(float)
@@ -66,14 +60,8 @@ for k in range(0, slices, 2):
     mask[k][near] = 255
 random.shuffle(contours)
 
-meta = FileMetaDataset()
-meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
-meta.MediaStorageSOPInstanceUID = "2.25.901"
-meta.TransferSyntaxUID = ImplicitVRLittleEndian if wanted["implicit"] else ExplicitVRLittleEndian
-ds = FileDataset(sys.argv[1], {}, file_meta=meta, preamble=b"\0" * 128)
+ds = start(sys.argv[1], "1.2.840.10008.5.1.4.1.1.481.3", "2.25.901", ImplicitVRLittleEndian if wanted["implicit"] else ExplicitVRLittleEndian)
 ds.SpecificCharacterSet = "ISO_IR 144"
-ds.SOPClassUID = meta.MediaStorageSOPClassUID
-ds.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
 ds.StudyInstanceUID = "2.25.902"
 ds.SeriesInstanceUID = "2.25.903"
 ds.Modality = "RTSTRUCT"
@@ -92,7 +80,5 @@ ds.StructureSetROISequence = Sequence(
 )
 ds.ROIContourSequence = Sequence([item(ReferencedROINumber=1, ContourSequence=Sequence(contours))])
 ds.RTROIObservationsSequence = Sequence([item(ObservationNumber=1, ReferencedROINumber=1, RTROIInterpretedType="ORGAN")])
-ds.is_little_endian = True
-ds.is_implicit_VR = wanted["implicit"]
 ds.save_as(sys.argv[1], write_like_original=False)
 mask.tofile(sys.argv[2])

@@ -8,10 +8,11 @@ import json
 import sys
 
 import numpy
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.pixel_data_handlers.numpy_handler import pack_bits
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
+
+from made_object import code, item, start
 
 wanted = json.load(sys.stdin)
 columns, rows, slices = wanted["size"]
@@ -19,17 +20,6 @@ spacing = numpy.array(wanted["spacingMm"])
 direction = numpy.array(wanted["direction"])
 origin = numpy.array(wanted["origin"])
 factor = wanted["coarser"]
-
-
-def item(**values):
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
-
-
-def code(value, scheme, meaning):
-    return Sequence([item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)])
 
 
 def ball(k, j, i):
@@ -43,14 +33,8 @@ v, u = numpy.mgrid[0 : rows // factor, 0 : columns // factor].astype(float)
 frames = [ball(k, v * factor + shift, u * factor + shift) for k in wanted["slices"]]
 first = origin + shift * (direction[0] * spacing[0] + direction[1] * spacing[1])
 
-meta = FileMetaDataset()
-meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
-meta.MediaStorageSOPInstanceUID = wanted.get("sopInstanceUid", "2.25.911")
-meta.TransferSyntaxUID = ExplicitVRLittleEndian
-ds = FileDataset(sys.argv[1], {}, file_meta=meta, preamble=b"\0" * 128)
+ds = start(sys.argv[1], "1.2.840.10008.5.1.4.1.1.66.4", wanted.get("sopInstanceUid", "2.25.911"), ExplicitVRLittleEndian)
 ds.SpecificCharacterSet = wanted.get("characterSet", "ISO_IR 144")
-ds.SOPClassUID = meta.MediaStorageSOPClassUID
-ds.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
 ds.StudyInstanceUID = wanted.get("studyInstanceUid", "2.25.912")
 ds.SeriesInstanceUID = wanted.get("seriesInstanceUid", "2.25.913")
 ds.FrameOfReferenceUID = wanted.get("frameOfReferenceUid", "2.25.914")
@@ -103,6 +87,5 @@ ds.PerFrameFunctionalGroupsSequence = Sequence(
 )
 packed = pack_bits(numpy.array(frames, dtype=numpy.uint8).reshape(-1))
 ds.PixelData = packed + b"\0" * (len(packed) % 2)
-ds.is_little_endian, ds.is_implicit_VR = True, False
 ds.save_as(sys.argv[1], write_like_original=False)
 mask.tofile(sys.argv[2])
