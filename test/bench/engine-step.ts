@@ -85,7 +85,7 @@ function report(rows: readonly Row[]): string {
 export const engineStep: Bench = {
   name: 'engine-step',
   title: 'Training step and forward against PyTorch',
-  about: `Full 2D student, ${size.space.join(' x ')}, batch ${size.batch}, as many threads as there are cores on both sides. Step: forward, supervised loss of stage 1, gradients, AdamW, EMA. Forward: probabilities and entropy with frozen weights. PyTorch is Debian's python3-torch, the same network, weights, batch and dropout masks (\`torch/\`; \`test/parity\` shows that losses, gradients and probabilities agree). Ours and PyTorch take turns in one command after ${count.warmUps} turns each to warm up; medians. Other work on the machine slows PyTorch most, whose threads wait by spinning: measure at a low load.`,
+  about: `Full 2D student, ${size.space.join(' x ')}, batch ${size.batch}, as many threads as there are cores on both sides. Step: forward, supervised loss of stage 1, gradients, AdamW, EMA. Forward: probabilities and entropy with frozen weights. PyTorch is Debian's python3-torch, the same network, weights, batch and dropout masks (\`torch/\`; \`test/parity\` shows that losses, gradients and probabilities agree). Ours and PyTorch take turns in one command after ${count.warmUps} turns each to warm up, with a rest of 0.3 s before each, because PyTorch's threads go on spinning after theirs; medians. Other work on the machine slows PyTorch most, whose threads wait by spinning: measure at a low load.`,
   run,
   report,
 };

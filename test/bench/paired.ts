@@ -1,13 +1,17 @@
+import { setTimeout } from 'node:timers/promises';
 import { medianOf } from '../../server/src/round/statistics.ts';
 import type { Timing } from './peer.ts';
 import { numbersOf, type Row } from './record.ts';
 import { shorten } from './spread.ts';
 
+/** Threads of a side go on spinning for a while after its turn, and would take the cores from the other one. */
+const restMs = 300;
+
 /** One side of a comparison: a turn of it. */
 export type Turn = () => Promise<Timing>;
 
 /**
- * The turns of all sides, alternating; the first ones warm up and leave no row. A row holds `NAMEMs` of every side, and
+ * The turns of all sides, alternating, with a rest before each; the first ones warm up and leave no row. A row holds `NAMEMs` of every side, and
  * the parts of ours.
  *
  * @param labels first columns of every row.
@@ -22,6 +26,7 @@ export async function takeTurns(
   for (let pair = 1 - count.warmUps; pair <= count.pairs; pair += 1) {
     const times: Record<string, number> = {};
     for (const [name, turn] of Object.entries(sides)) {
+      await setTimeout(restMs);
       const { ms, ...parts } = await turn();
       Object.assign(times, { [`${name}Ms`]: ms }, name === 'ours' ? parts : {});
     }
