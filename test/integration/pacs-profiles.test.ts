@@ -97,7 +97,7 @@ for (const [profile, bytes] of [
 ] as const) {
   test(`an object beyond ${bytes} bytes is not sent to ${profile}`, async () => {
     const work = through(profile, (pacs) => pacs.store(new Uint8Array(bytes + 1)));
-    await refuses(work, 'pacs-store-failed', RegExp(`${bytes + 1} bytes, and this PACS takes ${bytes}`));
+    await refuses(work, 'pacs-object-too-large', RegExp(`${bytes + 1} bytes, and this PACS takes ${bytes}`));
     assert.deepEqual(relay.requests, []);
   });
 }

@@ -151,7 +151,7 @@ class DicomwebPacs implements Pacs {
     const { alreadyStored, storeBytes } = this.#profile;
     if (file.length > storeBytes) {
       const message = `The object has ${file.length} bytes, and this PACS takes ${storeBytes} in a request. UNCOL_SEG_PIXELS makes Segmentations smaller.`;
-      throw new AppError('pacs-store-failed', message, { bytes: file.length, storeBytes });
+      throw new AppError('pacs-object-too-large', message, { bytes: file.length, storeBytes });
     }
     const sopInstanceUid = parsePart10(file, 'The object', true).string('x00080018') ?? '';
     const datasets = [new Uint8Array(file).buffer];
