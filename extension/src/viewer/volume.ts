@@ -24,17 +24,16 @@ export function findVolume(host: Host, series: SeriesRef, volume: string, slices
     .filter(({ SeriesInstanceUID }) => SeriesInstanceUID === series.seriesInstanceUid)
     .filter((displaySet) => ofVolume(displaySet).length === slices.length);
   const alone = holders.find((displaySet) => host.listImageIds(displaySet).length === slices.length);
+  if (alone !== undefined) return alone.displaySetInstanceUID;
   const [holder] = holders;
   if (holder === undefined) throw new Error('The viewer shows no images that hold the whole volume.');
-  const found = alone ?? setApart(host, holder, volume, slices);
-  if (found !== alone) {
-    const imageIds = ofVolume(found);
-    found.setAttributes({ imageIds, numImageFrames: imageIds.length });
-    // Of a multi-frame object the host would show every frame in a stack.
-    host.services.cornerstoneCacheService.stackImageIds.set(found.displaySetInstanceUID, imageIds);
-    displaySetService.addDisplaySets(found);
-  }
-  return found.displaySetInstanceUID;
+  const made = setApart(host, holder, volume, slices);
+  const imageIds = ofVolume(made);
+  made.setAttributes({ imageIds, numImageFrames: imageIds.length });
+  // Of a multi-frame object the host would show every frame in a stack.
+  host.services.cornerstoneCacheService.stackImageIds.set(made.displaySetInstanceUID, imageIds);
+  displaySetService.addDisplaySets(made);
+  return made.displaySetInstanceUID;
 }
 
 /** Shows a display set in place of the one of a series, and waits until the viewport has it: it drops what is laid on it before. */

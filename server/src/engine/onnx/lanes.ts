@@ -27,7 +27,7 @@ export function shapesOfLane(inputs: InputShapes, lanes: number): InputShapes {
 
 /**
  * One graph in several worker threads, each with its own session and its share of the samples. The runtime's threads
- * wait for each other after every operator, lanes once a batch: two on two cores take 0.8 to 0.9 of the time, and other
+ * wait for each other after every operator, lanes once a batch, and other
  * work on a core delays one of them, not each operator. They cost the weights once a lane, so they are for serving.
  */
 export class Lanes {
