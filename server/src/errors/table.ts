@@ -96,13 +96,9 @@ export const errorTable = {
   'import-grid-differs': row(
     422,
     'Mask is on another grid',
-    'Check that the mask belongs to this series; then agree to carry it over (`resample`), or export it on its slices.',
+    'Check that the mask belongs to this series; then agree to carry it over, or export it on its slices.',
   ),
-  'import-automatic': row(
-    422,
-    'No reader has touched the mask',
-    'Look at it; then say that you vouch for it (`acceptAutomatic`).',
-  ),
+  'import-automatic': row(422, 'No reader has touched the mask', 'Look at it; then say that you vouch for it.'),
   'import-known': row(409, 'Mask was handed in before', 'Take that correction back first, to import the mask anew.'),
   // data of a site for training
   'nifti-invalid': row(
