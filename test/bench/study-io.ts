@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import codecs from 'dcmjs-codecs';
-import { childEnvironment } from '../../server/src/jobs/children.ts';
+import { childArguments, childEnvironment } from '../../server/src/jobs/children.ts';
 import { medianOf } from '../../server/src/round/statistics.ts';
 import { writeSeg } from '../../server/src/seg/write.ts';
 import { startOrthanc } from '../../server/src/setup/orthanc.ts';
@@ -94,7 +94,7 @@ async function readInTurns(
   const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
   const ours = openPeer(
     process.execPath,
-    ['--import', import.meta.resolve('tsx'), file('study-io-child.ts'), ...access],
+    [...childArguments(), file('study-io-child.ts'), ...access],
     // As the server starts those of its processes that read series.
     childEnvironment(process.env),
   );

@@ -156,7 +156,7 @@ export function createChild<Task, Progress, Result>(options: ChildOptions): Chil
 
 function forkChild({ entry, setUp, background }: ChildOptions): ChildProcess {
   const child = fork(fileURLToPath(entry), {
-    execArgv: ['--import', import.meta.resolve('tsx')],
+    execArgv: [...childArguments()],
     serialization: 'advanced',
     // Its stdout goes to our stderr: stdout belongs to the answers of the command line.
     stdio: ['ignore', 2, 2, 'ipc'],
@@ -207,6 +207,14 @@ function exchange<Progress, Result>(
     if (child.exitCode !== null || child.signalCode !== null) return onExit(child.exitCode, child.signalCode);
     tell(child, { type: 'task', id, task });
   });
+}
+
+/**
+ * What Node is told in a child. Its heap is small, and beside it stand buffers of a hundred megabytes; were it taken for
+ * full beyond thirty, as by default, reading a series would collect garbage a dozen times and take a third longer.
+ */
+export function childArguments(): readonly string[] {
+  return ['--initial-old-space-size=256', '--import', import.meta.resolve('tsx')];
 }
 
 /**

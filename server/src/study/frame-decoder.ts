@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { DecoderThread } from './decoder-thread.ts';
 
 /** One compressed frame and what the codec must know of it. */
 export interface EncodedFrame {
@@ -19,7 +19,7 @@ export interface EncodedFrame {
 
 export type CodecName = 'decodeRle' | 'decodeJpeg' | 'decodeJpegLs' | 'decodeJpeg2000' | 'decodeHtJpeg2000';
 
-/** Decodes frames in worker threads that are started by the first frame. */
+/** Decodes frames in worker threads that the first frame starts, or that rest since the last series. */
 export interface FrameDecoder {
   /** Frames that are decoded at the same time. */
   readonly lanes: number;
@@ -31,14 +31,9 @@ export interface FrameDecoder {
    * in time, and with what `use` throws.
    */
   decode<T>(frame: EncodedFrame, use: (samples: Uint8Array) => T): Promise<T>;
-  /** Ends the threads; frames in work reject. */
+  /** Lets go of the threads; frames in work reject. */
   close(): Promise<void>;
 }
-
-type Reply = { readonly length: number } | { readonly error: string };
-
-/** Loading codecs and module takes 0.1 s on an idle machine; a start-up this slow means that it will not come. */
-const startLimitMs = 60_000;
 
 /**
  * A decoder with at most `lanes` threads. A thread that fails or exceeds the time limit is ended and replaced, because
@@ -76,13 +71,10 @@ export function createFrameDecoder(
   };
 }
 
-/** One thread at a time, one frame at a time. Frame and samples lie in memory shared with the thread. */
+/** One thread at a time, one frame at a time. */
 class Lane {
-  #worker: Worker | undefined;
-  /** Codecs that the thread has loaded. */
-  readonly #loaded = new Set<CodecName>();
-  #input = new SharedArrayBuffer(0);
-  #output = new SharedArrayBuffer(0);
+  #thread: DecoderThread | undefined;
+  #isBusy = false;
   #isClosed = false;
   readonly #timeLimitMs: number;
 
@@ -91,60 +83,31 @@ class Lane {
   }
 
   /** The samples, until the next frame. */
-  async decode({ codec, attributes, bytes }: EncodedFrame): Promise<Uint8Array> {
+  async decode(frame: EncodedFrame): Promise<Uint8Array> {
     if (this.#isClosed) throw new Error('the decoder is closed');
+    this.#isBusy = true;
     try {
-      const sizeBytes = (attributes.width * attributes.height * attributes.bitsAllocated) / 8;
-      // Hardly a frame is longer than its samples, so the memory of the first one does for those that follow.
-      if (this.#input.byteLength < bytes.length) this.#input = new SharedArrayBuffer(Math.max(bytes.length, sizeBytes));
-      const input = new Uint8Array(this.#input, 0, bytes.length);
-      input.set(bytes);
-      if (this.#output.byteLength < sizeBytes) this.#output = new SharedArrayBuffer(sizeBytes);
-      const output = new Uint8Array(this.#output, 0, sizeBytes);
-      if (!this.#loaded.has(codec)) await this.#ask({ load: codec }, startLimitMs);
-      this.#loaded.add(codec);
-      return output.subarray(0, await this.#ask({ codec, attributes, input, output }, this.#timeLimitMs));
+      this.#thread ??= DecoderThread.take();
+      const samples = await this.#thread.decode(frame, this.#timeLimitMs);
+      if (this.#isClosed) throw new Error('the decoder was closed');
+      return samples;
     } catch (error) {
-      await this.#end();
+      await this.#letGo()?.end();
       throw error;
+    } finally {
+      this.#isBusy = false;
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#end();
+    const thread = this.#letGo();
+    await (this.#isBusy ? thread?.end() : thread?.rest());
   }
 
-  /** Bytes written. */
-  async #ask(question: unknown, limitMs: number): Promise<number> {
-    const url = new URL('./pixel-data-worker.mjs', import.meta.url);
-    this.#worker ??= new Worker(url, { execArgv: [], stdout: true });
-    const reply = nextReply(this.#worker, limitMs);
-    this.#worker.postMessage(question);
-    const answer = await reply;
-    if ('error' in answer) throw new Error(answer.error);
-    return answer.length;
+  #letGo(): DecoderThread | undefined {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    return thread;
   }
-
-  async #end(): Promise<void> {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    this.#loaded.clear();
-    await worker?.terminate();
-  }
-}
-
-function nextReply(worker: Worker, limitMs: number): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void): void => {
-      clearTimeout(timer);
-      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
-      act();
-    };
-    const onMessage = (reply: Reply): void => settle(() => resolve(reply));
-    const onError = (error: Error): void => settle(() => reject(error));
-    const onExit = (): void => settle(() => reject(new Error('the codec thread ended')));
-    const timer = setTimeout(() => settle(() => reject(new Error(`no result within ${limitMs} ms`))), limitMs);
-    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-  });
 }

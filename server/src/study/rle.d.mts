@@ -2,5 +2,5 @@
 export function decodeRle(
   input: Uint8Array,
   output: Uint8Array,
-  attributes: { readonly bitsAllocated: number },
+  attributes: { readonly bitsAllocated: 8 | 16 },
 ): number;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import codecs from 'dcmjs-codecs';
 import { createFrameDecoder, type EncodedFrame } from '../../../server/src/study/frame-decoder.ts';
 
@@ -47,6 +49,38 @@ test('after a damaged frame the next ones decode in a fresh thread', async () =>
     assert.deepEqual(await decoder.decode(frame(), copy), samples);
   }
   await decoder.close();
+});
+
+/** Its number tells how many threads were started before it. */
+async function threadsSoFar(): Promise<number> {
+  const worker = new Worker('', { eval: true });
+  const { threadId } = worker;
+  await once(worker, 'exit');
+  return threadId;
+}
+
+test('the thread of one series serves the next one', async () => {
+  const { frame, samples } = await noise(8);
+  const decodeOne = async () => {
+    const decoder = createFrameDecoder({ lanes: 1 });
+    assert.deepEqual(await decoder.decode(frame(), copy), samples);
+    await decoder.close();
+  };
+  await decodeOne();
+  const before = await threadsSoFar();
+  await decodeOne();
+  await decodeOne();
+  assert.equal(await threadsSoFar(), before + 1, 'only the one that counts was started');
+});
+
+test('a thread with a frame in work is not kept for the next series', async () => {
+  const { frame, samples } = await noise(1024);
+  const decoder = createFrameDecoder({ lanes: 1 });
+  const running = decoder.decode(frame(), copy);
+  await Promise.all([assert.rejects(running), decoder.close()]);
+  const next = createFrameDecoder({ lanes: 1 });
+  assert.deepEqual(await next.decode(frame(), copy), samples);
+  await next.close();
 });
 
 test('a closed decoder rejects and starts no thread', async () => {

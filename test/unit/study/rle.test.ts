@@ -3,6 +3,7 @@ import { after, test } from 'node:test';
 import codecs from 'dcmjs-codecs';
 import fc from 'fast-check';
 import { createFrameDecoder, type EncodedFrame } from '../../../server/src/study/frame-decoder.ts';
+import { decodeRle } from '../../../server/src/study/rle.mjs';
 
 const { Context, NativeCodecs } = codecs;
 const decoder = createFrameDecoder({ lanes: 1 });
@@ -56,6 +57,24 @@ test('what another encoder packs comes back, whatever the samples are', async ()
     }),
     { numRuns: 50 },
   );
+});
+
+test('the frames of an object are unpacked one behind the other, at whatever address', () => {
+  const packets = (bytes: readonly number[]) => bytes.flatMap((byte) => [0, byte]);
+  for (const samples of [1, 2, 3, 4, 5, 9, 64]) {
+    const high = Array.from({ length: samples }, (_, n) => (7 * n + 129) & 255);
+    const low = Array.from({ length: samples }, (_, n) => (31 * n + 250) & 255);
+    const object = new Uint8Array(6 * samples + 3);
+    for (const at of [0, 1, 2 * samples]) {
+      const output = object.subarray(at, at + 2 * samples);
+      assert.equal(decodeRle(frame(packets(high), packets(low)), output, { bitsAllocated: 16 }), 2 * samples);
+      assert.deepEqual(
+        [...output],
+        high.flatMap((byte, n) => [low[n], byte]),
+      );
+    }
+    assert.equal(object[4 * samples], 0);
+  }
 });
 
 test('a header that does not fit and a segment that ends early are errors, not zeros', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { hasEndMarker, readJpegPrecision } from '../../../server/src/study/codestream.ts';
 import type { FrameFormat } from '../../../server/src/study/image-object.ts';
 import { maskToStoredBits, type StoredValues, storedRange } from '../../../server/src/study/samples.ts';
@@ -45,6 +46,22 @@ test('a frame ends with its end marker, whatever byte makes its length even', ()
   assert.ok(ends(1, 2, 0xff, 0xd9, 0xff, 0));
   assert.ok(!ends(0xff, 0xd9, 7, 0xc8));
   assert.ok(!ends(1, 2, 3, 4));
+});
+
+test('the range of any values, at any address, is that of their least and greatest', () => {
+  const values = fc.oneof(
+    fc.uint16Array({ minLength: 3, maxLength: 60 }),
+    fc.int16Array({ minLength: 3, maxLength: 60 }),
+    fc.int16Array({ min: -3, max: 3, minLength: 3, maxLength: 60 }),
+    fc.array(fc.constantFrom(-32768, -1, 0, 32767), { minLength: 3, maxLength: 60 }).map((all) => Int16Array.from(all)),
+  );
+  fc.assert(
+    fc.property(values, fc.nat(2), (all, from) => {
+      const some = (all as StoredValues).subarray(from);
+      assert.deepEqual(storedRange(some, undefined), [Math.min(...some), Math.max(...some)]);
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test('the range holds the least and the greatest value, wherever they are', () => {
