@@ -12,6 +12,7 @@ import { roundTrips } from './round-trip.ts';
 import { rounds, roundsFull } from './rounds.ts';
 import { server } from './server.ts';
 import { stageTwo } from './stage-two.ts';
+import { storedSeg } from './stored-seg.ts';
 import { studyIo } from './study-io.ts';
 import { syntaxes } from './syntaxes.ts';
 import { viewer } from './viewer.ts';
@@ -40,5 +41,6 @@ export const benches: readonly Bench[] = [
   syntaxes,
   roundTrips,
   viewerRoundTrips,
+  storedSeg,
   studyIo,
 ];

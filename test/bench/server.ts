@@ -23,8 +23,8 @@ export async function prepareHome(): Promise<void> {
 }
 
 /** Address of a sample study by its name. */
-export async function findSample(name: string): Promise<SeriesAddress> {
-  const sampleRoot = await unpackDebian(preparedHome, samplePackages, () => {});
+export async function findSample(name: string, home = preparedHome): Promise<SeriesAddress> {
+  const sampleRoot = await unpackDebian(home, samplePackages, () => {});
   for await (const study of sampleStudies({ sampleRoot })) {
     const { studyInstanceUid, seriesInstanceUid } = study;
     if (study.name === name) return { studyInstanceUid, seriesInstanceUid };

@@ -121,11 +121,20 @@ describe('the export of a correction', { timeout: 120_000 }, () => {
     const id = await addCorrection(test.database, part);
     return (await readCorrection(test.database, id)) ?? assert.fail();
   };
+  const metrics = createMetrics();
   const run = (correctionId: string, type: 'BINARY' | 'LABELMAP' = 'BINARY') => {
     const segEncoding = { type, pixels: 'native' } as const;
     const card = { name: 'pool', version: 1, weights: { sha256: 'ab'.repeat(32) }, segments: [ballSegment] };
     const registry = { resolve: async () => ({ card }) } as unknown as Registry;
-    const handle = exportHandler({ database: test.database, registry, blobs, pacs, maxVoxels: 1e6, segEncoding });
+    const handle = exportHandler({
+      database: test.database,
+      registry,
+      blobs,
+      pacs,
+      maxVoxels: 1e6,
+      metrics,
+      segEncoding,
+    });
     const { signal } = new AbortController();
     return handle({ id: 'job', payload: { correctionId }, attempt: 0, signal, report: () => undefined });
   };

@@ -18,7 +18,9 @@ import {
 } from '../store/corrections.ts';
 import type { Database } from '../store/database.ts';
 import type { Pacs, SeriesAddress } from '../study/pacs.ts';
+import type { RetrieveOptions, RetrieveProgress } from '../study/retrieve.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { JobHandler } from './attempt.ts';
 import type { JobPayload } from './kinds.ts';
 import type { JobQueue } from './queue.ts';
@@ -29,6 +31,7 @@ export interface ExportParts {
   readonly blobs: BlobStore;
   readonly pacs: Pacs;
   readonly maxVoxels: number;
+  readonly metrics: Metrics;
   /** Of the SEGs that are stored from now on. */
   readonly segEncoding: SegEncoding<'BINARY' | 'LABELMAP'>;
 }
@@ -47,25 +50,34 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
     const { studyInstanceUid, segSeriesInstanceUid, segSopInstanceUid } = correction;
     const seg = { studyInstanceUid, seriesInstanceUid: segSeriesInstanceUid, sopInstanceUid: segSopInstanceUid };
     const sr = addressSr(correction);
+    const clock = stageClock(parts.metrics);
     report({ stage: 'retrieve', percent: 0 });
     const stored = await storedSegType(pacs, seg, signal);
     const lacksSeg = stored === undefined;
     const lacksSr = sr !== undefined && !(await pacs.has(sr, signal));
     if (lacksSeg || lacksSr) {
-      const { request, modality } = await requestMask(parts, correction, stored, signal);
+      const onProgress = ({ instances, expected }: RetrieveProgress) => {
+        if (instances === expected) clock.begin('write');
+      };
+      const { request, modality } = await requestMask(parts, correction, stored, { onProgress, signal });
       if (lacksSeg) {
         const { bytes, notes } = writeSeg(request);
         const sha256 = createHash('sha256').update(bytes).digest('hex');
         await keepSeg(database, correction.id, sha256, [...new Set([...correction.notes, ...notes])]);
         report({ stage: 'store', percent: 60 });
+        clock.begin('store');
         await pacs.store(bytes, signal);
       }
       // After the SEG, which it points at. What was repaired in the source attributes the SEG has told already.
       if (lacksSr) {
+        clock.begin('write');
+        const { bytes } = writeSr(requestSr(correction, sr, request, modality));
         report({ stage: 'store', percent: 80 });
-        await pacs.store(writeSr(requestSr(correction, sr, request, modality)).bytes, signal);
+        clock.begin('store');
+        await pacs.store(bytes, signal);
       }
     }
+    clock.end();
     await database.transaction(async (tx) => {
       if (!(await markStored(tx, correction.id))) return;
       const object = {
@@ -75,6 +87,25 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
       };
       await appendAudit(tx, { actor: 'server', action: 'correction-stored', object });
     });
+  };
+}
+
+/** Measures stages that follow each other, from `retrieve` on; one that comes again counts on. */
+function stageClock({ exportSeconds }: Metrics) {
+  const took = { retrieve: 0, write: 0, store: 0 };
+  let stage: keyof typeof took = 'retrieve';
+  let since = performance.now();
+  const begin = (next: keyof typeof took): void => {
+    const now = performance.now();
+    took[stage] += now - since;
+    [stage, since] = [next, now];
+  };
+  return {
+    begin,
+    end(): void {
+      begin(stage);
+      for (const [each, ms] of Object.entries(took)) exportSeconds.observe({ stage: each }, ms / 1000);
+    },
   };
 }
 
@@ -94,11 +125,11 @@ async function requestMask(
   { registry, blobs, pacs, maxVoxels, segEncoding }: ExportParts,
   correction: CorrectionRow,
   stored: 'BINARY' | 'LABELMAP' | undefined,
-  signal: AbortSignal,
+  options: Omit<RetrieveOptions, 'maxVoxels'>,
 ): Promise<{ readonly request: SegRequest; readonly modality: string }> {
   const { modelName, modelVersion, labelmapSha256 } = correction;
   const { card } = await registry.resolve(`${modelName}@${modelVersion}`);
-  const series = await readSeriesFromPacs(pacs, correction, { maxVoxels, signal });
+  const series = await readSeriesFromPacs(pacs, correction, { ...options, maxVoxels });
   const model = { name: card.name, version: card.version, sha256: card.weights.sha256 };
   const envelope = await blobs.get(labelmapSha256);
   const encoding = stored ? ({ type: stored, pixels: 'native' } as const) : segEncoding;

@@ -1,7 +1,7 @@
 import { applySegmentRules, decideLabels, type SegmentRule } from '../labelmap/decide.ts';
 import { type Geometry, voxelCount } from '../volume/geometry.ts';
-import { type Box, boxAround } from '../volume/interpolate.ts';
 import { sliceMapper } from '../volume/resample.ts';
+import { foregroundBox } from './foreground-box.ts';
 
 /**
  * Labels on the source grid, `[slice, row, column]` uint8, decided from interpolated probabilities a source slice at a
@@ -16,23 +16,12 @@ export function decideVolume(
   rules: readonly SegmentRule[],
 ): Uint8Array {
   const labels = new Uint8Array(voxelCount(source));
-  const box = foregroundBox(foreground, grid);
+  // A segment can only win where some neighbour has a foreground of one half or more in all.
+  const box = foregroundBox(foreground, grid.size, 0.5 - 1e-6);
   if (box === null) return labels;
   const probabilitiesOf = sliceMapper(foreground, grid, source, box);
   const pixels = source.size[0] * source.size[1];
   for (let k = 0; k < source.size[2]; k++) decideLabels(probabilitiesOf(k), labels, k * pixels);
   applySegmentRules(labels, source, rules);
   return labels;
-}
-
-/**
- * The grid voxels outside which every interpolated voxel is background: a segment can only win where some neighbour has
- * a foreground of one half or more in all. Null when there is none.
- */
-function foregroundBox(foreground: readonly Float32Array[], grid: Geometry): Box | null {
-  return boxAround(grid.size, (n) => {
-    let sum = 0;
-    for (const values of foreground) sum += values[n]!;
-    return sum >= 0.5 - 1e-6;
-  });
 }

@@ -13,14 +13,15 @@ const least = 0.005;
  */
 export function mapUncertainty(entropy: Float32Array, grid: Geometry, source: Geometry): Uint8Array {
   const map = new Uint8Array(voxelCount(source));
-  const box = boxAround(grid.size, (n) => (entropy[n] ?? 0) >= least);
+  const box = boxAround(grid.size, entropy, least);
   if (box === null) return map;
   const valuesOf = sliceMapper([entropy], grid, source, box);
   const pixels = source.size[0] * source.size[1];
   for (let k = 0; k < source.size[2]; k++) {
     const [values] = valuesOf(k);
     const start = k * pixels;
-    for (let n = 0; n < pixels; n++) map[start + n] = Math.round(100 * values![n]!);
+    // Truncation of what is not negative, half added, rounds, and faster than `Math.round`.
+    for (let n = 0; n < pixels; n++) map[start + n] = 100 * values![n]! + 0.5;
   }
   return map;
 }

@@ -26,6 +26,13 @@ export function createMetrics() {
       buckets: seconds,
       registers,
     }),
+    exportSeconds: new Histogram({
+      name: 'uncol_export_seconds',
+      help: 'Time of each stage of the storing of a correction: retrieve, write, store.',
+      labelNames: ['stage'] as const,
+      buckets: seconds,
+      registers,
+    }),
     jobsTotal: new Counter({
       name: 'uncol_jobs_total',
       help: 'Jobs that reached an end, by kind and state.',

@@ -22,23 +22,29 @@ export function wholeBox(size: Vec3): Box {
 }
 
 /**
- * The voxels of a grid that are meant, with one voxel around: an interpolated voxel reads its neighbours on both sides.
- * Null when none is.
+ * The voxels of `least` and more, with one voxel around: an interpolated voxel reads its neighbours on both sides. Null
+ * when there is none.
  *
- * @param isMeant of element number n, `[slice, row, column]`.
+ * @param values `[slice, row, column]`.
  */
-export function boxAround(size: Vec3, isMeant: (n: number) => boolean): Box | null {
+export function boxAround(size: Vec3, values: Float32Array, least: number): Box | null {
   const [columns, rows, slices] = size;
-  const low = [columns, rows, slices] as [number, number, number];
-  const high = [-1, -1, -1] as [number, number, number];
-  for (let n = 0; n < columns * rows * slices; n++) {
-    if (!isMeant(n)) continue;
-    const index = [n % columns, Math.floor(n / columns) % rows, Math.floor(n / (columns * rows))];
-    for (let axis = 0; axis < 3; axis++) {
-      low[axis] = Math.min(low[axis]!, index[axis]!);
-      high[axis] = Math.max(high[axis]!, index[axis]!);
+  const low: [number, number, number] = [columns, rows, slices];
+  const high: [number, number, number] = [-1, -1, -1];
+  for (let k = 0, start = 0; k < slices; k++)
+    for (let j = 0; j < rows; j++, start += columns) {
+      let first = 0;
+      while (first < columns && !(values[start + first]! >= least)) first++;
+      if (first === columns) continue;
+      let last = columns - 1;
+      while (!(values[start + last]! >= least)) last--;
+      low[0] = Math.min(low[0], first);
+      high[0] = Math.max(high[0], last);
+      low[1] = Math.min(low[1], j);
+      high[1] = Math.max(high[1], j);
+      low[2] = Math.min(low[2], k);
+      high[2] = k;
     }
-  }
   if (high[0] < 0) return null;
   const first = (axis: 0 | 1 | 2): number => Math.max(0, low[axis] - 1);
   const last = (axis: 0 | 1 | 2): number => Math.min(size[axis] - 1, high[axis] + 1);
@@ -89,6 +95,20 @@ export function interpolateRow(
   out: Float32Array,
   outOffset: number,
 ): void {
+  const axis = axisOfRow(step, span.end);
+  if (axis === undefined) interpolateAcross(source, size, start, step, span, out, outOffset);
+  else interpolateLine(source, size, start, { axis, step: step[axis] }, span, out, outOffset);
+}
+
+function interpolateAcross(
+  source: Float32Array,
+  size: Vec3,
+  start: Vec3,
+  step: Vec3,
+  span: Span,
+  out: Float32Array,
+  outOffset: number,
+): void {
   const [columns, rows, slices] = size;
   const plane = columns * rows;
   const [x0, y0, z0] = start;
@@ -118,6 +138,59 @@ export function interpolateRow(
     const near = top + fy * (bottom - top);
     const far = nextTop + fy * (nextBottom - nextTop);
     out[outOffset + c] = near + fz * (far - near);
+  }
+}
+
+/** The source axis along which a target row of so many columns runs; undefined when it runs across. */
+function axisOfRow(step: Vec3, columns: number): 0 | 1 | 2 | undefined {
+  const across = step.map((part) => Math.abs(part) * columns < EDGE_TOLERANCE);
+  if (across[1] && across[2]) return 0;
+  if (across[0] && across[2]) return 1;
+  return across[0] && across[1] ? 2 : undefined;
+}
+
+/** The source voxels along a row, mixed of its four neighbours; the last one stands twice. */
+let line = new Float64Array(0);
+
+/** The values of {@link interpolateRow} where a row runs along an axis: what lies across is the same for all of it. */
+function interpolateLine(
+  source: Float32Array,
+  size: Vec3,
+  start: Vec3,
+  along: { readonly axis: 0 | 1 | 2; readonly step: number },
+  span: Span,
+  out: Float32Array,
+  outOffset: number,
+): void {
+  const { axis, step } = along;
+  const strides: Vec3 = [1, size[0], size[0] * size[1]];
+  const [p, q] = axis === 0 ? ([1, 2] as const) : axis === 1 ? ([0, 2] as const) : ([0, 1] as const);
+  const across = (other: 0 | 1 | 2) => {
+    const at = Math.min(size[other] - 1, Math.max(0, start[other]));
+    const before = Math.trunc(at);
+    const next = before + 1 < size[other] ? strides[other] : 0;
+    return { from: before * strides[other], share: at - before, next };
+  };
+  const [near, far] = [across(p), across(q)];
+  const most = size[axis] - 1;
+  const ends = [start[axis] + span.first * step, start[axis] + (span.end - 1) * step];
+  const low = Math.min(most, Math.max(0, Math.floor(Math.min(...ends))));
+  const high = Math.min(most, Math.max(0, Math.floor(Math.max(...ends)) + 1));
+  if (line.length < size[axis] + 1) line = new Float64Array(size[axis] + 1);
+  const stride = strides[axis];
+  for (let n = low, at = near.from + far.from + low * stride; n <= high; n++, at += stride) {
+    const a = source[at]!;
+    const b = source[at + far.next]!;
+    const top = a + near.share * (source[at + near.next]! - a);
+    line[n] = top + far.share * (b + near.share * (source[at + near.next + far.next]! - b) - top);
+  }
+  line[high + 1] = line[high]!;
+  const from = start[axis];
+  for (let c = span.first; c < span.end; c++) {
+    const x = Math.min(most, Math.max(0, from + c * step));
+    const n = Math.trunc(x);
+    const value = line[n]!;
+    out[outOffset + c] = value + (x - n) * (line[n + 1]! - value);
   }
 }
 

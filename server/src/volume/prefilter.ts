@@ -54,7 +54,8 @@ export function shrink(volume: Volume, factors: Vec3, window?: IntensityWindow):
   };
   const averaged = new Float32Array(size[0] * size[1] * size[2]);
   if (factors.every((f) => f === 1)) {
-    for (let n = 0; n < data.length; n++) averaged[n] = value(n);
+    if (padding === undefined && window !== undefined && data instanceof Int16Array) lookUp(data, window, averaged);
+    else for (let n = 0; n < data.length; n++) averaged[n] = value(n);
     return { data: averaged, geometry };
   }
   const members = (n: number, axis: 0 | 1 | 2): number =>
@@ -71,6 +72,13 @@ export function shrink(volume: Volume, factors: Vec3, window?: IntensityWindow):
     }
   }
   return { data: averaged, geometry: shrunkGeometry(geometry, factors, size) };
+}
+
+/** Through a window by a table of what it makes of each value. */
+function lookUp(data: Int16Array, window: IntensityWindow, out: Float32Array): void {
+  const least = -32768;
+  const table = Float32Array.from({ length: 65536 }, (_, n) => applyWindow(n + least, window));
+  for (let n = 0; n < data.length; n++) out[n] = table[data[n]! - least]!;
 }
 
 /** Slices at uneven gaps brought to a slice a step, each linear between its neighbours; beyond the last, the last. */
@@ -159,7 +167,7 @@ function mixLines(lines: Float32Array, mixed: Float32Array, line: number, weight
 }
 
 /** Weights of the centre and of each pair of neighbours of a box of fractional width. */
-function boxWeights(width: number): Float64Array {
+export function boxWeights(width: number): Float64Array {
   const reach = (width - 1) / 2;
   const weights = new Float64Array(Math.ceil(reach) + 1);
   for (let d = 0; d < weights.length; d++) weights[d] = Math.min(1, reach - d + 1) / width;

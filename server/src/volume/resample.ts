@@ -1,6 +1,7 @@
+import { alignedAxes, sampleAligned } from './aligned.ts';
 import { evenGrid, type Geometry, indexMap, type Vec3, voxelCount } from './geometry.ts';
 import type { IntensityWindow } from './intensity.ts';
-import { type Box, clipRow, interpolateRow, nearestRow, startOfRow, wholeBox } from './interpolate.ts';
+import { type Box, clipRow, interpolateRow, nearestRow, type Span, startOfRow, wholeBox } from './interpolate.ts';
 import { findFootprint, shrink, smoothAxis, spreadSlices } from './prefilter.ts';
 import { lastStep, sliceBounds, stepOfSlice } from './slice-steps.ts';
 import { createVolume, type Volume } from './volume.ts';
@@ -40,18 +41,25 @@ export function resample(volume: Volume, target: Geometry, options: ResampleOpti
     even === volume.geometry
       ? shrink(volume, factors, options.window)
       : shrink(spreadSlices(shrink(volume, [1, 1, 1], options.window)), factors);
-  for (const axis of [0, 1, 2] as const) smoothAxis(field, axis, footprint[axis] / factors[axis]);
-
+  const widths: Vec3 = [footprint[0] / factors[0], footprint[1] / factors[1], footprint[2] / factors[2]];
   const map = indexMap(target, field.geometry);
-  const { isInside, spans } = insideSpans(volume.geometry, target);
-  const [columns, rows, slices] = target.size;
+  const axes = alignedAxes(map, target);
+  const { outside, spans } = outsideSpans(volume.geometry, target);
   const out = new Float32Array(voxelCount(target)).fill(options.outside);
-  for (let row = 0; row < rows * slices; row++) {
-    const start = startOfRow(map, row % rows, stepOfSlice(target, Math.floor(row / rows)));
-    const span = { first: spans[2 * row]!, end: spans[2 * row + 1]! };
-    interpolateRow(field.data, field.geometry.size, start, map.columns[0], span, out, row * columns);
+  if (axes === undefined) {
+    for (const axis of [0, 1, 2] as const) smoothAxis(field, axis, widths[axis]);
+    forEachRow(target, spans, (j, k, span, offset) => {
+      const start = startOfRow(map, j, stepOfSlice(target, k));
+      interpolateRow(field.data, field.geometry.size, start, map.columns[0], span, out, offset);
+    });
+  } else {
+    const { data, strides, first } = sampleAligned(field, widths, target, map, axes);
+    forEachRow(target, spans, (j, k, span, offset) => {
+      let from = (j - first[1]) * strides[1] + (k - first[2]) * strides[2] + (span.first - first[0]) * strides[0];
+      for (let n = offset + span.first; n < offset + span.end; n++, from += strides[0]) out[n] = data[from]!;
+    });
   }
-  return { volume: createVolume(out, target), outside: isInside.map((inside) => 1 - inside) };
+  return { volume: createVolume(out, target), outside };
 }
 
 /**
@@ -123,21 +131,33 @@ export function sliceMapper(
   };
 }
 
-/** For each target row the columns inside the source box, and the same as one byte a voxel (1 = inside). */
-function insideSpans(source: Geometry, target: Geometry): { isInside: Uint8Array; spans: Int32Array } {
+/** For each target row the columns inside the source box, and the rest as one byte a voxel (1 = outside). */
+function outsideSpans(source: Geometry, target: Geometry): { outside: Uint8Array; spans: Int32Array } {
   const map = indexMap(target, source);
   const box = stepBox(source);
   const [columns, rows, slices] = target.size;
   const spans = new Int32Array(2 * rows * slices);
-  const isInside = new Uint8Array(voxelCount(target));
+  const outside = new Uint8Array(voxelCount(target)).fill(1);
   for (let row = 0; row < rows * slices; row++) {
     const start = startOfRow(map, row % rows, stepOfSlice(target, Math.floor(row / rows)));
     const span = clipRow(start, map.columns[0], columns, box);
     spans[2 * row] = span.first;
     spans[2 * row + 1] = span.end;
-    isInside.fill(1, row * columns + span.first, row * columns + span.end);
+    outside.fill(0, row * columns + span.first, row * columns + span.end);
   }
-  return { isInside, spans };
+  return { outside, spans };
+}
+
+/** Rows that are inside somewhere, with their row, slice, span and first element. */
+function forEachRow(
+  { size: [columns, rows, slices] }: Geometry,
+  spans: Int32Array,
+  visit: (row: number, slice: number, span: Span, offset: number) => void,
+): void {
+  for (let row = 0; row < rows * slices; row++) {
+    const span = { first: spans[2 * row]!, end: spans[2 * row + 1]! };
+    if (span.end > span.first) visit(row % rows, Math.floor(row / rows), span, row * columns);
+  }
 }
 
 /** The box of all voxels of a grid, along k in steps. */

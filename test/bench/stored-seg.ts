@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Receipt } from '../../server/src/http/contract.ts';
+import type { Bench, Row } from './record.ts';
+import { findSample } from './server.ts';
+import { read, readLabelmap, type SeriesAddress, segment, startServer, submit } from './server-process.ts';
+import { spreadTable } from './spread.ts';
+
+const runs = 5;
+const model = 'brain-mr@1';
+
+async function run(tell: (line: string) => void): Promise<readonly Row[]> {
+  tell('preparing');
+  const home = await mkdtemp(join(tmpdir(), 'uncol-stored-seg-'));
+  // A round would share the cores.
+  const server = await startServer(home, { UNCOL_CORRECTIONS_PER_ROUND: '1000' });
+  const rows: Row[] = [];
+  try {
+    const series = await findSample('colin27', home);
+    // The first one loads the network and is not counted.
+    for (let n = 0; n <= runs; n++) {
+      const row = await measure(server.url, series);
+      if (n === 0) continue;
+      rows.push({ run: n, ...row });
+      tell(JSON.stringify(rows.at(-1)));
+    }
+    return rows;
+  } finally {
+    await server.stop();
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+async function measure(url: string, series: SeriesAddress): Promise<Row> {
+  const { inference, totalMs: inferenceMs } = await segment(url, series, model);
+  const { head, labels } = await readLabelmap(url, inference.id);
+  const before = await exportSeconds(url);
+  const started = performance.now();
+  const { id } = await submit(url, inference.id, head, labels);
+  await untilStored(url, id);
+  const storedMs = performance.now() - started;
+  const after = await exportSeconds(url);
+  const exportMs = (stage: string): number => 1000 * ((after.get(stage) ?? 0) - (before.get(stage) ?? 0));
+  const { retrieve = 0, segment: networkMs = 0, ...others } = inference.timingsMs;
+  const transferMs = retrieve + exportMs('retrieve') + exportMs('store');
+  const totalMs = inferenceMs + storedMs;
+  const otherMs = totalMs - networkMs - transferMs;
+  const stages = Object.entries(others).map(([stage, ms]) => [`${stage}Ms`, ms] as const);
+  const parts = { totalMs, networkMs, transferMs, otherMs, ...Object.fromEntries(stages), writeMs: exportMs('write') };
+  const whole = Object.entries(parts).map(([key, ms]) => [key, Math.round(ms)] as const);
+  return { ...Object.fromEntries(whole), share: Number(((100 * otherMs) / totalMs).toFixed(1)) };
+}
+
+async function untilStored(url: string, id: string): Promise<void> {
+  for (;;) {
+    const { state, error } = await read<Receipt>(url, `/v1/corrections/${id}`);
+    if (state === 'stored') return;
+    if (state === 'failed') throw new Error(`storing failed: ${error?.code}`);
+    await sleep(5);
+  }
+}
+
+/** Sums of the stages of what was stored so far. */
+async function exportSeconds(url: string): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const sums = text.matchAll(/^uncol_export_seconds_sum\{stage="(\w+)"\} (\S+)$/gm);
+  return new Map([...sums].map(([, stage, sum]) => [stage ?? '', Number(sum)] as const));
+}
+
+function report(rows: readonly Row[]): string {
+  return spreadTable(rows, [
+    ['totalMs', '**study to stored SEG, ms**'],
+    ['networkMs', 'of it: network'],
+    ['transferMs', 'of it: transfer'],
+    ['otherMs', 'of it: all else'],
+    ['share', '**all else, percent**'],
+    ['decodeMs', 'decode'],
+    ['resampleMs', 'resample'],
+    ['decideMs', 'decide'],
+    ['saveMs', 'save'],
+    ['writeMs', 'decode again, write SEG and SR'],
+  ]);
+}
+
+/** From a study in the PACS to its corrected mask in the PACS, the reader's own time left out. */
+export const storedSeg: Bench = {
+  name: 'stored-seg',
+  title: 'Study to stored SEG',
+  about:
+    'brain-mr (full student) on Colin27, 181 slices, by REST on a server as `npm start` runs it: the inference from the request to its last event, then the mask handed in until the PACS holds SEG and SR; five times after one that loads the network. Transfer: from the first request for the series until its last instance is here, once for the mask and once for the SEG, and the answers to the two STOW requests.',
+  run,
+  report,
+};
