@@ -74,7 +74,9 @@ async function main(args) {
   const { makeReady } = await import('./src/setup/checkout.mjs');
   const readiness = await makeReady(root, (command, rest) => runChild(command, rest, { wholeGroup: true }));
   if (readiness !== 0) return readiness;
-  const serve = [process.execPath, join(root, 'server/bin/uncol.mjs'), 'serve', ...args];
+  // As in the server's children (jobs/children.ts): with buffers of a hundred megabytes beside it, a small heap is not full.
+  const node = [process.execPath, '--initial-old-space-size=256'];
+  const serve = [...node, join(root, 'server/bin/uncol.mjs'), 'serve', ...args];
   const [command, ...rest] = boundToThisProcess(serve);
   return await runChild(command, rest, { wholeGroup: false });
 }

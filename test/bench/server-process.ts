@@ -147,8 +147,21 @@ export async function submit(
   labels: Uint8Array,
   approvedSlices: readonly string[] = head.slices,
 ): Promise<Receipt> {
+  return postSubmission(url, packSubmission(inferenceId, head, labels, approvedSlices));
+}
+
+/** What the viewer sends, packed as it does. */
+export function packSubmission(
+  inferenceId: string,
+  head: LabelmapHead,
+  labels: Uint8Array,
+  approvedSlices: readonly string[] = head.slices,
+): Uint8Array {
   const correction = { ...head, inferenceId, kind: 'edited', approvedSlices };
-  const body = gzipSync(encodeEnvelope(correction, labels));
+  return gzipSync(encodeEnvelope(correction, labels));
+}
+
+export function postSubmission(url: string, body: Uint8Array): Promise<Receipt> {
   return post<Receipt>(url, '/v1/corrections', body, {
     'content-type': 'application/octet-stream',
     'content-encoding': 'gzip',

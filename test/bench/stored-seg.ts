@@ -5,7 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Receipt } from '../../server/src/http/contract.ts';
 import type { Bench, Row } from './record.ts';
 import { findSample } from './server.ts';
-import { read, readLabelmap, type SeriesAddress, segment, startServer, submit } from './server-process.ts';
+import {
+  packSubmission,
+  postSubmission,
+  read,
+  readLabelmap,
+  type SeriesAddress,
+  segment,
+  startServer,
+} from './server-process.ts';
 import { spreadTable } from './spread.ts';
 
 const runs = 5;
@@ -37,8 +45,9 @@ async function measure(url: string, series: SeriesAddress): Promise<Row> {
   const { inference, totalMs: inferenceMs } = await segment(url, series, model);
   const { head, labels } = await readLabelmap(url, inference.id);
   const before = await exportSeconds(url);
+  const submission = packSubmission(inference.id, head, labels);
   const started = performance.now();
-  const { id } = await submit(url, inference.id, head, labels);
+  const { id } = await postSubmission(url, submission);
   await untilStored(url, id);
   const storedMs = performance.now() - started;
   const after = await exportSeconds(url);
@@ -89,7 +98,7 @@ export const storedSeg: Bench = {
   name: 'stored-seg',
   title: 'Study to stored SEG',
   about:
-    'brain-mr (full student) on Colin27, 181 slices, by REST on a server as `npm start` runs it: the inference from the request to its last event, then the mask handed in until the PACS holds SEG and SR; five times after one that loads the network. Transfer: from the first request for the series until its last instance is here, once for the mask and once for the SEG, and the answers to the two STOW requests.',
+    'brain-mr (full student) on Colin27, 181 slices, by REST on a server as `npm start` runs it: the inference from the request to its last event, then the mask handed in until the PACS holds SEG and SR; five times after one that loads the network; what the viewer does between is not in it. Transfer: from the first request for the series until its last instance is here, once for the mask and once for the SEG, and the answers to the two STOW requests.',
   run,
   report,
 };

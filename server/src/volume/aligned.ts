@@ -1,4 +1,5 @@
 import type { Geometry, IndexMap, Vec3 } from './geometry.ts';
+import type { Span } from './interpolate.ts';
 import { boxWeights, type Field } from './prefilter.ts';
 import { stepOfSlice } from './slice-steps.ts';
 
@@ -46,9 +47,7 @@ export function sampleAligned(
   for (const axis of [2, 1, 0] as const) {
     const a = axes.indexOf(axis) as Axis;
     const last = size[axis];
-    const at = Float64Array.from({ length: target.size[a] }, (_, n) => {
-      return map.offset[axis] + map.columns[a][axis] * (a === 2 ? stepOfSlice(target, n) : n);
-    });
+    const at = positions(target, map, a, axis);
     const isNear = (position: number): boolean => position > -1 && position < last;
     first[a] = Math.max(0, at.findIndex(isNear));
     const near = at.filter(isNear);
@@ -58,6 +57,13 @@ export function sampleAligned(
   }
   const strides = [1, size[0], size[0] * size[1]] as const;
   return { data, first, strides: [strides[axes[0]], strides[axes[1]], strides[axes[2]]] };
+}
+
+/** Where the columns, rows or slices (`a`) of an aligned target lie along the source axis that they follow. */
+function positions(target: Geometry, map: IndexMap, a: Axis, axis: Axis): Float64Array {
+  const step = map.columns[a][axis];
+  const place = (n: number): number => map.offset[axis] + step * (a === 2 ? stepOfSlice(target, n) : n);
+  return Float64Array.from({ length: target.size[a] }, (_, n) => place(n));
 }
 
 /** What each sample is mixed of: `width` source indices and their weights. */
@@ -143,5 +149,81 @@ function mixLines(
     const q = weight[tap + 1]!;
     if (p === 0 && q === 0) continue;
     for (let n = 0; n < stride; n++) mixed[n]! += p * data[a + n]! + q * data[b + n]!;
+  }
+}
+
+/** Writes the columns of a span of a row of the slice that is open. */
+export type WriteRow = (row: number, span: Span, out: Float32Array, offset: number) => void;
+
+/**
+ * Trilinear values of an aligned target, a slice at a time: what two slices of the source and then two of its lines have
+ * in common is mixed once. Beyond the outermost voxel centres the value at the centre holds.
+ *
+ * @returns opens a slice of a field of this size; the function that it gives is of use until the next call.
+ */
+export function alignedSlices(
+  size: Vec3,
+  target: Geometry,
+  map: IndexMap,
+  axes: readonly [Axis, Axis, Axis],
+): (field: Float32Array, slice: number) => WriteRow {
+  const strides: Vec3 = [1, size[0], size[0] * size[1]];
+  const [columnAxis, rowAxis, sliceAxis] = axes;
+  const [width, height] = [size[columnAxis], size[rowAxis]];
+  const [columns, rows, slices] = ([0, 1, 2] as const).map((a) =>
+    placesOf(positions(target, map, a, axes[a]), size[axes[a]]),
+  ) as [Places, Places, Places];
+  const plane = new Float64Array(width * height);
+  // The last voxel stands twice, so that each has one behind it.
+  const line = new Float64Array(width + 1);
+  const writeRow: WriteRow = (row, span, out, offset) => {
+    const upper = rows.before[row]! * width;
+    const lower = Math.min(height - 1, rows.before[row]! + 1) * width;
+    mix(plane, upper, lower, rows.share[row]!, line, width);
+    line[width] = line[width - 1]!;
+    spread(line, columns, span, out, offset);
+  };
+  return (field, slice) => {
+    const near = slices.before[slice]! * strides[sliceAxis];
+    const far = Math.min(size[sliceAxis] - 1, slices.before[slice]! + 1) * strides[sliceAxis];
+    const share = slices.share[slice]!;
+    for (let j = 0; j < height; j++) {
+      const at = j * strides[rowAxis];
+      mixAcross(field, near + at, far + at, strides[columnAxis], share, plane.subarray(j * width, (j + 1) * width));
+    }
+    return writeRow;
+  };
+}
+
+/** The voxel before each position, and how far it is on the way to the next one. */
+interface Places {
+  readonly before: Int32Array;
+  readonly share: Float64Array;
+}
+
+function placesOf(at: Float64Array, count: number): Places {
+  const clamped = at.map((x) => Math.min(count - 1, Math.max(0, x)));
+  return { before: Int32Array.from(clamped, Math.floor), share: clamped.map((x) => x - Math.floor(x)) };
+}
+
+function mix(from: Float64Array, a: number, b: number, share: number, out: Float64Array, count: number): void {
+  for (let n = 0; n < count; n++) {
+    const value = from[a + n]!;
+    out[n] = value + share * (from[b + n]! - value);
+  }
+}
+
+function mixAcross(from: Float32Array, a: number, b: number, stride: number, share: number, out: Float64Array): void {
+  for (let n = 0, at = 0; n < out.length; n++, at += stride) {
+    const value = from[a + at]!;
+    out[n] = value + share * (from[b + at]! - value);
+  }
+}
+
+function spread(line: Float64Array, { before, share }: Places, span: Span, out: Float32Array, offset: number): void {
+  for (let c = span.first; c < span.end; c++) {
+    const n = before[c]!;
+    const value = line[n]!;
+    out[offset + c] = value + share[c]! * (line[n + 1]! - value);
   }
 }

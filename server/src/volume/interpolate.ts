@@ -95,20 +95,6 @@ export function interpolateRow(
   out: Float32Array,
   outOffset: number,
 ): void {
-  const axis = axisOfRow(step, span.end);
-  if (axis === undefined) interpolateAcross(source, size, start, step, span, out, outOffset);
-  else interpolateLine(source, size, start, { axis, step: step[axis] }, span, out, outOffset);
-}
-
-function interpolateAcross(
-  source: Float32Array,
-  size: Vec3,
-  start: Vec3,
-  step: Vec3,
-  span: Span,
-  out: Float32Array,
-  outOffset: number,
-): void {
   const [columns, rows, slices] = size;
   const plane = columns * rows;
   const [x0, y0, z0] = start;
@@ -138,59 +124,6 @@ function interpolateAcross(
     const near = top + fy * (bottom - top);
     const far = nextTop + fy * (nextBottom - nextTop);
     out[outOffset + c] = near + fz * (far - near);
-  }
-}
-
-/** The source axis along which a target row of so many columns runs; undefined when it runs across. */
-function axisOfRow(step: Vec3, columns: number): 0 | 1 | 2 | undefined {
-  const across = step.map((part) => Math.abs(part) * columns < EDGE_TOLERANCE);
-  if (across[1] && across[2]) return 0;
-  if (across[0] && across[2]) return 1;
-  return across[0] && across[1] ? 2 : undefined;
-}
-
-/** The source voxels along a row, mixed of its four neighbours; the last one stands twice. */
-let line = new Float64Array(0);
-
-/** The values of {@link interpolateRow} where a row runs along an axis: what lies across is the same for all of it. */
-function interpolateLine(
-  source: Float32Array,
-  size: Vec3,
-  start: Vec3,
-  along: { readonly axis: 0 | 1 | 2; readonly step: number },
-  span: Span,
-  out: Float32Array,
-  outOffset: number,
-): void {
-  const { axis, step } = along;
-  const strides: Vec3 = [1, size[0], size[0] * size[1]];
-  const [p, q] = axis === 0 ? ([1, 2] as const) : axis === 1 ? ([0, 2] as const) : ([0, 1] as const);
-  const across = (other: 0 | 1 | 2) => {
-    const at = Math.min(size[other] - 1, Math.max(0, start[other]));
-    const before = Math.trunc(at);
-    const next = before + 1 < size[other] ? strides[other] : 0;
-    return { from: before * strides[other], share: at - before, next };
-  };
-  const [near, far] = [across(p), across(q)];
-  const most = size[axis] - 1;
-  const ends = [start[axis] + span.first * step, start[axis] + (span.end - 1) * step];
-  const low = Math.min(most, Math.max(0, Math.floor(Math.min(...ends))));
-  const high = Math.min(most, Math.max(0, Math.floor(Math.max(...ends)) + 1));
-  if (line.length < size[axis] + 1) line = new Float64Array(size[axis] + 1);
-  const stride = strides[axis];
-  for (let n = low, at = near.from + far.from + low * stride; n <= high; n++, at += stride) {
-    const a = source[at]!;
-    const b = source[at + far.next]!;
-    const top = a + near.share * (source[at + near.next]! - a);
-    line[n] = top + far.share * (b + near.share * (source[at + near.next + far.next]! - b) - top);
-  }
-  line[high + 1] = line[high]!;
-  const from = start[axis];
-  for (let c = span.first; c < span.end; c++) {
-    const x = Math.min(most, Math.max(0, from + c * step));
-    const n = Math.trunc(x);
-    const value = line[n]!;
-    out[outOffset + c] = value + (x - n) * (line[n + 1]! - value);
   }
 }
 

@@ -1,4 +1,4 @@
-import { alignedAxes, sampleAligned } from './aligned.ts';
+import { alignedAxes, alignedSlices, sampleAligned } from './aligned.ts';
 import { evenGrid, type Geometry, indexMap, type Vec3, voxelCount } from './geometry.ts';
 import type { IntensityWindow } from './intensity.ts';
 import { type Box, clipRow, interpolateRow, nearestRow, type Span, startOfRow, wholeBox } from './interpolate.ts';
@@ -118,14 +118,23 @@ export function sliceMapper(
   const map = indexMap(target, source);
   const [columns, rows] = target.size;
   const out = fields.map(() => new Float32Array(rows * columns));
+  const axes = alignedAxes(map, target);
+  const open = axes && alignedSlices(source.size, target, map, axes);
   return (slice) => {
-    for (const values of out) values.fill(0);
-    for (let j = 0; j < rows; j++) {
-      const start = startOfRow(map, j, stepOfSlice(target, slice));
-      const span = clipRow(start, map.columns[0], columns, box);
-      if (span.end === 0) continue;
-      for (let n = 0; n < fields.length; n++)
-        interpolateRow(fields[n]!, source.size, start, map.columns[0], span, out[n]!, j * columns);
+    const step = stepOfSlice(target, slice);
+    const spans = Array.from({ length: rows }, (_, j) =>
+      clipRow(startOfRow(map, j, step), map.columns[0], columns, box),
+    );
+    for (const [n, values] of out.entries()) {
+      const field = fields[n]!;
+      values.fill(0);
+      if (spans.every(({ end }) => end === 0)) continue;
+      const writeRow = open?.(field, slice);
+      for (const [j, span] of spans.entries()) {
+        if (span.end === 0) continue;
+        if (writeRow) writeRow(j, span, values, j * columns);
+        else interpolateRow(field, source.size, startOfRow(map, j, step), map.columns[0], span, values, j * columns);
+      }
     }
     return out;
   };

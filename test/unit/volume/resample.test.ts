@@ -89,6 +89,17 @@ test('where axes run along each other the values are those of a hardly turned gr
         if (straight!.outside[n] !== hardly!.outside[n]) return;
         assert.ok(Math.abs(value - hardly!.volume.data[n]!) < 1e-3, `${value} is not ${hardly!.volume.data[n]}`);
       });
+      if (source.sliceSteps) return;
+      const [columns, rows, slices] = like.size;
+      const [carried, hardlyCarried] = [0, 2e-6].map((angle) => sliceMapper([noise], source, turned(angle)));
+      for (let k = 0; k < slices; k++) {
+        const [expected] = hardlyCarried!(k);
+        carried!(k)[0]!.forEach((value, n) => {
+          const voxel = k * columns * rows + n;
+          if (straight!.outside[voxel] !== hardly!.outside[voxel]) return;
+          assert.ok(Math.abs(value - expected![n]!) < 1e-3, `${value} is not ${expected![n]}`);
+        });
+      }
     }),
     { numRuns: 200 },
   );
