@@ -82,7 +82,8 @@ function strangerTable(of: readonly Row[]): string {
   const line = (kind: string, here: readonly Row[]) => [
     kind,
     here.length,
-    figure(meanOf(here.flatMap(({ isMissing }) => (typeof isMissing === 'boolean' ? [Number(isMissing)] : [])))),
+    figure(share(here, 'isMissing')),
+    figure(share(here, 'isStrange')),
     range(numbersOf(here, 'meanEntropy')),
     figure(auroc(numbersOf(here, 'meanEntropy'), numbersOf(known, 'meanEntropy'))),
     figure(auroc(numbersOf(here, 'uncertainty'), numbersOf(known, 'uncertainty'))),
@@ -98,15 +99,27 @@ function strangerTable(of: readonly Row[]): string {
     'image',
     'volumes',
     'share with a segment missing',
+    'share called strange',
     'mean entropy',
     'AUROC of it',
     'AUROC of the uncertainty',
   ];
   const about =
     `What the model was not made for, against the ${known.length} studies above. AUROC: how often such an image scores ` +
-    'higher than a study; 0.5 is chance, below it the image passes for a better one; aim 0.95. Where the model finds ' +
-    'what it expects, be it in a ball of water, the uncertainty is the mean entropy and no better than that.';
+    'higher than a study; 0.5 is chance, below it the image passes for a better one; aim 0.95. Of the studies ' +
+    `${calledStrange(known)} are called strange, too.`;
   return `${about}\n\n${table(head, [...lines, line('all of them', strangers)])}`;
+}
+
+/** Which of the studies, by condition. */
+function calledStrange(known: readonly Row[]): string {
+  const called = known.filter(({ isStrange }) => isStrange === true);
+  const conditions = conditionsOf(called).map(({ factor, level, rows }) => `${factor}, ${level}: ${rows.length}`);
+  return `${called.length}${conditions.length > 0 ? ` (${conditions.join('; ')})` : ''}`;
+}
+
+function share(rows: readonly Row[], key: string): number {
+  return meanOf(rows.flatMap(({ [key]: value }) => (typeof value === 'boolean' ? [Number(value)] : [])));
 }
 
 function range(values: readonly number[]): string {

@@ -10,6 +10,7 @@ import { modalityOf, type SampleTask } from '../../server/src/sample/task.ts';
 import { variations } from '../../server/src/sample/variation.ts';
 import { unpackDebian } from '../../server/src/setup/debian.ts';
 import { samplePackages } from '../../server/src/setup/prepare.ts';
+import { isStrange, type SegmentedVolume } from '../../server/src/student/segment.ts';
 import { partOf } from './field-of-view.ts';
 import { measurePixels } from './pixel-uncertainty.ts';
 import type { Bench, Row } from './record.ts';
@@ -100,7 +101,7 @@ export async function measureCondition(
     generateSubject(colin, { seed, task: card.baseSet.task, ...usual, ...options }),
     share,
   );
-  const { labelmap, meanEntropy, uncertainty } = await segment(volume);
+  const { labelmap, meanEntropy, uncertainty, strangeness } = await segment(volume);
   const dice = card.segments.map(({ number }) => diceOf(countOverlap(labelmap.data, truth, number)));
   const bySegment = card.segments.map(({ label }, n) => [`dice of ${label}`, round(dice[n] ?? 0)] as const);
   return {
@@ -113,6 +114,7 @@ export async function measureCondition(
     ...(dice.length > 1 ? Object.fromEntries(bySegment) : {}),
     meanEntropy: round(meanEntropy),
     uncertainty: round(uncertainty),
+    ...describeStrangeness(strangeness),
   };
 }
 
@@ -122,7 +124,7 @@ export async function measureStranger(
   { kind, make }: StrangeKind,
   n: number,
 ): Promise<Row> {
-  const { missingSegments, meanEntropy, uncertainty } = await segment(make(n));
+  const { missingSegments, meanEntropy, uncertainty, strangeness } = await segment(make(n));
   return {
     what: 'stranger',
     model: card.name,
@@ -131,7 +133,13 @@ export async function measureStranger(
     isMissing: missingSegments.length > 0,
     meanEntropy: round(meanEntropy),
     uncertainty: round(uncertainty),
+    ...describeStrangeness(strangeness),
   };
+}
+
+function describeStrangeness(strangeness: SegmentedVolume['strangeness']): Row {
+  const distance = strangeness && round(strangeness.distance);
+  return { isStrange: isStrange(strangeness), distance };
 }
 
 function round(value: number): number {
@@ -146,7 +154,7 @@ export const robustness: Bench = {
     'range a line, 1 x 1 x 2 mm axial where not said otherwise; one influence at a time; Dice is 1 where neither mask nor ' +
     'truth hold the segment. Mean entropy: normalised, in and round the mask, or of the whole content where the mask is ' +
     'empty. Uncertainty: what the panel shows, which is 1 when a segment is missing that the card expects in every series, ' +
-    'else the mean entropy. UNCOL_BENCH_MODELS names other models.',
+    'or the image looks unlike those that the model was made for (`familiar` of the card), else the mean entropy. UNCOL_BENCH_MODELS names other models.',
   run,
   report: robustnessReport,
   plots: robustnessPlots,

@@ -125,6 +125,7 @@ describe('command line as a process', () => {
       model: { name: 'test-mr', version: 3, sha256: weights.sha256 },
       series: series.seriesInstanceUid,
       missingSegments: [],
+      isStrange: false,
     });
     assert.deepEqual(Object.keys(segments[0]), ['number', 'label', 'voxels', 'ml']);
     const [{ number, label, voxels, ml }, ...others] = segments;

@@ -1,13 +1,13 @@
 import { bands } from '../correction/doubt.ts';
 import type { LayerState, MaskState } from '../service/state.ts';
 import type { UncolService } from '../service/uncol-service.ts';
-import { describeMissing, describeUncertainty, formatMl } from '../service/words.ts';
+import { describeMissing, describeStrange, describeUncertainty, formatMl } from '../service/words.ts';
 import { ProblemBox, Section } from './parts.tsx';
 
 /** What the model drew: segments with their volumes, how sure it is, and the tools to correct it. */
 export function MaskSection({ service, mask }: { service: UncolService; mask: MaskState }) {
   const { inference } = mask;
-  const missing = describeMissing(inference);
+  const warnings = [describeStrange(inference), describeMissing(inference)].filter((text) => text !== null);
   return (
     <Section
       title="Mask"
@@ -18,11 +18,11 @@ export function MaskSection({ service, mask }: { service: UncolService; mask: Ma
       }
     >
       <SegmentTable mask={mask} />
-      {missing !== null && (
-        <p className="uncol-box uncol-box-problem" role="alert">
-          {missing}
+      {warnings.map((warning) => (
+        <p key={warning} className="uncol-box uncol-box-problem" role="alert">
+          {warning}
         </p>
-      )}
+      ))}
       {inference.uncertainty !== null && <Uncertainty value={inference.uncertainty} />}
       <UncertaintyControl service={service} layer={mask.layer} />
       {inference.notes.map((note) => (

@@ -120,6 +120,8 @@ export class Corrector {
     this.#holder.patchSeries(displaySetUid, { submission: { phase: 'sending' } });
     try {
       const receipt = await this.#client.submitCorrection(work.lastTry.envelope, work.lastTry.key);
+      // The reader may have had the series segmented anew meanwhile: the answer is not about that mask.
+      if (this.#find(displaySetUid) !== work) return true;
       work.submitted = { mask: snapshot, slices: approval.approvedSlices };
       this.#holder.patchSeries(displaySetUid, { submission: { phase: 'received', receipt, kind } });
       this.#compare(work);

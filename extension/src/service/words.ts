@@ -42,6 +42,12 @@ export function describeMissing({
   return `Not found: ${labels.join(', ')}. Every series that this model is made for shows it, so this one may be another kind of image. Do not rely on the mask.`;
 }
 
+/** What to make of a mask on an image of another kind; nothing where it is of the right one. */
+export function describeStrange({ isStrange, model }: Pick<Inference, 'isStrange' | 'model'>): string | null {
+  if (!isStrange) return null;
+  return `This image looks unlike those that ${model.name} was made for. Do not rely on the mask.`;
+}
+
 /** A volume in millilitres with three significant figures at most. */
 export function formatMl(ml: number): string {
   const digits = ml >= 100 ? 0 : ml >= 10 ? 1 : 2;

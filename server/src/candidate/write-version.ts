@@ -47,6 +47,13 @@ export async function writeVersionFiles<Rows extends Draft>(
   return card;
 }
 
+/** Puts another card in the place of that of a folder, whole at any instant; a signature of the folder has to be renewed. */
+export async function rewriteCard(folder: string, card: Card): Promise<void> {
+  const draft = join(folder, 'card.json.draft');
+  await writeFile(draft, `${JSON.stringify(card, null, 2)}\n`, { flush: true });
+  await rename(draft, join(folder, 'card.json'));
+}
+
 /** Signs a whole version folder: this server takes it from then on for its own. */
 export async function writeSignature(folder: string, key: SigningKey): Promise<void> {
   const signature = await signVersion(folder, key);

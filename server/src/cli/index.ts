@@ -77,10 +77,11 @@ export function createProgram(): Command {
     .description('train a model version from a recipe; a stopped run goes on where it was')
     .argument('<recipe>', 'recipe.json')
     .requiredOption('--out <folder>', 'folder of the version, e.g. models/brain-mr/1')
+    .option('--looks-only', 'train nothing: renew what the card there says of the images that the model is made for')
     .option(...jsonOption)
     .addHelpText('after', example('uncol train models/brain-mr/1/recipe.json --out models/brain-mr/1'))
-    .action((recipe: string, { out, json }: { out: string; json?: boolean }) =>
-      runCommand(json, async () => (await import('./train.ts')).runTrain(recipe, out)),
+    .action((recipe: string, { out, json, looksOnly }: { out: string; json?: boolean; looksOnly?: boolean }) =>
+      runCommand(json, async () => (await import('./train.ts'))[looksOnly ? 'runLooks' : 'runTrain'](recipe, out)),
     );
 
   program

@@ -74,6 +74,7 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
       series: series.seriesInstanceUid,
       segments,
       missingSegments: result.missingSegments,
+      isStrange: result.isStrange,
       uncertainty: result.uncertainty,
       timingsMs,
     },

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
-import { writeSignature } from '../candidate/write-version.ts';
+import { rewriteCard, writeSignature } from '../candidate/write-version.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { AppError } from '../errors/app-error.ts';
+import { readVersion } from '../registry/registry.ts';
 import { openSigningKey } from '../registry/signature.ts';
+import { familiarOf, leastLooks } from '../round/data/looks.ts';
 import { isGenerated } from '../round/data/sources.ts';
-import { parseRecipe, resolveFolders } from '../round/recipe.ts';
+import { type DataAccess, Splits } from '../round/data/splits.ts';
+import { parseRecipe, type Recipe, resolveFolders } from '../round/recipe.ts';
 import { train } from '../round/train.ts';
 import { type Colin27, loadColin27 } from '../sample/colin27.ts';
 import { unpackDebian } from '../setup/debian.ts';
@@ -21,30 +24,75 @@ import { progressLines } from './train-progress.ts';
 /** Trains a version; Ctrl-C stops after the running step, and the same command goes on from there. */
 export async function runTrain(recipePath: string, folder: string): Promise<Outcome> {
   const settings = loadSettings();
-  const text = await readFile(recipePath, 'utf8').catch((cause) => {
-    throw new AppError('recipe-invalid', `${recipePath} cannot be read.`, {}, { cause });
-  });
-  const recipe = resolveFolders(parseRecipe(text), dirname(recipePath));
-  const signal = interruption('Stopping after this step; the same command goes on from the last checkpoint ...');
-  const generates = isGenerated(recipe.labelled) || isGenerated(recipe.validation) || isGenerated(recipe.test);
+  const { recipe, access } = await openRecipe(recipePath, settings);
   const card = await train(recipe, {
+    ...access,
     folder,
-    colin: generates ? await loadAnatomy(settings) : undefined,
-    openPacs: (url) => openPacs(settings, url),
-    maxVoxels: settings.maxVoxels,
     engine: await openForCommand(settings)(),
     openTeacher: (name, dimension) => openTeacherFor(settings, name, dimension),
     onEvent: progressLines((line) => process.stderr.write(`${line}\n`)),
-    signal,
   });
-  // Where the server looks for versions, it takes only what it has signed.
-  if (resolve(folder).startsWith(join(resolve(settings.home), 'models') + sep))
-    await writeSignature(folder, await openSigningKey(settings)());
+  await signWhereServed(folder, settings);
   const { name, version, weights } = card;
   return {
     json: { model: { name, version, sha256: weights.sha256 }, folder },
     lines: [`${name}@${version} is in ${folder}`],
   };
+}
+
+/** Looks at the labelled split of a version that is there, and writes into its card what such images look like. */
+export async function runLooks(recipePath: string, folder: string): Promise<Outcome> {
+  const settings = loadSettings();
+  const found = await readVersion(resolve(folder), 'service');
+  if (!found) throw new AppError('model-invalid', `${folder} holds no card.json.`);
+  const { recipe, access } = await openRecipe(recipePath, settings);
+  const splits = await Splits.open(recipe, access, ['labelled']);
+  const looks: (readonly number[])[] = [];
+  const tell = progressLines((line) => process.stderr.write(`${line}\n`));
+  try {
+    const onSubject = (done: number, all: number) => tell({ kind: 'data', split: 'labelled', done, all });
+    for await (const subject of splits.draw('labelled', onSubject)) looks.push(...subject.looks);
+    // A model that learns from few is judged by many of the same kind.
+    if (looks.length < leastLooks) for (const some of splits.lookAtBase()) looks.push(...some);
+    const card = { ...found.card, ...familiarOf(looks) };
+    await rewriteCard(resolve(folder), card);
+    await signWhereServed(folder, settings);
+    const { name, version, familiar } = card;
+    const words = familiar
+      ? `images are strange from a distance of ${familiar.most} on`
+      : 'there are too few images to tell';
+    return {
+      json: { model: { name, version }, most: familiar?.most ?? null },
+      lines: [`${name}@${version}: ${words}.`],
+    };
+  } finally {
+    await splits.close();
+  }
+}
+
+async function openRecipe(
+  path: string,
+  settings: Settings,
+): Promise<{ readonly recipe: Recipe; readonly access: DataAccess }> {
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new AppError('recipe-invalid', `${path} cannot be read.`, {}, { cause });
+  });
+  const recipe = resolveFolders(parseRecipe(text), dirname(path));
+  const signal = interruption('Stopping after this step; the same command goes on from the last checkpoint ...');
+  const generates = isGenerated(recipe.labelled) || isGenerated(recipe.validation) || isGenerated(recipe.test);
+  const access = {
+    colin: generates ? await loadAnatomy(settings) : undefined,
+    openPacs: (url: string) => openPacs(settings, url),
+    maxVoxels: settings.maxVoxels,
+    signal,
+  };
+  return { recipe, access };
+}
+
+/** Where the server looks for versions, it takes only what it has signed. */
+async function signWhereServed(folder: string, settings: Settings): Promise<void> {
+  if (resolve(folder).startsWith(join(resolve(settings.home), 'models') + sep))
+    await writeSignature(folder, await openSigningKey(settings)());
 }
 
 async function loadAnatomy(settings: Settings): Promise<Colin27> {

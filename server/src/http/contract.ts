@@ -90,7 +90,9 @@ export const inference = z
     segments: z.array(segmentResult),
     /** Numbers of the segments that stand in every fitting series and were not found. */
     missingSegments: z.array(z.int()),
-    /** Mean normalised entropy inside the dilated mask, 0 sure .. 1 unsure; 1 when a segment is missing; null until done. */
+    /** The image looks unlike those that the model was made for; false until done, and where the card does not say what they look like. */
+    isStrange: z.boolean(),
+    /** Mean normalised entropy inside the dilated mask, 0 sure .. 1 unsure; 1 when a segment is missing or the image is strange; null until done. */
     uncertainty: z.number().nullable(),
     timingsMs: z.record(z.string(), z.number()),
     trackingUid: uid,

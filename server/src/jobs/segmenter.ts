@@ -8,7 +8,7 @@ import { foreseeSeg } from '../seg/foresee.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
 import { studentOf } from '../student/architecture.ts';
 import { sampleSpace, samplesPerRun } from '../student/input.ts';
-import { segmentVolume } from '../student/segment.ts';
+import { isStrange, segmentVolume } from '../student/segment.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 
 /** Stages of an inference that are shown, in order. */
@@ -84,11 +84,25 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
         onProgress,
         ...(signal ? { signal } : {}),
       });
-      const { labelmap, uncertaintyMap, probabilitiesOf, uncertainty, uncertaintyBySegment, missingSegments } =
-        segmented;
+      const {
+        labelmap,
+        uncertaintyMap,
+        probabilitiesOf,
+        uncertainty,
+        uncertaintyBySegment,
+        missingSegments,
+        strangeness,
+      } = segmented;
+      if (strangeness && isStrange(strangeness)) notes.push(describeStrange(name, strangeness));
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
       const segments = measure(labelmap);
-      const figures = { segments, missingSegments, uncertainty, uncertaintyBySegment };
+      const figures = {
+        segments,
+        missingSegments,
+        isStrange: isStrange(strangeness),
+        uncertainty,
+        uncertaintyBySegment,
+      };
       return { labelmap, uncertaintyMap, probabilitiesOf, result: { ...figures, timingsMs, notes } };
     },
     async close() {
@@ -96,6 +110,14 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
       loaded = undefined;
     },
   };
+}
+
+function describeStrange(
+  name: string,
+  { distance, most }: { readonly distance: number; readonly most: number },
+): string {
+  const figures = `distance ${distance.toFixed(1)}, at most ${most.toFixed(1)}`;
+  return `The image looks unlike those that ${name} was made for (${figures}). Do not rely on the mask.`;
 }
 
 async function runNetwork(predictor: Predictor, weights: Float32Array, images: Float32Array) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sampleTaskNames } from '../sample/task.ts';
+import { traitNames } from '../student/familiarity.ts';
 
 const code = z.strictObject({ value: z.string(), scheme: z.string(), meaning: z.string().max(64) });
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -73,6 +74,19 @@ const windowNetwork = z.strictObject({
   ...size,
 });
 
+const traits = z.array(z.number()).length(traitNames.length).readonly();
+
+/** What the images of the labelled split look like (student/familiarity.ts). */
+const familiar = z.strictObject({
+  mean: traits,
+  sd: z.array(z.number().positive()).length(traitNames.length).readonly(),
+  precision: z
+    .array(z.array(z.number()).readonly())
+    .readonly()
+    .refine((rows) => rows.length === traitNames.length && rows.every((row, n) => row.length === n + 1), 'a triangle'),
+  most: z.number().positive(),
+});
+
 const fields = z.strictObject({
   schema: z.literal(1),
   name: z.string().regex(/^[a-z0-9-]{1,40}$/),
@@ -93,6 +107,8 @@ const fields = z.strictObject({
   input: z.union([sliceInput, windowInput]),
   architecture: z.discriminatedUnion('network', [sliceNetwork, windowNetwork]),
   segments: z.array(segmentRow).min(1),
+  /** Absent where the labelled split was too small to tell: then no image is called strange. */
+  familiar: familiar.optional(),
   /** Subjects that decide every gate; never trained on. */
   baseSet: z.strictObject({ task: z.enum(sampleTaskNames), seeds: z.array(z.int()).min(1) }),
   /** What a candidate may lose at most against the version in service, set by set (round/compare.ts). */
@@ -141,7 +157,7 @@ export const cardSchema = fields.refine(fits, misfit).refine(hasUnits, unitsMiss
 
 /** What a recipe says of the card; the rest is known when the version is made. */
 export const draftCardSchema = fields
-  .omit({ weights: true, parent: true, engine: true, notes: true })
+  .omit({ weights: true, parent: true, engine: true, notes: true, familiar: true })
   .refine(fits, misfit)
   .refine(hasUnits, unitsMissing);
 

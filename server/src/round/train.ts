@@ -11,6 +11,7 @@ import { sampleSpace } from '../student/input.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { addStep, addValidation, type Curve, startCurve } from './curve.ts';
+import { familiarOf } from './data/looks.ts';
 import { type DataAccess, Splits } from './data/splits.ts';
 import { hashLearning, type JudgedSubject, loadTrainingData, measureSeen, type TrainingData } from './data/training.ts';
 import { Measure } from './measure.ts';
@@ -220,6 +221,7 @@ async function publish(recipe: Recipe, { folder, engine, onEvent }: TrainOptions
   const card = await writeVersionFiles(folder, {
     card: {
       ...recipe.card,
+      ...familiarOf(data.looks),
       parent: null,
       notes: [
         ...describeMethod(recipe, trained.teacher),

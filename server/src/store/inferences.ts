@@ -16,7 +16,9 @@ export interface PredictionResult {
   readonly segments: readonly SegmentFigure[];
   /** Numbers of the expected segments that were not found; absent in results of versions that did not look. */
   readonly missingSegments?: readonly number[];
-  /** Mean normalised entropy near the mask, 0..1; 1 when an expected segment was not found. */
+  /** Whether the image looks unlike those that the model was made for; absent in results of versions that did not look. */
+  readonly isStrange?: boolean;
+  /** Mean normalised entropy near the mask, 0..1; 1 when an expected segment was not found or the image is strange. */
   readonly uncertainty: number;
   /** The same near each segment, segment 1 first; null: not found and not expected. Absent in results of versions that did not look. */
   readonly uncertaintyBySegment?: readonly (number | null)[];

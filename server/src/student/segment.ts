@@ -4,8 +4,10 @@ import { meanUncertainty, missingSegments, uncertaintyBySegment } from '../label
 import { resampleLabels } from '../volume/resample.ts';
 import type { Volume } from '../volume/volume.ts';
 import { decideVolume } from './decide-volume.ts';
+import { type Familiar, imageTraits, strangeness } from './familiarity.ts';
 import { askStudent, prepareInput, type StudentInput } from './input.ts';
 import { type Predict, type PredictOptions, throwIfCancelled } from './predict.ts';
+import type { PreparedVolume } from './prepare-volume.ts';
 import { mapProbabilities } from './probability-map.ts';
 import { mapUncertainty } from './uncertainty-map.ts';
 
@@ -13,6 +15,8 @@ import { mapUncertainty } from './uncertainty-map.ts';
 export interface SegmentCard {
   readonly input: StudentInput;
   readonly segments: readonly (Segment & SegmentRule)[];
+  /** What the images look like that the model was made for. */
+  readonly familiar?: Familiar | undefined;
 }
 
 export interface SegmentOptions extends Omit<PredictOptions, 'onProgress'> {
@@ -24,7 +28,9 @@ export interface SegmentedVolume {
   readonly labelmap: Labelmap;
   /** Numbers of the segments that stand in every fitting series (`isExpected`) and were not found. */
   readonly missingSegments: readonly number[];
-  /** Of the mask as a whole, 0 sure .. 1 unsure: 1 when an expected segment is missing, else `meanEntropy`. */
+  /** How far the image is from those that the model was made for, and at most should be; null where that cannot be told. */
+  readonly strangeness: { readonly distance: number; readonly most: number } | null;
+  /** Of the mask as a whole, 0 sure .. 1 unsure: 1 when an expected segment is missing or the image is strange, else `meanEntropy`. */
   readonly uncertainty: number;
   /** Mean normalised entropy in and around the segments, 0..1; with an empty mask, of all that the network saw. */
   readonly meanEntropy: number;
@@ -67,6 +73,7 @@ export async function segmentVolume(
   throwIfCancelled(options.signal);
   onProgress('resample', 0);
   const prepared = prepareInput(volume, card.input);
+  const strange = card.familiar ? compareWith(card.familiar, prepared) : null;
   finish('resample');
   const answer = await askStudent(prepared, card.input, card.segments.length, predict, {
     ...options,
@@ -86,8 +93,9 @@ export async function segmentVolume(
   return {
     labelmap: { data, geometry: volume.geometry, segments: card.segments },
     missingSegments: missing,
+    strangeness: strange,
     // A network that sees nothing it knows is sure of its background: the entropy would call an empty mask certain.
-    uncertainty: missing.length > 0 ? 1 : meanEntropy,
+    uncertainty: missing.length > 0 || isStrange(strange) ? 1 : meanEntropy,
     meanEntropy,
     uncertaintyMap,
     uncertaintyBySegment: bySegment.map((mean, at) => {
@@ -99,4 +107,14 @@ export async function segmentVolume(
     probabilitiesOf: mapProbabilities(answer.foreground, prepared.grid, volume.geometry),
     timingsMs,
   };
+}
+
+/** Whether an image is too far from what the model was made for to rely on its mask. */
+export function isStrange(strange: SegmentedVolume['strangeness']): boolean {
+  return strange !== null && strange.distance > strange.most;
+}
+
+function compareWith(familiar: Familiar, prepared: PreparedVolume): SegmentedVolume['strangeness'] {
+  const traits = imageTraits(prepared);
+  return traits && { distance: strangeness(traits, familiar), most: familiar.most };
 }

@@ -12,6 +12,7 @@ import {
   describeMissing,
   describePool,
   describeStage,
+  describeStrange,
   describeUncertainty,
   describeVerdict,
   describeWait,
@@ -79,6 +80,15 @@ test('stages and uncertainty are put into words, unknown stages too', () => {
   assert.deepEqual(
     [0, 0.2, 0.8].map((value) => describeUncertainty(value).word),
     ['low', 'moderate', 'high'],
+  );
+});
+
+test('an image of another kind is told as such', () => {
+  const model = { name: 'brain-mr', version: 1, sha256: '' };
+  assert.equal(describeStrange({ isStrange: false, model }), null);
+  assert.match(
+    describeStrange({ isStrange: true, model }) ?? '',
+    /unlike those that brain-mr was made for. Do not rely/,
   );
 });
 

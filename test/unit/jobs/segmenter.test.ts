@@ -30,7 +30,11 @@ test('brain-mr finds no brain in noise, says so, and is sure of nothing', async 
       result.segments.map(({ label, voxels }) => [label, voxels]),
       [['brain', 0]],
     );
-    assert.deepEqual([result.missingSegments, result.uncertainty], [[1], 1]);
+    assert.deepEqual([result.missingSegments, result.isStrange, result.uncertainty], [[1], true, 1]);
+    assert.match(
+      result.notes.join(),
+      /looks unlike those that brain-mr was made for \(distance [\d.]+, at most [\d.]+\)/,
+    );
   } finally {
     await segmenter.close();
     await rm(folder, { recursive: true });

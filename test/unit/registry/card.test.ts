@@ -28,9 +28,10 @@ describe('model card', () => {
       assert.equal(seesSlices(card), name !== 'brain-mr-3d');
       assert.deepEqual(sampleSpace(card.input), name === 'brain-mr-3d' ? [48, 48, 48] : [112, 112]);
       const recipe = parseRecipe(await read(name, 'recipe.json'));
-      const { weights: _, parent, notes, engine, ...draft } = card;
+      const { weights: _, parent, notes, engine, familiar, ...draft } = card;
       assert.deepEqual([recipe.card, parent], [draft, null], 'its recipe makes it');
       assert.ok(notes.length > 0 && engine.startsWith('onnx'));
+      assert.ok(familiar, 'it says what its images look like');
     });
   }
 

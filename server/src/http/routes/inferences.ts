@@ -105,6 +105,7 @@ export function presentInference(row: PredictionRow): Inference {
     },
     segments: (result?.segments ?? []).map((segment) => ({ ...segment, colour: [...segment.colour] })),
     missingSegments: [...(result?.missingSegments ?? [])],
+    isStrange: result?.isStrange ?? false,
     uncertainty: result?.uncertainty ?? null,
     timingsMs: { ...result?.timingsMs },
     trackingUid: row.trackingUid,

@@ -10,6 +10,7 @@ import { prepareSubject } from '../subjects.ts';
 import { inCase, type OpenCase, prepareCase } from './case.ts';
 import { openDicomweb } from './dicomweb.ts';
 import { openFolder } from './folder.ts';
+import { looksOf } from './looks.ts';
 import { isGenerated, type TrainingSplit } from './sources.ts';
 
 /** Where the data of a recipe come from. */
@@ -30,6 +31,11 @@ export interface SplitSubject {
   /** Without PHI: variation and seed, or split and number of the case. */
   readonly name: string;
   readonly volume: LabelledVolume;
+}
+
+/** What is drawn from a subject, and what its image looks like: traits of all of it, and of a part. */
+export interface DrawnSubject extends Drawn, Pick<SplitSubject, 'name'> {
+  readonly looks: readonly (readonly number[])[];
 }
 
 /** A split that is learnt from or chosen by. */
@@ -90,7 +96,7 @@ export class Splits {
   async *draw(
     split: DrawnSplit,
     onSubject: (done: number, all: number) => void = () => {},
-  ): AsyncGenerator<Drawn & Pick<SplitSubject, 'name'>> {
+  ): AsyncGenerator<DrawnSubject> {
     const choice = this.#recipe[split];
     if (!choice) return;
     const portion = { count: portionOf(choice), foregroundShare };
@@ -101,11 +107,25 @@ export class Splits {
       isEmpty &&= !hasForeground(drawn.judged);
       done += 1;
       onSubject(done, all);
-      yield { name, ...drawn };
+      yield { name, looks: this.#look(name, volume), ...drawn };
     }
     if (isEmpty && split !== 'unlabelled') {
       throw new AppError('split-no-foreground', `No truth of the ${split} split holds any foreground.`, { split });
     }
+  }
+
+  /** What the images of the base set look like; nothing without the generator. */
+  *lookAtBase(): Generator<DrawnSubject['looks']> {
+    const { card } = this.#recipe;
+    if (!this.#access.colin) return;
+    for (const seed of card.baseSet.seeds) {
+      const volume = prepareSubject(this.#access.colin, card.baseSet.task, 'sample', seed, card.input);
+      yield this.#look(`base-${seed}`, volume);
+    }
+  }
+
+  #look(name: string, volume: LabelledVolume): DrawnSubject['looks'] {
+    return looksOf(volume, Random.for(this.#recipe.seed, 'looks', name));
   }
 
   /** Looks for the cases of the test split, which are read when all else is done. @throws AppError `case-unreadable` */

@@ -19,6 +19,8 @@ export interface TrainingData {
   /** A few of the subjects of the pool, and how many there are. */
   readonly labelled: readonly JudgedSubject[];
   readonly labelledSubjects: number;
+  /** What the images of the pool look like. */
+  readonly looks: readonly (readonly number[])[];
   readonly validation: readonly JudgedSubject[];
   /** [space...] float32. */
   readonly unlabelled: readonly Float32Array[];
@@ -41,8 +43,10 @@ export async function loadTrainingData(
   const pool: LabelledSlice[] = [];
   const labelled: JudgedSubject[] = [];
   let labelledSubjects = 0;
-  for await (const { name, pieces, judged } of draw('labelled')) {
+  const allLooks: (readonly number[])[] = [];
+  for await (const { name, pieces, judged, looks } of draw('labelled')) {
     pool.push(...pieces);
+    allLooks.push(...looks);
     labelledSubjects += 1;
     // The others are let go: a volume may be large.
     if (labelled.length < measuredLabelled) labelled.push({ name, judged });
@@ -51,7 +55,7 @@ export async function loadTrainingData(
   for await (const { name, judged } of draw('validation')) validation.push({ name, judged });
   const unlabelled: Float32Array[] = [];
   for await (const { pieces } of draw('unlabelled')) unlabelled.push(...pieces.map(({ image }) => image));
-  return { pool, labelled, labelledSubjects, validation, unlabelled };
+  return { pool, labelled, labelledSubjects, looks: allLooks, validation, unlabelled };
 }
 
 /**
