@@ -6,7 +6,7 @@ import type { Settings } from '../config/schema.ts';
 import { AppError } from '../errors/app-error.ts';
 import { readVersion } from '../registry/registry.ts';
 import { openSigningKey } from '../registry/signature.ts';
-import { familiarOf, leastLooks } from '../round/data/looks.ts';
+import { lookAgain } from '../round/data/looks.ts';
 import { isGenerated } from '../round/data/sources.ts';
 import { type DataAccess, Splits } from '../round/data/splits.ts';
 import { parseRecipe, type Recipe, resolveFolders } from '../round/recipe.ts';
@@ -45,16 +45,15 @@ export async function runLooks(recipePath: string, folder: string): Promise<Outc
   const settings = loadSettings();
   const found = await readVersion(resolve(folder), 'service');
   if (!found) throw new AppError('model-invalid', `${folder} holds no card.json.`);
+  if (found.card.lineage) {
+    throw new AppError('request-invalid', `A round made the version in ${folder}: such a version is never changed.`);
+  }
   const { recipe, access } = await openRecipe(recipePath, settings);
   const splits = await Splits.open(recipe, access, ['labelled']);
-  const looks: (readonly number[])[] = [];
   const tell = progressLines((line) => process.stderr.write(`${line}\n`));
   try {
     const onSubject = (done: number, all: number) => tell({ kind: 'data', split: 'labelled', done, all });
-    for await (const subject of splits.draw('labelled', onSubject)) looks.push(...subject.looks);
-    // A model that learns from few is judged by many of the same kind.
-    if (looks.length < leastLooks) for (const some of splits.lookAtBase()) looks.push(...some);
-    const card = { ...found.card, ...familiarOf(looks) };
+    const card = { ...found.card, ...(await lookAgain(splits, onSubject)) };
     await rewriteCard(resolve(folder), card);
     await signWhereServed(folder, settings);
     const { name, version, familiar } = card;
