@@ -86,6 +86,9 @@ export async function runSegment(options: SegmentArguments & { readonly source: 
       ...segments
         .filter(({ number }) => result.missingSegments?.includes(number))
         .map(({ label }) => `  ${label} was not found, though every series that fits shows it: do not trust this mask`),
+      ...(result.isStrange
+        ? [`  the image looks unlike those that ${reference.name} was made for: do not trust this mask`]
+        : []),
       `  uncertainty ${result.uncertainty.toFixed(3)} (0 sure .. 1 unsure)`,
       `Written: ${options.out}`,
     ],

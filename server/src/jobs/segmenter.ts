@@ -116,8 +116,7 @@ function describeStrange(
   name: string,
   { distance, most }: { readonly distance: number; readonly most: number },
 ): string {
-  const figures = `distance ${distance.toFixed(1)}, at most ${most.toFixed(1)}`;
-  return `The image looks unlike those that ${name} was made for (${figures}). Do not rely on the mask.`;
+  return `Distance of the image from those that ${name} was made for: ${distance.toFixed(1)}, strange beyond ${most.toFixed(1)}.`;
 }
 
 async function runNetwork(predictor: Predictor, weights: Float32Array, images: Float32Array) {
