@@ -4,9 +4,10 @@ import { rewriteCard, writeSignature } from '../candidate/write-version.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { AppError } from '../errors/app-error.ts';
+import type { Card } from '../registry/card.ts';
 import { readVersion } from '../registry/registry.ts';
 import { openSigningKey } from '../registry/signature.ts';
-import { lookAgain } from '../round/data/looks.ts';
+import { familiarOf } from '../round/data/looks.ts';
 import { isGenerated } from '../round/data/sources.ts';
 import { type DataAccess, Splits } from '../round/data/splits.ts';
 import { parseRecipe, type Recipe, resolveFolders } from '../round/recipe.ts';
@@ -53,7 +54,10 @@ export async function runLooks(recipePath: string, folder: string): Promise<Outc
   const tell = progressLines((line) => process.stderr.write(`${line}\n`));
   try {
     const onSubject = (done: number, all: number) => tell({ kind: 'data', split: 'labelled', done, all });
-    const card = { ...found.card, ...(await lookAgain(splits, onSubject)) };
+    const looks: (readonly number[])[] = [];
+    for await (const subject of splits.draw('labelled', onSubject)) looks.push(...subject.looks);
+    const { familiar: _, ...rest } = found.card;
+    const card: Card = { ...rest, ...familiarOf(looks) };
     await rewriteCard(resolve(folder), card);
     await signWhereServed(folder, settings);
     const { name, version, familiar } = card;

@@ -31,7 +31,7 @@ describe('model card', () => {
       const { weights: _, parent, notes, engine, familiar, ...draft } = card;
       assert.deepEqual([recipe.card, parent], [draft, null], 'its recipe makes it');
       assert.ok(notes.length > 0 && engine.startsWith('onnx'));
-      assert.ok(familiar, 'it says what its images look like');
+      assert.equal(familiar !== undefined, name !== 'lesion-mr', 'what its images look like, where there are enough');
     });
   }
 

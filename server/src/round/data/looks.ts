@@ -28,21 +28,3 @@ const leastLooks = 4 * traitNames.length;
 export function familiarOf(looks: readonly (readonly number[])[]): { readonly familiar?: Familiar } {
   return looks.length < leastLooks ? {} : { familiar: describeFamiliar(looks) };
 }
-
-/** What images come from; {@link Splits} has it. */
-interface Shown {
-  draw(split: 'labelled', onSubject: (done: number, all: number) => void): AsyncIterable<{ readonly looks: Looks }>;
-  lookAtBase(): Iterable<Looks>;
-}
-type Looks = readonly (readonly number[])[];
-
-/** The same of a recipe whose training is over. A model that learns from few is judged by many of the same kind, which are looked at then. */
-export async function lookAgain(
-  splits: Shown,
-  onSubject: (done: number, all: number) => void,
-): Promise<ReturnType<typeof familiarOf>> {
-  const looks: (readonly number[])[] = [];
-  for await (const subject of splits.draw('labelled', onSubject)) looks.push(...subject.looks);
-  if (looks.length < leastLooks) for (const some of splits.lookAtBase()) looks.push(...some);
-  return familiarOf(looks);
-}

@@ -107,25 +107,11 @@ export class Splits {
       isEmpty &&= !hasForeground(drawn.judged);
       done += 1;
       onSubject(done, all);
-      yield { name, looks: this.#look(name, volume), ...drawn };
+      yield { name, looks: looksOf(volume, Random.for(this.#recipe.seed, 'looks', name)), ...drawn };
     }
     if (isEmpty && split !== 'unlabelled') {
       throw new AppError('split-no-foreground', `No truth of the ${split} split holds any foreground.`, { split });
     }
-  }
-
-  /** What the images of the base set look like; nothing without the generator. */
-  *lookAtBase(): Generator<DrawnSubject['looks']> {
-    const { card } = this.#recipe;
-    if (!this.#access.colin) return;
-    for (const seed of card.baseSet.seeds) {
-      const volume = prepareSubject(this.#access.colin, card.baseSet.task, 'sample', seed, card.input);
-      yield this.#look(`base-${seed}`, volume);
-    }
-  }
-
-  #look(name: string, volume: LabelledVolume): DrawnSubject['looks'] {
-    return looksOf(volume, Random.for(this.#recipe.seed, 'looks', name));
   }
 
   /** Looks for the cases of the test split, which are read when all else is done. @throws AppError `case-unreadable` */
