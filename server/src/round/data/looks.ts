@@ -7,18 +7,25 @@ const shares = [0.5, 1] as const;
 
 /** Traits of an image and of a part of it; none of what shows next to nothing. */
 export function looksOf(volume: PreparedVolume, random: Random): readonly (readonly number[])[] {
-  const [columns, rows, slices] = [drawSide(0), drawSide(1), drawSide(2)];
-  const part: Part = {
+  return [imageTraits(volume), imageTraits(volume, drawPart(volume, random))].flatMap((traits) =>
+    traits ? [traits] : [],
+  );
+}
+
+function drawPart({ grid }: PreparedVolume, random: Random): Part {
+  const [columns, rows, slices] = ([0, 1, 2] as const).map((axis) => {
+    const length = Math.round(grid.size[axis] * random.uniform(...shares));
+    return { start: random.int(grid.size[axis] - length + 1), length };
+  }) as [Side, Side, Side];
+  return {
     start: [columns.start, rows.start, slices.start],
     size: [columns.length, rows.length, slices.length],
   };
-  return [imageTraits(volume), imageTraits(volume, part)].flatMap((traits) => (traits ? [traits] : []));
+}
 
-  function drawSide(axis: 0 | 1 | 2): { readonly start: number; readonly length: number } {
-    const whole = volume.grid.size[axis];
-    const length = Math.round(whole * random.uniform(...shares));
-    return { start: Math.floor(random.next() * (whole - length + 1)), length };
-  }
+interface Side {
+  readonly start: number;
+  readonly length: number;
 }
 
 /** So many images and parts tell enough. */
