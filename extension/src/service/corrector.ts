@@ -118,17 +118,19 @@ export class Corrector {
       this.#host.libraries.cornerstone.utilities.uuidv4(),
     );
     this.#holder.patchSeries(displaySetUid, { submission: { phase: 'sending' } });
+    // The reader may have the series segmented anew meanwhile: the answer is not about that mask.
+    const isShown = () => this.#find(displaySetUid) === work;
     try {
       const receipt = await this.#client.submitCorrection(work.lastTry.envelope, work.lastTry.key);
-      // The reader may have had the series segmented anew meanwhile: the answer is not about that mask.
-      if (this.#find(displaySetUid) !== work) return true;
+      if (!isShown()) return true;
       work.submitted = { mask: snapshot, slices: approval.approvedSlices };
       this.#holder.patchSeries(displaySetUid, { submission: { phase: 'received', receipt, kind } });
       this.#compare(work);
       if (receipt.state === 'storing') this.#watchReceipt(work, receipt, kind);
       return true;
     } catch (error) {
-      this.#holder.patchSeries(displaySetUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
+      if (isShown())
+        this.#holder.patchSeries(displaySetUid, { submission: { phase: 'failed', problem: toUserProblem(error) } });
       return false;
     }
   }

@@ -47,7 +47,7 @@ export async function writeVersionFiles<Rows extends Draft>(
   return card;
 }
 
-/** Puts another card in the place of that of a folder, whole at any instant; a signature of the folder has to be renewed. */
+/** Puts another card in the place of that of a folder that is not signed, whole at any instant. */
 export async function rewriteCard(folder: string, card: Card): Promise<void> {
   const draft = join(folder, 'card.json.draft');
   await writeFile(draft, `${JSON.stringify(card, null, 2)}\n`, { flush: true });

@@ -33,7 +33,8 @@ export async function runTrain(recipePath: string, folder: string): Promise<Outc
     openTeacher: (name, dimension) => openTeacherFor(settings, name, dimension),
     onEvent: progressLines((line) => process.stderr.write(`${line}\n`)),
   });
-  await signWhereServed(folder, settings);
+  // Where the server looks for versions, it takes only what it has signed.
+  if (isServed(folder, settings)) await writeSignature(folder, await openSigningKey(settings)());
   const { name, version, weights } = card;
   return {
     json: { model: { name, version, sha256: weights.sha256 }, folder },
@@ -46,8 +47,8 @@ export async function runLooks(recipePath: string, folder: string): Promise<Outc
   const settings = loadSettings();
   const found = await readVersion(resolve(folder), 'service');
   if (!found) throw new AppError('model-invalid', `${folder} holds no card.json.`);
-  if (found.card.lineage) {
-    throw new AppError('request-invalid', `A round made the version in ${folder}: such a version is never changed.`);
+  if (isServed(folder, settings)) {
+    throw new AppError('request-invalid', `${folder} is where the server takes versions from, which never change.`);
   }
   const { recipe, access } = await openRecipe(recipePath, settings);
   const splits = await Splits.open(recipe, access, ['labelled']);
@@ -55,11 +56,13 @@ export async function runLooks(recipePath: string, folder: string): Promise<Outc
   try {
     const onSubject = (done: number, all: number) => tell({ kind: 'data', split: 'labelled', done, all });
     const looks: (readonly number[])[] = [];
-    for await (const subject of splits.draw('labelled', onSubject)) looks.push(...subject.looks);
+    for await (const subject of splits.draw('labelled', onSubject)) {
+      access.signal.throwIfAborted();
+      looks.push(...subject.looks);
+    }
     const { familiar: _, ...rest } = found.card;
     const card: Card = { ...rest, ...familiarOf(looks) };
     await rewriteCard(resolve(folder), card);
-    await signWhereServed(folder, settings);
     const { name, version, familiar } = card;
     const words = familiar
       ? `images are strange from a distance of ${familiar.most} on`
@@ -76,7 +79,7 @@ export async function runLooks(recipePath: string, folder: string): Promise<Outc
 async function openRecipe(
   path: string,
   settings: Settings,
-): Promise<{ readonly recipe: Recipe; readonly access: DataAccess }> {
+): Promise<{ readonly recipe: Recipe; readonly access: DataAccess & { readonly signal: AbortSignal } }> {
   const text = await readFile(path, 'utf8').catch((cause) => {
     throw new AppError('recipe-invalid', `${path} cannot be read.`, {}, { cause });
   });
@@ -92,10 +95,9 @@ async function openRecipe(
   return { recipe, access };
 }
 
-/** Where the server looks for versions, it takes only what it has signed. */
-async function signWhereServed(folder: string, settings: Settings): Promise<void> {
-  if (resolve(folder).startsWith(join(resolve(settings.home), 'models') + sep))
-    await writeSignature(folder, await openSigningKey(settings)());
+/** Whether the server looks for versions there. */
+function isServed(folder: string, { home }: Settings): boolean {
+  return resolve(folder).startsWith(join(resolve(home), 'models') + sep);
 }
 
 async function loadAnatomy(settings: Settings): Promise<Colin27> {
