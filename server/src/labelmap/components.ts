@@ -1,4 +1,5 @@
 import type { Vec3 } from '../volume/geometry.ts';
+import { forEachRun } from './runs.ts';
 
 /** The 26-connected components of one class, as runs of equal voxels along rows. */
 export interface Components {
@@ -19,27 +20,24 @@ export function findComponents(labels: Uint8Array, size: Vec3, value: number): C
   const [columns, rows, slices] = size;
   const runStart: number[] = [];
   const runLength: number[] = [];
-  const parent: number[] = [];
   // Runs of row r are firstRun[r] .. firstRun[r + 1] - 1.
   const firstRun = new Int32Array(rows * slices + 1);
-  for (let row = 0; row < rows * slices; row++) {
-    firstRun[row] = runStart.length;
-    const end = (row + 1) * columns;
-    for (let n = row * columns; n < end; n++) {
-      if (labels[n] !== value) continue;
-      const start = n;
-      while (n < end && labels[n] === value) n++;
-      parent.push(runStart.length);
-      runStart.push(start);
-      runLength.push(n - start);
-    }
-    firstRun[row + 1] = runStart.length;
+  let row = 0;
+  forEachRun(labels, columns, (label, start, end) => {
+    if (label !== value) return;
+    while (row * columns <= start) firstRun[row++] = runStart.length;
+    runStart.push(start);
+    runLength.push(end - start);
+  });
+  firstRun.fill(runStart.length, row);
+  const parent = runStart.map((_, run) => run);
+  const runs = { runStart, runLength, parent, firstRun, columns };
+  for (row = 0; row < rows * slices; row++) {
+    if (firstRun[row] === firstRun[row + 1]) continue;
     const k = Math.floor(row / rows);
     const j = row - k * rows;
-    if (j > 0) joinRows({ runStart, runLength, parent, firstRun, columns }, row, row - 1);
-    for (let dj = -1; dj <= 1; dj++)
-      if (k > 0 && j + dj >= 0 && j + dj < rows)
-        joinRows({ runStart, runLength, parent, firstRun, columns }, row, row - rows + dj);
+    if (j > 0) joinRows(runs, row, row - 1);
+    for (let dj = -1; dj <= 1; dj++) if (k > 0 && j + dj >= 0 && j + dj < rows) joinRows(runs, row, row - rows + dj);
   }
   return { runStart, runLength, ...numberComponents(parent, runLength) };
 }

@@ -2,6 +2,7 @@ import { type Geometry, leanDegrees, sameGrid, sliceStepMm, stepsToPatient, type
 import { sliceShares, stepOfSlice } from '../volume/slice-steps.ts';
 import { squaredDistances } from './distance.ts';
 import type { Labelmap } from './labelmap.ts';
+import { forEachRun } from './runs.ts';
 
 /** Voxel counts of one class in two labelmaps. */
 export interface Overlap {
@@ -61,28 +62,22 @@ export interface SegmentExtent {
 
 /** The extent of each segment of a labelmap, in the order of `segments`. */
 export function measureSegments({ data, geometry, segments }: Labelmap): readonly SegmentExtent[] {
-  const [columns, rows, slices] = geometry.size;
+  const [columns, rows] = geometry.size;
   const shares = sliceShares(geometry);
   const counts = new Uint32Array(256);
   // Per label, voxels weighted by the share of their slice: how many, and the sums of their indices i and j and of their steps.
   const sums = new Float64Array(256 * 4);
-  let n = 0;
-  for (let k = 0; k < slices; k++) {
-    const share = shares[k]!;
-    const step = stepOfSlice(geometry, k);
-    for (let j = 0; j < rows; j++) {
-      for (let i = 0; i < columns; i++, n++) {
-        const label = data[n]!;
-        if (label === 0) continue;
-        counts[label]! += 1;
-        const at = label * 4;
-        sums[at]! += share;
-        sums[at + 1]! += share * i;
-        sums[at + 2]! += share * j;
-        sums[at + 3]! += share * step;
-      }
-    }
-  }
+  forEachRun(data, columns, (label, start, end) => {
+    const row = Math.floor(start / columns);
+    const k = Math.floor(row / rows);
+    const weight = shares[k]! * (end - start);
+    const at = label * 4;
+    counts[label]! += end - start;
+    sums[at]! += weight;
+    sums[at + 1]! += weight * ((start + end - 1) / 2 - row * columns);
+    sums[at + 2]! += weight * (row - k * rows);
+    sums[at + 3]! += weight * stepOfSlice(geometry, k);
+  });
   return segments.map(({ number }) => {
     const [weight = 0, i = 0, j = 0, step = 0] = sums.subarray(number * 4);
     const centre = weight === 0 ? null : stepsToPatient(geometry, [i / weight, j / weight, step / weight]);

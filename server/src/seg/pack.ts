@@ -1,4 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
+import { forEachRun } from '../labelmap/runs.ts';
 
 /** One frame of a SEG: which slice of the source, and of which segment it tells; a LABELMAP's tells of all. */
 export interface SegFrame {
@@ -37,20 +38,30 @@ export function packBinary(
   const bytes = new Uint8Array((Math.ceil(bits / 8) + 1) & ~1);
   const framesOfSlice: [segmentNumber: number, frame: number][][] = Array.from({ length: slices }, () => []);
   for (const [frame, { segmentNumber, slice }] of frames.entries()) framesOfSlice[slice]?.push([segmentNumber, frame]);
-  // Each voxel is looked at once, however many segments there are: its label says which frame it belongs to.
+  // Each run is looked at once, however many segments there are: its label says which frame it belongs to.
   const firstBit = new Float64Array(size);
-  for (const [slice, own] of framesOfSlice.entries()) {
-    for (const [segmentNumber, frame] of own) firstBit[segmentNumber] = frame * pixelsPerSlice;
-    const start = slice * pixelsPerSlice;
-    for (let i = 0; i < pixelsPerSlice; i++) {
-      const label = labels[start + i] ?? 0;
-      if (label === 0) continue;
-      const bit = (firstBit[label] ?? 0) + i;
-      const at = bit >>> 3;
-      bytes[at] = (bytes[at] ?? 0) | (1 << (bit & 7));
+  let open = -1;
+  forEachRun(labels, pixelsPerSlice, (label, start, end) => {
+    const slice = Math.floor(start / pixelsPerSlice);
+    if (slice !== open) {
+      for (const [segmentNumber, frame] of framesOfSlice[slice] ?? []) firstBit[segmentNumber] = frame * pixelsPerSlice;
+      open = slice;
     }
-  }
+    const from = firstBit[label]! - slice * pixelsPerSlice;
+    setBits(bytes, from + start, from + end);
+  });
   return { frames, bytes };
+}
+
+function setBits(bytes: Uint8Array, from: number, end: number): void {
+  const [first, last] = [Math.ceil(from / 8), Math.floor(end / 8)];
+  if (first >= last) {
+    for (let bit = from; bit < end; bit++) bytes[Math.floor(bit / 8)]! |= 1 << (bit % 8);
+    return;
+  }
+  if (from % 8 > 0) bytes[first - 1]! |= 0xff << (from % 8);
+  bytes.fill(0xff, first, last);
+  if (end % 8 > 0) bytes[last]! |= (1 << (end % 8)) - 1;
 }
 
 function listFrames(
@@ -60,11 +71,9 @@ function listFrames(
   numbers: readonly number[],
   size: number,
 ): SegmentFrame[] {
-  const present = Array.from({ length: slices }, (_, slice) => {
-    const seen = new Uint8Array(size);
-    const end = (slice + 1) * pixels;
-    for (let i = slice * pixels; i < end; i++) seen[labels[i] ?? 0] = 1;
-    return seen;
+  const present = Array.from({ length: slices }, () => new Uint8Array(size));
+  forEachRun(labels, pixels, (label, start) => {
+    present[Math.floor(start / pixels)]![label] = 1;
   });
   return numbers.flatMap((segmentNumber) => {
     const own = present.flatMap((seen, slice) => (seen[segmentNumber] ? [{ segmentNumber, slice }] : []));

@@ -1,5 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
+import { forEachRun } from '../labelmap/runs.ts';
 import { objectsOf, type SourceSeries } from '../study/source-series.ts';
 import type { Geometry } from '../volume/geometry.ts';
 import type { DataSet } from './encode.ts';
@@ -165,10 +166,11 @@ function numbersOf(segments: readonly Segment[]): readonly number[] {
   return segments.map(({ number }) => number);
 }
 
-function checkLabels({ data, segments }: Labelmap): void {
+function checkLabels({ data, geometry, segments }: Labelmap): void {
   let highest = 0;
-  // A callback for each of a hundred million voxels takes half a second.
-  for (let n = 0; n < data.length; n++) highest = Math.max(highest, data[n] ?? 0);
+  forEachRun(data, geometry.size[0], (label) => {
+    highest = Math.max(highest, label);
+  });
   if (highest > segments.length) {
     throw new AppError('correction-segment-unknown', `Segment ${highest} is not one of the ${segments.length} known.`, {
       segment: highest,

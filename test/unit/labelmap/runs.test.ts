@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { forEachRun } from '../../../server/src/labelmap/runs.ts';
+
+test('runs are found wherever labels lie in memory, and end with their row', () => {
+  const labels = fc.array(fc.tuple(fc.constantFrom(0, 0, 0, 1, 2, 255), fc.integer({ min: 1, max: 9 })), {
+    maxLength: 30,
+  });
+  fc.assert(
+    fc.property(labels, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 0, max: 7 }), (drawn, columns, offset) => {
+      const flat = drawn.flatMap(([label, length]) => new Array<number>(length).fill(label));
+      const whole = flat.slice(0, flat.length - (flat.length % columns));
+      const bytes = new Uint8Array(offset + whole.length + 3).fill(9);
+      bytes.set(whole, offset);
+      const pairs = new Uint16Array(offset + whole.length + 3).fill(9);
+      pairs.set(whole, offset);
+      for (const memory of [bytes, pairs]) {
+        const seen = new Array<number>(whole.length).fill(0);
+        let last = -1;
+        forEachRun(memory.subarray(offset, offset + whole.length), columns, (label, start, end) => {
+          assert.ok(label > 0 && end > start && start > last);
+          assert.equal(Math.floor(start / columns), Math.floor((end - 1) / columns));
+          const isLonger = end % columns !== 0 && whole[end] === label;
+          assert.ok(!isLonger, 'a run is as long as it can be');
+          last = end - 1;
+          seen.fill(label, start, end);
+        });
+        assert.deepEqual(seen, whole);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
