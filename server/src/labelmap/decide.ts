@@ -15,18 +15,23 @@ export interface SegmentRule {
 }
 
 /**
- * Class indices from probabilities, written to `out[offset + n]`. `foreground[c - 1][n]` is the probability of class c;
+ * Class indices from probabilities, written to `out[offset + n]`, by default of all there are. `foreground[c - 1][n]` is the probability of class c;
  * the background has what is missing to 1. The largest wins; a tie goes to the foreground (so with one foreground
  * class: p >= 0.5) and, between segments, to the lower number.
  */
-export function decideLabels(foreground: readonly ArrayLike<number>[], out: Uint8Array, offset = 0): void {
-  const length = foreground[0]?.length ?? 0;
+export function decideLabels(
+  foreground: readonly ArrayLike<number>[],
+  out: Uint8Array,
+  offset = 0,
+  from = 0,
+  end = foreground[0]?.length ?? 0,
+): void {
   const single = foreground.length === 1 ? foreground[0]! : undefined;
   if (single !== undefined) {
-    for (let n = 0; n < length; n++) out[offset + n] = single[n]! >= 0.5 ? 1 : 0;
+    for (let n = from; n < end; n++) out[offset + n] = single[n]! >= 0.5 ? 1 : 0;
     return;
   }
-  for (let n = 0; n < length; n++) {
+  for (let n = from; n < end; n++) {
     let background = 1;
     let best = 0;
     let label = 0;

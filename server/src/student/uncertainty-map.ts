@@ -1,6 +1,6 @@
+import { carryDecided, type Decided, undecided } from '../volume/carry.ts';
 import { type Geometry, voxelCount } from '../volume/geometry.ts';
 import { boxAround } from '../volume/interpolate.ts';
-import { sliceMapper } from '../volume/resample.ts';
 
 /** Below one hundredth a map says 0, so what lies under it need not be carried over. */
 const least = 0.005;
@@ -12,16 +12,15 @@ const least = 0.005;
  * @param entropy `[slice, row, column]` float32 on `grid`, 0..1.
  */
 export function mapUncertainty(entropy: Float32Array, grid: Geometry, source: Geometry): Uint8Array {
-  const map = new Uint8Array(voxelCount(source));
   const box = boxAround(grid.size, entropy, least);
-  if (box === null) return map;
-  const valuesOf = sliceMapper([entropy], grid, source, box);
-  const pixels = source.size[0] * source.size[1];
-  for (let k = 0; k < source.size[2]; k++) {
-    const [values] = valuesOf(k);
-    const start = k * pixels;
-    // Truncation of what is not negative, half added, rounds, and faster than `Math.round`.
-    for (let n = 0; n < pixels; n++) map[start + n] = 100 * values![n]! + 0.5;
-  }
-  return map;
+  if (box === null) return new Uint8Array(voxelCount(source));
+  const codes = new Uint8Array(entropy.length);
+  for (let n = 0; n < codes.length; n++) codes[n] = entropy[n]! < least ? 0 : undecided;
+  return carryDecided({ fields: [entropy], codes, decide: writeHundredths }, grid, source, box);
 }
+
+const writeHundredths: Decided['decide'] = (fields, out, offset, from, end) => {
+  const values = fields[0]!;
+  // Truncation of what is not negative, half added, rounds, and faster than `Math.round`.
+  for (let n = from; n < end; n++) out[offset + n] = 100 * values[n]! + 0.5;
+};

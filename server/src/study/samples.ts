@@ -1,3 +1,4 @@
+import { wordRange } from '../volume/word-range.ts';
 import type { FrameFormat } from './image-object.ts';
 
 /** 16-bit values as a file holds them, before rescale. */
@@ -108,7 +109,7 @@ export type StoredRange = readonly [least: number, most: number];
 
 /** The range of the values that are not marked. */
 export function storedRange(values: StoredValues, padding: Uint8Array | undefined): StoredRange {
-  if (padding === undefined) return wholeRange(values);
+  if (padding === undefined) return wordRange(values);
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (let n = 0; n < values.length; n++) {
@@ -117,50 +118,6 @@ export function storedRange(values: StoredValues, padding: Uint8Array | undefine
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  return [low, high];
-}
-
-/**
- * Two values are looked at by one word each: as it is it lies between two others as its higher half does, and shifted, as
- * its lower half. One unsigned comparison then tells that a value is neither less than the least nor more than the most.
- */
-function wholeRange(values: StoredValues): StoredRange {
-  if (values.length === 0) return [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  // The first value stands alone when it lies in the second half of a word.
-  const first = (values.byteOffset / 2) & 1;
-  const words = new Int32Array(values.buffer, values.byteOffset + 2 * first, (values.length - first) >> 1);
-  let low = values[0]!;
-  let high = low;
-  const widen = (from: number, to: number): void => {
-    for (let n = from; n < to; n++) {
-      low = Math.min(low, values[n]!);
-      high = Math.max(high, values[n]!);
-    }
-  };
-  let base = low << 16;
-  let span = 0xffff;
-  let n = 0;
-  for (const end = words.length - 3; n < end; n += 4) {
-    const a = words[n]!;
-    const b = words[n + 1]!;
-    const c = words[n + 2]!;
-    const d = words[n + 3]!;
-    if (
-      (a - base) >>> 0 > span ||
-      ((a << 16) - base) >>> 0 > span ||
-      (b - base) >>> 0 > span ||
-      ((b << 16) - base) >>> 0 > span ||
-      (c - base) >>> 0 > span ||
-      ((c << 16) - base) >>> 0 > span ||
-      (d - base) >>> 0 > span ||
-      ((d << 16) - base) >>> 0 > span
-    ) {
-      widen(first + 2 * n, first + 2 * n + 8);
-      base = low << 16;
-      span = (((high - low) << 16) | 0xffff) >>> 0;
-    }
-  }
-  widen(first + 2 * n, values.length);
   return [low, high];
 }
 

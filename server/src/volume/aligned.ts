@@ -1,16 +1,20 @@
 import type { Geometry, IndexMap, Vec3 } from './geometry.ts';
-import type { Span } from './interpolate.ts';
-import { boxWeights, type Field } from './prefilter.ts';
+import { boxWeights, type Slices } from './prefilter.ts';
 import { stepOfSlice } from './slice-steps.ts';
 
-type Axis = 0 | 1 | 2;
+/** Of columns, rows or slices. */
+export type Axis = 0 | 1 | 2;
+
+/** The source axis along which the columns, rows and slices of a target run. */
+export type Axes = readonly [Axis, Axis, Axis];
+
 const allAxes = [0, 1, 2] as const;
 
 /** What runs across an axis by less than this (voxels), from end to end, runs along it. */
 const straight = 1e-6;
 
 /** The source axis along which each axis of the target runs; undefined where one runs between them. */
-export function alignedAxes(map: IndexMap, target: Geometry): readonly [Axis, Axis, Axis] | undefined {
+export function alignedAxes(map: IndexMap, target: Geometry): Axes | undefined {
   const along = (a: Axis): Axis | undefined => {
     const reach = map.columns[a].map((part) => Math.abs(part * stepOfSlice(target, target.size[a])));
     return allAxes.find((main) => reach.every((voxels, axis) => axis === main || voxels < straight));
@@ -30,43 +34,57 @@ export interface AlignedSamples {
 }
 
 /**
- * The field under a box of so many voxels along each of its axes (as `smoothAxis` lays it), trilinear at the voxels of a
- * target whose axes run along its own, edge values repeated. One axis after the other, so that each leaves less to do.
+ * A source under a box of so many voxels along each of its axes (as `smoothAxis` lays it), trilinear at the voxels of a
+ * target whose axes run along its own, edge values repeated. One axis after the other, so that each leaves less to do;
+ * rows and columns while a slice is at hand, so that the source is never there as a whole.
  */
 export function sampleAligned(
-  field: Field,
+  { size, open }: Slices,
   widths: Vec3,
   target: Geometry,
   map: IndexMap,
-  axes: readonly [Axis, Axis, Axis],
+  axes: Axes,
 ): AlignedSamples {
-  const size = [...field.geometry.size] as [number, number, number];
-  const first = [0, 0, 0] as [number, number, number];
-  let { data } = field;
-  // The slices first: what is far apart in memory is mixed while it is much at a time.
-  for (const axis of [2, 1, 0] as const) {
-    const a = axes.indexOf(axis) as Axis;
-    const last = size[axis];
-    const at = positions(target, map, a, axis);
-    const isNear = (position: number): boolean => position > -1 && position < last;
-    first[a] = Math.max(0, at.findIndex(isNear));
-    const near = at.filter(isNear);
-    const stride = size.slice(0, axis).reduce((product, n) => product * n, 1);
-    data = sampleAxis(data, { count: last, stride }, tapsOf(near, last, widths[axis]));
-    size[axis] = near.length;
+  const near = allAxes.map((axis) => nearSamples(target, map, axes.indexOf(axis) as Axis, axis, size[axis]));
+  const [columns, rows, slices] = near.map(({ at }, axis) => tapsOf(at, size[axis]!, widths[axis]!)) as [
+    Taps,
+    Taps,
+    Taps,
+  ];
+  const [width, height] = [near[0]!.at.length, near[1]!.at.length];
+  const pixels = width * height;
+  const planes = new Float32Array(pixels * size[2]);
+  const lines = new Float32Array(size[0] * height);
+  for (let k = 0; k < size[2]; k++) {
+    mixLines(open(k), size[0], rows, lines);
+    mixPixels(lines, size[0], columns, planes.subarray(k * pixels, (k + 1) * pixels));
   }
-  const strides = [1, size[0], size[0] * size[1]] as const;
-  return { data, first, strides: [strides[axes[0]], strides[axes[1]], strides[axes[2]]] };
+  const data = new Float32Array(pixels * near[2]!.at.length);
+  mixLines(planes, pixels, slices, data);
+  const strides = [1, width, width * height] as const;
+  const along = (a: Axis) => near[axes[a]]!.first;
+  return {
+    data,
+    first: [along(0), along(1), along(2)],
+    strides: [strides[axes[0]], strides[axes[1]], strides[axes[2]]],
+  };
+}
+
+/** Where those columns, rows or slices (`a`) of a target lie that are not far outside of the source, and the first of them. */
+function nearSamples(target: Geometry, map: IndexMap, a: Axis, axis: Axis, count: number) {
+  const at = positions(target, map, a, axis);
+  const isNear = (position: number): boolean => position > -1 && position < count;
+  return { at: at.filter(isNear), first: Math.max(0, at.findIndex(isNear)) };
 }
 
 /** Where the columns, rows or slices (`a`) of an aligned target lie along the source axis that they follow. */
-function positions(target: Geometry, map: IndexMap, a: Axis, axis: Axis): Float64Array {
+export function positions(target: Geometry, map: IndexMap, a: Axis, axis: Axis): Float64Array {
   const step = map.columns[a][axis];
   const place = (n: number): number => map.offset[axis] + step * (a === 2 ? stepOfSlice(target, n) : n);
   return Float64Array.from({ length: target.size[a] }, (_, n) => place(n));
 }
 
-/** What each sample is mixed of: `width` source indices and their weights. */
+/** What each sample is mixed of: `width` source indices, a multiple of four, and their weights. */
 interface Taps {
   readonly width: number;
   readonly index: Int32Array;
@@ -77,7 +95,7 @@ interface Taps {
 function tapsOf(at: Float64Array, count: number, boxWidth: number): Taps {
   const box = boxWidth > 1 && count > 1 ? boxWeights(boxWidth) : Float64Array.of(1);
   const reach = box.length - 1;
-  const width = 2 * reach + 2;
+  const width = 4 * Math.ceil((2 * reach + 2) / 4);
   const index = new Int32Array(at.length * width);
   const weight = new Float64Array(at.length * width);
   for (const [n, position] of at.entries()) {
@@ -93,137 +111,53 @@ function tapsOf(at: Float64Array, count: number, boxWidth: number): Taps {
   return { width, index, weight };
 }
 
-function sampleAxis(
-  data: Float32Array,
-  { count, stride }: { readonly count: number; readonly stride: number },
-  { width, index, weight }: Taps,
-): Float32Array {
-  const samples = index.length / width;
-  const blocks = data.length / (count * stride);
-  const sampled = new Float32Array(blocks * samples * stride);
-  const mixed = new Float64Array(stride);
-  for (let block = 0; block < blocks; block++) {
-    const start = block * count * stride;
-    for (let n = 0; n < samples; n++) {
-      const tap = n * width;
-      const to = (block * samples + n) * stride;
-      if (stride === 1) sampled[to] = mixOne(data, start, index, weight, tap, tap + width);
-      else {
-        mixLines(data, start, stride, index, weight, tap, tap + width, mixed);
-        sampled.set(mixed, to);
-      }
-    }
-  }
-  return sampled;
+/** Each line of `out` of the lines, `stride` long, that its taps name. */
+function mixLines(data: Float32Array, stride: number, { width, index, weight }: Taps, out: Float32Array): void {
+  for (let to = 0, tap = 0; to < out.length; to += stride)
+    for (const first = tap, end = tap + width; tap < end; tap += 4)
+      mixFour(data, stride, index, weight, tap, out, to, tap === first);
 }
 
-function mixOne(
+function mixFour(
   data: Float32Array,
-  start: number,
-  index: Int32Array,
-  weight: Float64Array,
-  from: number,
-  end: number,
-): number {
-  let sum = 0;
-  for (let tap = from; tap < end; tap++) sum += weight[tap]! * data[start + index[tap]!]!;
-  return sum;
-}
-
-/** Two taps at a time. */
-function mixLines(
-  data: Float32Array,
-  start: number,
   stride: number,
   index: Int32Array,
   weight: Float64Array,
-  from: number,
-  end: number,
-  mixed: Float64Array,
+  tap: number,
+  out: Float32Array,
+  to: number,
+  isFirst: boolean,
 ): void {
-  mixed.fill(0);
-  for (let tap = from; tap < end; tap += 2) {
-    const a = start + index[tap]! * stride;
-    const b = start + index[tap + 1]! * stride;
-    const p = weight[tap]!;
-    const q = weight[tap + 1]!;
-    if (p === 0 && q === 0) continue;
-    for (let n = 0; n < stride; n++) mixed[n]! += p * data[a + n]! + q * data[b + n]!;
-  }
+  const a = index[tap]! * stride;
+  const b = index[tap + 1]! * stride;
+  const c = index[tap + 2]! * stride;
+  const d = index[tap + 3]! * stride;
+  const p = weight[tap]!;
+  const q = weight[tap + 1]!;
+  const r = weight[tap + 2]!;
+  const s = weight[tap + 3]!;
+  if (!isFirst)
+    for (let n = 0; n < stride; n++)
+      out[to + n]! += p * data[a + n]! + q * data[b + n]! + r * data[c + n]! + s * data[d + n]!;
+  else if (r === 0 && s === 0) for (let n = 0; n < stride; n++) out[to + n] = p * data[a + n]! + q * data[b + n]!;
+  else if (s === 0)
+    for (let n = 0; n < stride; n++) out[to + n] = p * data[a + n]! + q * data[b + n]! + r * data[c + n]!;
+  else
+    for (let n = 0; n < stride; n++)
+      out[to + n] = p * data[a + n]! + q * data[b + n]! + r * data[c + n]! + s * data[d + n]!;
 }
 
-/** Writes the columns of a span of a row of the slice that is open. */
-export type WriteRow = (row: number, span: Span, out: Float32Array, offset: number) => void;
-
-/**
- * Trilinear values of an aligned target, a slice at a time: what two slices of the source and then two of its lines have
- * in common is mixed once. Beyond the outermost voxel centres the value at the centre holds.
- *
- * @returns opens a slice of a field of this size; the function that it gives is of use until the next call.
- */
-export function alignedSlices(
-  size: Vec3,
-  target: Geometry,
-  map: IndexMap,
-  axes: readonly [Axis, Axis, Axis],
-): (field: Float32Array, slice: number) => WriteRow {
-  const strides: Vec3 = [1, size[0], size[0] * size[1]];
-  const [columnAxis, rowAxis, sliceAxis] = axes;
-  const [width, height] = [size[columnAxis], size[rowAxis]];
-  const [columns, rows, slices] = ([0, 1, 2] as const).map((a) =>
-    placesOf(positions(target, map, a, axes[a]), size[axes[a]]),
-  ) as [Places, Places, Places];
-  const plane = new Float64Array(width * height);
-  // The last voxel stands twice, so that each has one behind it.
-  const line = new Float64Array(width + 1);
-  const writeRow: WriteRow = (row, span, out, offset) => {
-    const upper = rows.before[row]! * width;
-    const lower = Math.min(height - 1, rows.before[row]! + 1) * width;
-    mix(plane, upper, lower, rows.share[row]!, line, width);
-    line[width] = line[width - 1]!;
-    spread(line, columns, span, out, offset);
-  };
-  return (field, slice) => {
-    const near = slices.before[slice]! * strides[sliceAxis];
-    const far = Math.min(size[sliceAxis] - 1, slices.before[slice]! + 1) * strides[sliceAxis];
-    const share = slices.share[slice]!;
-    for (let j = 0; j < height; j++) {
-      const at = j * strides[rowAxis];
-      mixAcross(field, near + at, far + at, strides[columnAxis], share, plane.subarray(j * width, (j + 1) * width));
+/** Each pixel of `out` of the pixels of its line, `stride` long, that its taps name. */
+function mixPixels(data: Float32Array, stride: number, { width, index, weight }: Taps, out: Float32Array): void {
+  for (let start = 0, to = 0; to < out.length; start += stride)
+    for (let tap = 0; tap < index.length; to++) {
+      let sum = 0;
+      for (const end = tap + width; tap < end; tap += 4)
+        sum +=
+          weight[tap]! * data[start + index[tap]!]! +
+          weight[tap + 1]! * data[start + index[tap + 1]!]! +
+          weight[tap + 2]! * data[start + index[tap + 2]!]! +
+          weight[tap + 3]! * data[start + index[tap + 3]!]!;
+      out[to] = sum;
     }
-    return writeRow;
-  };
-}
-
-/** The voxel before each position, and how far it is on the way to the next one. */
-interface Places {
-  readonly before: Int32Array;
-  readonly share: Float64Array;
-}
-
-function placesOf(at: Float64Array, count: number): Places {
-  const clamped = at.map((x) => Math.min(count - 1, Math.max(0, x)));
-  return { before: Int32Array.from(clamped, Math.floor), share: clamped.map((x) => x - Math.floor(x)) };
-}
-
-function mix(from: Float64Array, a: number, b: number, share: number, out: Float64Array, count: number): void {
-  for (let n = 0; n < count; n++) {
-    const value = from[a + n]!;
-    out[n] = value + share * (from[b + n]! - value);
-  }
-}
-
-function mixAcross(from: Float32Array, a: number, b: number, stride: number, share: number, out: Float64Array): void {
-  for (let n = 0, at = 0; n < out.length; n++, at += stride) {
-    const value = from[a + at]!;
-    out[n] = value + share * (from[b + at]! - value);
-  }
-}
-
-function spread(line: Float64Array, { before, share }: Places, span: Span, out: Float32Array, offset: number): void {
-  for (let c = span.first; c < span.end; c++) {
-    const n = before[c]!;
-    const value = line[n]!;
-    out[offset + c] = value + share[c]! * (line[n + 1]! - value);
-  }
 }

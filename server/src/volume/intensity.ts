@@ -1,5 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Volume } from './volume.ts';
+import { wordRange } from './word-range.ts';
 
 /** Which percentiles (0..100) of the image content become 0 and 1. */
 export interface PercentileRule {
@@ -23,7 +24,7 @@ export interface IntensityWindow {
 
 /** A row that repeats one value at least this often is background, padding without a tag, or saturation: no content. */
 const CONSTANT_RUN = 8;
-/** Percentiles are read from at most about this many evenly spread values. */
+/** Percentiles are read from evenly spread rows of at most about this many values. */
 const SAMPLE_LIMIT = 1_000_000;
 
 /**
@@ -61,6 +62,10 @@ export function applyWindow(x: number, window: IntensityWindow): number {
 /** Lowest and highest finite value that is not padding; +Infinity and -Infinity when there is none. */
 export function findRange(volume: Volume): IntensityWindow {
   const { data, padding } = volume;
+  if (padding === undefined && (data instanceof Int16Array || data instanceof Uint16Array)) {
+    const [low, high] = wordRange(data);
+    return { low, high };
+  }
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (let n = 0; n < data.length; n++) {
@@ -72,26 +77,22 @@ export function findRange(volume: Volume): IntensityWindow {
   return { low, high };
 }
 
-/** Every n-th content value, as {@link findIntensityWindow} defines it. */
+/** The content, as {@link findIntensityWindow} defines it, of every n-th row. */
 function collectContent(volume: Volume, lowest: number): Float64Array {
   const { data, padding, geometry } = volume;
   const columns = geometry.size[0];
   const longest = Math.min(CONSTANT_RUN, columns);
+  const rows = data.length / columns;
   const stride = Math.max(1, Math.ceil(data.length / SAMPLE_LIMIT));
-  const content = new Float64Array(Math.ceil(data.length / stride));
+  const content = new Float64Array(columns * Math.ceil(rows / stride));
   let kept = 0;
-  let seen = 0;
-  for (let row = 0; row < data.length; row += columns) {
+  for (let row = 0; row < data.length; row += stride * columns) {
     for (let start = row; start < row + columns; ) {
       const x = data[start]!;
       let end = start + 1;
       while (end < row + columns && data[end] === x) end++;
-      if (end - start < longest && x !== lowest && Number.isFinite(x)) {
-        for (let n = start; n < end; n++) {
-          if (padding !== undefined && padding[n] !== 0) continue;
-          if (seen++ % stride === 0) content[kept++] = x;
-        }
-      }
+      if (end - start < longest && x !== lowest && Number.isFinite(x))
+        for (let n = start; n < end; n++) if (padding === undefined || padding[n] === 0) content[kept++] = x;
       start = end;
     }
   }

@@ -61,13 +61,17 @@ export function startOfRow(map: IndexMap, row: number, slice: number): Vec3 {
   ];
 }
 
+/** Where a box begins and ends along an axis. */
+export function facesOf({ low, high }: Box, axis: number): readonly [number, number] {
+  return [low[axis]! - 0.5 - EDGE_TOLERANCE, high[axis]! + 0.5 + EDGE_TOLERANCE];
+}
+
 /** The columns of a target row whose points lie in `box`, up to half a voxel beyond its outer centres. */
 export function clipRow(start: Vec3, step: Vec3, columns: number, box: Box): Span {
   let first = 0;
   let last = columns - 1;
   for (let axis = 0; axis < 3; axis++) {
-    const low = box.low[axis]! - 0.5 - EDGE_TOLERANCE;
-    const high = box.high[axis]! + 0.5 + EDGE_TOLERANCE;
+    const [low, high] = facesOf(box, axis);
     const from = start[axis]!;
     const slope = step[axis]!;
     if (Math.abs(slope) < 1e-12) {
@@ -141,13 +145,17 @@ export function nearestRow(
   bounds?: readonly number[],
 ): void {
   const [columns, rows, slices] = size;
+  const rowAt = (y: number, z: number): number => {
+    const j = Math.floor(y + 0.5 + EDGE_TOLERANCE);
+    const k = bounds === undefined ? Math.floor(z + 0.5 + EDGE_TOLERANCE) : countUpTo(bounds, z + EDGE_TOLERANCE);
+    return (Math.min(slices - 1, Math.max(0, k)) * rows + Math.min(rows - 1, Math.max(0, j))) * columns;
+  };
+  // Most grids run along each other's rows.
+  const own = step[1] === 0 && step[2] === 0 ? rowAt(start[1], start[2]) : undefined;
   for (let c = span.first; c < span.end; c++) {
     // A point half-way between two centres goes to the higher one on every row, whatever the rounding of the map.
     const i = Math.floor(start[0] + c * step[0] + 0.5 + EDGE_TOLERANCE);
-    const j = Math.floor(start[1] + c * step[1] + 0.5 + EDGE_TOLERANCE);
-    const z = start[2] + c * step[2] + EDGE_TOLERANCE;
-    const k = bounds === undefined ? Math.floor(z + 0.5) : countUpTo(bounds, z);
-    const row = Math.min(slices - 1, Math.max(0, k)) * rows + Math.min(rows - 1, Math.max(0, j));
-    out[c] = row * columns + Math.min(columns - 1, Math.max(0, i));
+    const row = own ?? rowAt(start[1] + c * step[1], start[2] + c * step[2]);
+    out[c] = row + Math.min(columns - 1, Math.max(0, i));
   }
 }

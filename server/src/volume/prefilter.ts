@@ -9,7 +9,7 @@ import {
 } from './geometry.ts';
 import { applyWindow, findRange, type IntensityWindow } from './intensity.ts';
 import { sliceOfStep } from './slice-steps.ts';
-import type { Volume } from './volume.ts';
+import type { Volume, VoxelArray } from './volume.ts';
 
 /** float32 voxels `[slice, row, column]` on a grid. */
 export interface Field {
@@ -38,47 +38,85 @@ export function findFootprint(source: Geometry, target: Geometry): Vec3 {
   return [along(0), along(1), along(2)];
 }
 
+/** float32 slices, one at a time. */
+export interface Slices {
+  readonly size: Vec3;
+  /** `[row, column]`; of use until the next call. */
+  readonly open: (slice: number) => Float32Array;
+}
+
+/** The slices of a volume (through `window` when given), its padding replaced by the lowest value inside the scan. */
+export function openSlices(volume: Volume, window?: IntensityWindow): Slices {
+  const { data, padding, geometry } = volume;
+  const pixels = geometry.size[0] * geometry.size[1];
+  const lowest = padding === undefined ? 0 : findRange(volume).low;
+  const fill = Number.isFinite(lowest) ? lowest : 0;
+  const shown = (x: number): number => (window === undefined ? x : applyWindow(x, window));
+  const opened = new Float32Array(pixels);
+  const table = window && tableOf(data, shown);
+  return {
+    size: geometry.size,
+    open(slice) {
+      const start = slice * pixels;
+      if (table !== undefined) lookUp(data, start, table, opened);
+      else for (let n = 0; n < pixels; n++) opened[n] = shown(data[start + n]!);
+      if (padding !== undefined) for (let n = 0; n < pixels; n++) if (padding[start + n] !== 0) opened[n] = shown(fill);
+      return opened;
+    },
+  };
+}
+
+/** The slices of a field. */
+export function slicesOf({ data, geometry: { size } }: Field): Slices {
+  const pixels = size[0] * size[1];
+  return { size, open: (slice) => data.subarray(slice * pixels, (slice + 1) * pixels) };
+}
+
+/** What a window makes of each value that stored integers of two bytes can have. */
+interface WindowTable {
+  readonly least: number;
+  readonly shown: Float32Array;
+}
+
+function tableOf(data: VoxelArray, shown: (x: number) => number): WindowTable | undefined {
+  if (data.BYTES_PER_ELEMENT !== 2) return undefined;
+  const least = data instanceof Int16Array ? -32768 : 0;
+  return { least, shown: Float32Array.from({ length: 65536 }, (_, n) => shown(n + least)) };
+}
+
+function lookUp(data: VoxelArray, start: number, { least, shown }: WindowTable, out: Float32Array): void {
+  for (let n = 0; n < out.length; n++) out[n] = shown[data[start + n]! - least]!;
+}
+
 /**
  * The volume as float32 (through `window` when given), its padding replaced by the lowest value inside the scan, and
  * averaged over blocks of `factors` voxels. An incomplete last block averages what it has.
  */
 export function shrink(volume: Volume, factors: Vec3, window?: IntensityWindow): Field {
-  const { data, padding, geometry } = volume;
+  const { geometry } = volume;
   const [columns, rows, slices] = geometry.size;
   const size: Vec3 = [Math.ceil(columns / factors[0]), Math.ceil(rows / factors[1]), Math.ceil(slices / factors[2])];
-  const lowest = padding === undefined ? 0 : findRange(volume).low;
-  const fill = Number.isFinite(lowest) ? lowest : 0;
-  const value = (n: number): number => {
-    const x = padding !== undefined && padding[n] !== 0 ? fill : data[n]!;
-    return window === undefined ? x : applyWindow(x, window);
-  };
+  const { open } = openSlices(volume, window);
   const averaged = new Float32Array(size[0] * size[1] * size[2]);
   if (factors.every((f) => f === 1)) {
-    if (padding === undefined && window !== undefined && data instanceof Int16Array) lookUp(data, window, averaged);
-    else for (let n = 0; n < data.length; n++) averaged[n] = value(n);
+    for (let k = 0; k < slices; k++) averaged.set(open(k), k * columns * rows);
     return { data: averaged, geometry };
   }
   const members = (n: number, axis: 0 | 1 | 2): number =>
     Math.min(factors[axis], geometry.size[axis] - n * factors[axis]);
-  let n = 0;
   for (let k = 0; k < slices; k++) {
+    const values = open(k);
+    let n = 0;
     for (let j = 0; j < rows; j++) {
       const to = (Math.floor(k / factors[2]) * size[1] + Math.floor(j / factors[1])) * size[0];
       const share = 1 / (members(Math.floor(k / factors[2]), 2) * members(Math.floor(j / factors[1]), 1));
       for (let i = 0; i < columns; i++) {
         const block = Math.floor(i / factors[0]);
-        averaged[to + block]! += (value(n++) * share) / members(block, 0);
+        averaged[to + block]! += (values[n++]! * share) / members(block, 0);
       }
     }
   }
   return { data: averaged, geometry: shrunkGeometry(geometry, factors, size) };
-}
-
-/** Through a window by a table of what it makes of each value. */
-function lookUp(data: Int16Array, window: IntensityWindow, out: Float32Array): void {
-  const least = -32768;
-  const table = Float32Array.from({ length: 65536 }, (_, n) => applyWindow(n + least, window));
-  for (let n = 0; n < data.length; n++) out[n] = table[data[n]! - least]!;
 }
 
 /** Slices at uneven gaps brought to a slice a step, each linear between its neighbours; beyond the last, the last. */

@@ -1,8 +1,9 @@
-import { alignedAxes, alignedSlices, sampleAligned } from './aligned.ts';
+import { alignedAxes, sampleAligned } from './aligned.ts';
+import { alignedSlices } from './aligned-carry.ts';
 import { evenGrid, type Geometry, indexMap, type Vec3, voxelCount } from './geometry.ts';
 import type { IntensityWindow } from './intensity.ts';
 import { type Box, clipRow, interpolateRow, nearestRow, type Span, startOfRow, wholeBox } from './interpolate.ts';
-import { findFootprint, shrink, smoothAxis, spreadSlices } from './prefilter.ts';
+import { type Field, findFootprint, openSlices, shrink, slicesOf, smoothAxis, spreadSlices } from './prefilter.ts';
 import { lastStep, sliceBounds, stepOfSlice } from './slice-steps.ts';
 import { createVolume, type Volume } from './volume.ts';
 
@@ -37,29 +38,40 @@ export function resample(volume: Volume, target: Geometry, options: ResampleOpti
   const factor = (axis: 0 | 1 | 2): number =>
     footprint[axis] >= LONGEST_BOX ? Math.min(Math.floor(footprint[axis] / 2), even.size[axis]) : 1;
   const factors: Vec3 = [factor(0), factor(1), factor(2)];
-  const field =
-    even === volume.geometry
-      ? shrink(volume, factors, options.window)
-      : shrink(spreadSlices(shrink(volume, [1, 1, 1], options.window)), factors);
   const widths: Vec3 = [footprint[0] / factors[0], footprint[1] / factors[1], footprint[2] / factors[2]];
-  const map = indexMap(target, field.geometry);
-  const axes = alignedAxes(map, target);
   const { outside, spans } = outsideSpans(volume.geometry, target);
   const out = new Float32Array(voxelCount(target)).fill(options.outside);
+  const isWhole = even === volume.geometry && factors.every((factor) => factor === 1);
+  const field = isWhole ? undefined : fieldOf(volume, even, factors, options.window);
+  const geometry = field?.geometry ?? even;
+  const map = indexMap(target, geometry);
+  const axes = alignedAxes(map, target);
   if (axes === undefined) {
-    for (const axis of [0, 1, 2] as const) smoothAxis(field, axis, widths[axis]);
+    const { data } = smooth(field ?? shrink(volume, factors, options.window), widths);
     forEachRow(target, spans, (j, k, span, offset) => {
       const start = startOfRow(map, j, stepOfSlice(target, k));
-      interpolateRow(field.data, field.geometry.size, start, map.columns[0], span, out, offset);
+      interpolateRow(data, geometry.size, start, map.columns[0], span, out, offset);
     });
   } else {
-    const { data, strides, first } = sampleAligned(field, widths, target, map, axes);
+    const slices = field ? slicesOf(field) : openSlices(volume, options.window);
+    const { data, strides, first } = sampleAligned(slices, widths, target, map, axes);
     forEachRow(target, spans, (j, k, span, offset) => {
       let from = (j - first[1]) * strides[1] + (k - first[2]) * strides[2] + (span.first - first[0]) * strides[0];
       for (let n = offset + span.first; n < offset + span.end; n++, from += strides[0]) out[n] = data[from]!;
     });
   }
   return { volume: createVolume(out, target), outside };
+}
+
+/** Averaged in blocks, or at even steps where the slices are not. */
+function fieldOf(volume: Volume, even: Geometry, factors: Vec3, window: IntensityWindow | undefined): Field {
+  if (even === volume.geometry) return shrink(volume, factors, window);
+  return shrink(spreadSlices(shrink(volume, [1, 1, 1], window)), factors);
+}
+
+function smooth(field: Field, widths: Vec3): Field {
+  for (const axis of [0, 1, 2] as const) smoothAxis(field, axis, widths[axis]);
+  return field;
 }
 
 /**
@@ -132,7 +144,7 @@ export function sliceMapper(
       const writeRow = open?.(field, slice);
       for (const [j, span] of spans.entries()) {
         if (span.end === 0) continue;
-        if (writeRow) writeRow(j, span, values, j * columns);
+        if (writeRow) writeRow(j, span.first, span.end, values, j * columns);
         else interpolateRow(field, source.size, startOfRow(map, j, step), map.columns[0], span, values, j * columns);
       }
     }

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Random } from '../../../server/src/engine/random.ts';
+import { decideLabels } from '../../../server/src/labelmap/decide.ts';
+import { foregroundBox } from '../../../server/src/student/foreground-box.ts';
+import { mapUncertainty } from '../../../server/src/student/uncertainty-map.ts';
+import { carryDecided } from '../../../server/src/volume/carry.ts';
+import { type Geometry, indexToPatient, type Vec3, voxelCount } from '../../../server/src/volume/geometry.ts';
+import { sliceMapper } from '../../../server/src/volume/resample.ts';
+import { spaceBy } from '../../fixtures/seg-request.ts';
+import { centredGrid, turnedDirection } from './grids.ts';
+
+/** A grid whose axes run along those of the patient in any order and sense, or nearly so. */
+function grids(least: number, most: number): fc.Arbitrary<Geometry> {
+  const count = fc.integer({ min: least, max: most });
+  const spacing = fc.double({ min: 0.5, max: 3, noNaN: true });
+  const order = fc.constantFrom([0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0] as const);
+  return fc
+    .record({
+      size: fc.tuple(count, count, count),
+      spacingMm: fc.tuple(spacing, spacing, spacing),
+      order,
+      senses: fc.tuple(...([0, 1, 2] as const).map(() => fc.constantFrom(1, -1))),
+      shift: fc.double({ min: -3, max: 3, noNaN: true }),
+      angle: fc.constantFrom(0, 0, 0.2),
+    })
+    .map(({ size, spacingMm, order, senses, shift, angle }) => {
+      const axes = turnedDirection(angle, 0, -angle);
+      const axis = (a: number) => axes[order[a]!]!.map((part) => part * senses[a]!) as unknown as Vec3;
+      const grid = centredGrid(size, spacingMm, [axis(0), axis(1), axis(2)]);
+      return { ...grid, origin: [grid.origin[0] + shift, grid.origin[1], grid.origin[2] - shift] };
+    });
+}
+
+/** Probabilities of so many segments, each a ball with a blurred rim; some reach the edge of the grid. */
+function balls(grid: Geometry, segments: number, seed: number): Float32Array[] {
+  const random = new Random(seed);
+  const fields = Array.from({ length: segments }, () => new Float32Array(voxelCount(grid)));
+  const [columns, rows, slices] = grid.size;
+  const centres = fields.map(() => [8 * random.next() - 4, 8 * random.next() - 4, 8 * random.next() - 4] as const);
+  for (let n = 0; n < columns * rows * slices; n++) {
+    const at = indexToPatient(grid, [n % columns, Math.floor(n / columns) % rows, Math.floor(n / (columns * rows))]);
+    const near = centres.map((centre) => Math.exp(2 * (5 - Math.hypot(...at.map((x, t) => x - centre[t]!)))));
+    const all = 1 + near.reduce((sum, x) => sum + x, 0);
+    for (const [s, field] of fields.entries()) field[n] = near[s]! / all;
+  }
+  return fields;
+}
+
+test('labels carried by cells are those of every voxel decided by itself, and so is the uncertainty', () => {
+  let certain = 0;
+  fc.assert(
+    fc.property(
+      grids(4, 14),
+      grids(3, 16),
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer(),
+      (source, target, segments, seed) => {
+        const fields = balls(source, segments, seed);
+        const box = foregroundBox(fields, source.size, 0.5 - 1e-6);
+        if (box === null) return;
+        const uneven = spaceBy(
+          target,
+          Array.from({ length: target.size[2] - 1 }, (_, n) => 1 + (n % 2)),
+        );
+        for (const to of [target, uneven]) {
+          const pixels = to.size[0] * to.size[1];
+          const codes = new Uint8Array(voxelCount(source));
+          decideLabels(fields, codes);
+          let looked = 0;
+          const decide: typeof decideLabels = (values, out, offset, from, end) => {
+            looked += end! - from!;
+            decideLabels(values, out, offset, from, end);
+          };
+          const carried = carryDecided({ fields, codes, decide }, source, to, box);
+          certain += voxelCount(to) - looked;
+          const expected = new Uint8Array(voxelCount(to));
+          const valuesOf = sliceMapper(fields, source, to, box);
+          for (let k = 0; k < to.size[2]; k++) decideLabels(valuesOf(k), expected, k * pixels);
+          assert.deepEqual(carried, expected);
+
+          const [entropy] = fields;
+          const rounded = new Uint8Array(voxelCount(to));
+          const entropyOf = sliceMapper([entropy!], source, to);
+          for (let k = 0; k < to.size[2]; k++)
+            entropyOf(k)[0]!.forEach((value, n) => {
+              rounded[k * pixels + n] = 100 * value + 0.5;
+            });
+          assert.deepEqual(mapUncertainty(entropy!, source, to), rounded);
+        }
+      },
+    ),
+    { numRuns: 150 },
+  );
+  assert.ok(certain > 0);
+});
