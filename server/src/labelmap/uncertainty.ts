@@ -1,5 +1,7 @@
 import { type Geometry, type Vec3, voxelCount } from '../volume/geometry.ts';
+import type { Box } from '../volume/interpolate.ts';
 import type { SegmentRule } from './decide.ts';
+import { forEachRun } from './runs.ts';
 
 /**
  * Normalised Shannon entropy, `-sum p log(p + 1e-8) / log C`, 0 sure .. 1 unsure: one value a voxel from the
@@ -31,12 +33,15 @@ export function meanUncertainty(
 ): number {
   if (uncertainty.length !== voxelCount(geometry) || labels.length !== uncertainty.length)
     throw new RangeError(`${uncertainty.length} values and ${labels.length} labels for ${voxelCount(geometry)} voxels`);
-  const isLabelled = labels.some((label) => label > 0);
-  const mask = isLabelled ? dilate(labels, geometry.size, reachOf(geometry, radiusMm)) : seen;
+  const boxes = [...boxesOf(labels, geometry.size).values()];
+  if (boxes.length > 0) {
+    const around = { uncertainty, labels, size: geometry.size, reach: reachOf(geometry, radiusMm) };
+    return meanAround(around, boxes.reduce(unite), (label) => label > 0);
+  }
   let sum = 0;
   let count = 0;
   for (let n = 0; n < uncertainty.length; n++) {
-    if (mask !== undefined && mask[n] === 0) continue;
+    if (seen !== undefined && seen[n] === 0) continue;
     sum += uncertainty[n]!;
     count++;
   }
@@ -54,25 +59,42 @@ export function uncertaintyBySegment(
   radiusMm: number,
   numbers: readonly number[],
 ): (number | null)[] {
-  const reach = reachOf(geometry, radiusMm);
+  const around = { uncertainty, labels, size: geometry.size, reach: reachOf(geometry, radiusMm) };
   const boxes = boxesOf(labels, geometry.size);
   return numbers.map((number) => {
-    const found = boxes.get(number);
-    if (!found) return null;
-    // Only the box of the segment is dilated: with dozens of segments, whole volumes would take longer than the network.
-    const places = placesIn(found, reach, geometry.size);
-    const own = new Uint8Array(places.indices.length);
-    for (let n = 0; n < own.length; n++) own[n] = labels[places.indices[n]!] === number ? 1 : 0;
-    const mask = dilate(own, places.size, reach);
-    let sum = 0;
-    let count = 0;
-    for (let n = 0; n < mask.length; n++) {
-      if (mask[n] === 0) continue;
-      sum += uncertainty[places.indices[n]!]!;
-      count++;
-    }
-    return sum / count;
+    const box = boxes.get(number);
+    return box ? meanAround(around, box, (label) => label === number) : null;
   });
+}
+
+interface Around {
+  readonly uncertainty: Float32Array;
+  readonly labels: Uint8Array;
+  readonly size: Vec3;
+  readonly reach: Vec3;
+}
+
+/** Over the labels of a kind, all of them in `box`, and what they reach. */
+function meanAround({ uncertainty, labels, size, reach }: Around, box: Box, isOwn: (label: number) => boolean): number {
+  // Only the box is dilated: with dozens of segments, whole volumes would take longer than the network.
+  const { low, size: grown } = growBox(box, reach, size);
+  const [columns, rows, slices] = grown;
+  const own = Uint8Array.from({ length: 256 }, (_, label) => (isOwn(label) ? 1 : 0));
+  const mask = new Uint8Array(columns * rows * slices);
+  const startOf = (row: number): number =>
+    low[0] + size[0] * (low[1] + (row % rows) + size[1] * (low[2] + Math.floor(row / rows)));
+  for (let row = 0, n = 0; row < rows * slices; row++)
+    for (let from = startOf(row), end = from + columns; from < end; from++) mask[n++] = own[labels[from]!]!;
+  const dilated = dilate(mask, grown, reach);
+  let sum = 0;
+  let count = 0;
+  for (let row = 0, n = 0; row < rows * slices; row++)
+    for (let from = startOf(row), end = from + columns; from < end; from++)
+      if (dilated[n++] !== 0) {
+        sum += uncertainty[from]!;
+        count++;
+      }
+  return sum / count;
 }
 
 /** Numbers of the expected segments of which the labels hold no voxel, in the order of the card. */
@@ -85,12 +107,11 @@ export function missingSegments(
     .map(({ number }) => number);
 }
 
-/** Non-zero labels grown by `reach` voxels along each axis (a box), as a new mask of 0 and 1. */
-export function dilate(labels: Uint8Array, size: Vec3, reach: Vec3): Uint8Array {
-  let mask: Uint8Array = labels.map((label) => (label > 0 ? 1 : 0));
+/** A mask grown by `reach` voxels along each axis (a box), in place: where it is not 0 afterwards. */
+export function dilate(mask: Uint8Array, size: Vec3, reach: Vec3): Uint8Array {
   const strides = [1, size[0], size[0] * size[1]] as const;
   for (const axis of [0, 1, 2] as const)
-    if (reach[axis] > 0) mask = growAxis(mask, size[axis], strides[axis], reach[axis]);
+    if (reach[axis] > 0) growAxis(mask, size[axis] * strides[axis], strides[axis], Math.min(254, reach[axis]));
   return mask;
 }
 
@@ -99,57 +120,48 @@ function reachOf({ spacingMm }: Geometry, radiusMm: number): Vec3 {
   return [reach(0), reach(1), reach(2)];
 }
 
-/** First and last index along each axis. */
-interface Box {
-  readonly low: [number, number, number];
-  readonly high: [number, number, number];
-}
-
 /** The box of every label that occurs. */
-function boxesOf(labels: Uint8Array, size: Vec3): ReadonlyMap<number, Box> {
+function boxesOf(labels: Uint8Array, [columns, rows]: Vec3): ReadonlyMap<number, Box> {
   const boxes = new Map<number, Box>();
-  let n = 0;
-  for (let slice = 0; slice < size[2]; slice++)
-    for (let row = 0; row < size[1]; row++)
-      for (let column = 0; column < size[0]; column++) {
-        const label = labels[n++]!;
-        if (label === 0) continue;
-        const box = boxes.get(label);
-        if (box) widen(box, column, row, slice);
-        else boxes.set(label, { low: [column, row, slice], high: [column, row, slice] });
-      }
+  forEachRun(labels, columns, (label, start, end) => {
+    const row = Math.floor(start / columns);
+    const slice = Math.floor(row / rows);
+    const at = (n: number): Vec3 => [n - row * columns, row - slice * rows, slice];
+    const run = { low: at(start), high: at(end - 1) };
+    const box = boxes.get(label);
+    boxes.set(label, box ? unite(box, run) : run);
+  });
   return boxes;
 }
 
-function widen({ low, high }: Box, column: number, row: number, slice: number): void {
-  low[0] = Math.min(low[0], column);
-  low[1] = Math.min(low[1], row);
-  high[0] = Math.max(high[0], column);
-  high[1] = Math.max(high[1], row);
-  high[2] = slice;
+function unite(a: Box, b: Box): Box {
+  const of = (pick: (x: number, y: number) => number, one: Vec3, other: Vec3): Vec3 => [
+    pick(one[0], other[0]),
+    pick(one[1], other[1]),
+    pick(one[2], other[2]),
+  ];
+  return { low: of(Math.min, a.low, b.low), high: of(Math.max, a.high, b.high) };
 }
 
-/** Indices of the voxels of a box that has grown by `reach` as far as the volume goes, in the order of the volume. */
-function placesIn({ low, high }: Box, reach: Vec3, size: Vec3): { readonly indices: Uint32Array; readonly size: Vec3 } {
+/** A box grown by `reach` as far as the volume goes. */
+function growBox({ low, high }: Box, reach: Vec3, size: Vec3): { readonly low: Vec3; readonly size: Vec3 } {
   const from = (axis: 0 | 1 | 2): number => Math.max(0, low[axis] - reach[axis]);
   const to = (axis: 0 | 1 | 2): number => Math.min(size[axis] - 1, high[axis] + reach[axis]);
-  const grown: Vec3 = [to(0) - from(0) + 1, to(1) - from(1) + 1, to(2) - from(2) + 1];
-  const indices = new Uint32Array(grown[0] * grown[1] * grown[2]);
-  let n = 0;
-  for (let slice = from(2); slice <= to(2); slice++)
-    for (let row = from(1); row <= to(1); row++)
-      for (let column = from(0); column <= to(0); column++) indices[n++] = column + size[0] * (row + size[1] * slice);
-  return { indices, size: grown };
+  const count = (axis: 0 | 1 | 2): number => to(axis) - from(axis) + 1;
+  return { low: [from(0), from(1), from(2)], size: [count(0), count(1), count(2)] };
 }
 
-function growAxis(mask: Uint8Array, count: number, stride: number, reach: number): Uint8Array {
-  const grown = new Uint8Array(mask.length);
-  for (let n = 0; n < mask.length; n++) {
-    if (mask[n] === 0) continue;
-    const at = Math.floor(n / stride) % count;
-    const low = Math.max(-reach, -at);
-    const high = Math.min(reach, count - 1 - at);
-    for (let d = low; d <= high; d++) grown[n + d * stride] = 1;
+/** What a voxel still reaches is carried from one to the next, once forwards and once back. */
+function growAxis(mask: Uint8Array, block: number, stride: number, reach: number): void {
+  for (let n = 0; n < mask.length; n++) if (mask[n] !== 0) mask[n] = reach + 1;
+  for (let start = 0; start < mask.length; start += block) {
+    for (let n = start + stride; n < start + block; n++) {
+      const left = mask[n - stride]!;
+      if (left > mask[n]! + 1) mask[n] = left - 1;
+    }
+    for (let n = start + block - stride - 1; n >= start; n--) {
+      const left = mask[n + stride]!;
+      if (left > mask[n]! + 1) mask[n] = left - 1;
+    }
   }
-  return grown;
 }

@@ -84,11 +84,15 @@ export async function segmentVolume(
   onProgress('decide', 0);
   const data = decideVolume(answer.foreground, prepared.grid, volume.geometry, card.segments);
   const onGrid = resampleLabels(data, volume.geometry, prepared.grid);
-  const meanEntropy = meanUncertainty(answer.entropy, onGrid, prepared.grid, RIM_MM, answer.seen);
   const missing = missingSegments(data, card.segments);
   const uncertaintyMap = mapUncertainty(answer.entropy, prepared.grid, volume.geometry);
   const numbers = card.segments.map(({ number }) => number);
   const bySegment = uncertaintyBySegment(answer.entropy, onGrid, prepared.grid, RIM_MM, numbers);
+  const [only, ...others] = bySegment;
+  const meanEntropy =
+    others.length === 0 && typeof only === 'number'
+      ? only
+      : meanUncertainty(answer.entropy, onGrid, prepared.grid, RIM_MM, answer.seen);
   finish('decide');
   return {
     labelmap: { data, geometry: volume.geometry, segments: card.segments },

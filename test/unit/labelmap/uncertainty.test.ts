@@ -8,6 +8,7 @@ import {
   normalisedEntropy,
   uncertaintyBySegment,
 } from '../../../server/src/labelmap/uncertainty.ts';
+import type { Vec3 } from '../../../server/src/volume/geometry.ts';
 import { axialDirection, centredGrid } from '../volume/grids.ts';
 
 test('normalised entropy equals the values worked out by hand', () => {
@@ -67,6 +68,9 @@ test('only segments that the card expects are missed', () => {
 test('a mask grows along every axis and stops at the faces', () => {
   const labels = new Uint8Array(27);
   labels[13] = 2;
-  assert.ok(dilate(labels, [3, 3, 3], [1, 1, 1]).every((x) => x === 1));
-  assert.deepEqual([...dilate(Uint8Array.of(0, 0, 1, 1, 0, 0), [3, 2, 1], [1, 0, 0])], [0, 1, 1, 1, 1, 0]);
+  const grown = (mask: Uint8Array, size: Vec3, reach: Vec3) => [...dilate(mask, size, reach)].map((x) => Number(x > 0));
+  assert.deepEqual(grown(labels, [3, 3, 3], [1, 1, 1]), new Array(27).fill(1));
+  assert.deepEqual(grown(Uint8Array.of(0, 0, 1, 1, 0, 0), [3, 2, 1], [1, 0, 0]), [0, 1, 1, 1, 1, 0]);
+  assert.deepEqual(grown(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 1, 0), [9, 1, 1], [2, 0, 0]), [1, 1, 1, 0, 0, 1, 1, 1, 1]);
+  assert.deepEqual(grown(Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 0), [2, 4, 1], [0, 2, 3]), [0, 1, 0, 1, 0, 1, 0, 0]);
 });
