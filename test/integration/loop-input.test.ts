@@ -211,10 +211,10 @@ describe('bad input to the loop', { skip }, () => {
         ['request-invalid', 422, await client.submitBytes(body, 'short')],
         ['request-invalid', 422, await client.submitBytes(gzipSync(encodeEnvelope({ ...whole, extra: 1 }, labels(0))))],
         ['request-invalid', 422, await client.submitBytes(gzipSync(Buffer.from('no envelope at all')))],
+        ['request-invalid', 422, await client.submitBytes(Buffer.from('not what gzip writes'))],
       ] as const;
-      for (const [n, [code, status, answer]] of answers.entries()) {
+      for (const [n, [code, status, answer]] of answers.entries())
         assert.deepEqual([answer.body.code, answer.status], [code, status], `${n}: ${answer.body.detail}`);
-      }
     });
 
     it('answers the same key with the same correction and one SEG, also twice at once', async () => {

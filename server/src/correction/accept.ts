@@ -1,8 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
 import { AppError } from '../errors/app-error.ts';
-import { decodeEnvelope, encodeEnvelope } from '../labelmap/envelope.ts';
+import { packEnvelope, unpackEnvelope } from '../labelmap/envelope.ts';
 import { createUid } from '../seg/uid.ts';
 import { describeSeg } from '../seg/write.ts';
 import type { BlobStore } from '../store/blobs.ts';
@@ -40,11 +38,10 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
   if (prediction.labelmapSha256 === null || !subject) {
     throw new AppError('inference-not-ready', `The inference is ${prediction.state}.`, { state: prediction.state });
   }
-  const predicted = await openLabels(await blobs.get(prediction.labelmapSha256));
+  const predicted = openLabels(await blobs.get(prediction.labelmapSha256));
   const checked = checkSubmission(submission, predicted, acceptance.segmentCount);
   const { columns, rows, slices } = predicted;
-  const envelope = encodeEnvelope({ columns, rows, slices }, checked.labels);
-  const labelmapSha256 = await blobs.put(await promisify(gzip)(envelope, { level: 1 }));
+  const labelmapSha256 = await blobs.put(await packEnvelope({ columns, rows, slices }, checked.labels));
   return {
     id: randomUUID(),
     predictionId: prediction.id,
@@ -106,8 +103,8 @@ function nameImported({ sopInstanceUid, seriesInstanceUid, sha256 }: Imported): 
   };
 }
 
-async function openLabels(blob: Uint8Array): Promise<KeyedLabels> {
-  const { head, labels } = decodeEnvelope(await promisify(gunzip)(blob));
+function openLabels(blob: Uint8Array): KeyedLabels {
+  const { head, labels } = unpackEnvelope(blob);
   const { columns, rows, slices } = head as Omit<KeyedLabels, 'labels'>;
   return { columns, rows, slices, labels };
 }

@@ -1,6 +1,5 @@
-import { gunzipSync } from 'node:zlib';
 import { AppError } from '../errors/app-error.ts';
-import { decodeEnvelope } from '../labelmap/envelope.ts';
+import { unpackEnvelope } from '../labelmap/envelope.ts';
 import type { Segment } from '../labelmap/labelmap.ts';
 import type { SegEncoding } from '../seg/encoding.ts';
 import type { SegRequest } from '../seg/write.ts';
@@ -52,11 +51,13 @@ export function requestSeg(
  * @throws AppError `correction-geometry-mismatch` when the envelope lacks a slice or has another size.
  */
 export function orderLabels(envelope: Uint8Array, slices: readonly string[], pixels: number): Uint8Array {
-  const { head, labels } = decodeEnvelope(gunzipSync(envelope));
-  const position = new Map((head as { readonly slices: readonly string[] }).slices.map((uid, k) => [uid, k]));
+  const { head, labels } = unpackEnvelope(envelope);
+  const known = (head as { readonly slices: readonly string[] }).slices;
+  if (labels.length === slices.length * pixels && slices.every((id, k) => id === known[k])) return labels;
+  const position = new Map(known.map((id, k) => [id, k]));
   const ordered = new Uint8Array(slices.length * pixels);
-  for (const [k, uid] of slices.entries()) {
-    const from = position.get(uid);
+  for (const [k, id] of slices.entries()) {
+    const from = position.get(id);
     if (from === undefined || labels.length !== ordered.length) {
       throw new AppError('correction-geometry-mismatch', 'The series has changed in the PACS since it was corrected.', {
         slices: slices.length,

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import express, { type NextFunction, type Request, type RequestHandler, type Response, type Router } from 'express';
+import type { NextFunction, Request, RequestHandler, Response, Router } from 'express';
 import { ZodError, z } from 'zod';
 import { AppError, fromErrorRecord, toErrorRecord } from '../errors/app-error.ts';
 import { errorTable } from '../errors/table.ts';
 import { type Log, stackOf } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Authenticate, type Caller, includesRole, localCaller } from './auth.ts';
+import { readBody } from './body.ts';
 import { type AnyReply, isBinary, problemOf, type Route } from './route.ts';
 
 /** What every request needs. */
@@ -17,7 +18,6 @@ export interface Surroundings {
   readonly checkReplies?: boolean;
 }
 
-const jsonLimit = '64kb';
 const idempotencyKey = z.string().regex(/^[\x21-\x7e]{8,128}$/, 'must be 8 to 128 printable characters');
 
 /** Mounts a route table: each request is authorised, parsed, handled, timed and answered, problems included. */
@@ -80,18 +80,6 @@ export function requireRole(role: Route['role'], authenticate: Authenticate): Re
 
 function authorise(route: Route, { authenticate }: Surroundings): RequestHandler {
   return requireRole(route.role, authenticate);
-}
-
-function readBody(route: Route): RequestHandler {
-  if (!route.body) return (_request, _response, next) => next();
-  const mediaType = isBinary(route.body) ? route.body.mediaType : 'application/json';
-  const parse = isBinary(route.body)
-    ? express.raw({ type: mediaType, limit: route.body.limitBytes ?? '64mb', inflate: true })
-    : express.json({ type: mediaType, limit: jsonLimit, strict: true });
-  return (request, response, next) => {
-    if (!request.is(mediaType)) throw new AppError('request-invalid', `The body must be ${mediaType}.`);
-    parse(request, response, next);
-  };
 }
 
 function serve(route: Route, { log, checkReplies }: Surroundings): RequestHandler {

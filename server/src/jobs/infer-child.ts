@@ -1,7 +1,6 @@
 /** Entry of the inference process: one series a task. It alone loads the network of the server. */
-import { gzipSync } from 'node:zlib';
 import { openOnce } from '../engine/candidates.ts';
-import { encodeEnvelope } from '../labelmap/envelope.ts';
+import { packEnvelope } from '../labelmap/envelope.ts';
 import type { ModelVersion } from '../registry/registry.ts';
 import { openBlobStore } from '../store/blobs.ts';
 import type { PredictionResult } from '../store/inferences.ts';
@@ -75,10 +74,8 @@ serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
     const [columns, rows] = labelmap.geometry.size;
     const head = { columns, rows, slices: series.instances.map(sliceId) };
     const blobs = await openBlobStore(setUp.blobFolder);
-    // Level 1: masks shrink to a few kilobytes at any level, and the reader waits for this.
-    const keep = (voxels: Uint8Array) => blobs.put(gzipSync(encodeEnvelope(head, voxels), { level: 1 }));
-    const labelmapSha256 = await keep(labelmap.data);
-    const uncertaintySha256 = await keep(uncertaintyMap);
+    const keep = async (voxels: Uint8Array) => blobs.put(await packEnvelope(head, voxels));
+    const [labelmapSha256, uncertaintySha256] = await Promise.all([keep(labelmap.data), keep(uncertaintyMap)]);
     const timingsMs = {
       retrieve: Math.round(retrievedAt - started),
       decode: Math.round(decodeMs),
