@@ -28,9 +28,12 @@ export function inferHandler(parts: InferParts): JobHandler<JobPayload<'infer'>>
     };
     const release = background.hold();
     const task = { studyInstanceUid, seriesInstanceUid, volume, model };
-    const { result, ...kept } = await child.run(task, { signal, onProgress }).finally(release);
     // Now, because a correction must be taken in also while the PACS is down.
-    const { key: subjectKey } = await subjectOf(studyInstanceUid, parts, signal);
+    const subject = subjectOf(studyInstanceUid, parts, signal);
+    // A fault of the child is the one to be told.
+    subject.catch(() => undefined);
+    const { result, ...kept } = await child.run(task, { signal, onProgress }).finally(release);
+    const { key: subjectKey } = await subject;
     await finishPrediction(database, inferenceId, { ...kept, result, subjectKey });
     for (const [stage, ms] of Object.entries(result.timingsMs)) metrics.inferenceSeconds.observe({ stage }, ms / 1000);
   };
