@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { gunzipSync, gzip } from 'node:zlib';
+import { constants, gunzipSync, gzip } from 'node:zlib';
 import { AppError } from '../errors/app-error.ts';
 
 /** Largest head accepted: 3,000 slices of 64-character UIDs, twice, with room. */
@@ -37,9 +37,9 @@ export function decodeEnvelope(bytes: Uint8Array): { readonly head: unknown; rea
   }
 }
 
-/** {@link encodeEnvelope} and gzip. Level 1: masks shrink to a few kilobytes at any, and a reader waits for it. */
+/** {@link encodeEnvelope} and gzip. A mask is runs of one label: to look for nothing else halves size and time. */
 export function packEnvelope(head: unknown, labels: Uint8Array): Promise<Uint8Array> {
-  return promisify(gzip)(encodeEnvelope(head, labels), { level: 1, chunkSize: 1 << 18 });
+  return promisify(gzip)(encodeEnvelope(head, labels), { level: 1, strategy: constants.Z_RLE, chunkSize: 1 << 18 });
 }
 
 /** The inverse of {@link packEnvelope}, for what this server has packed. */

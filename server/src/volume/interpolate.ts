@@ -145,17 +145,13 @@ export function nearestRow(
   bounds?: readonly number[],
 ): void {
   const [columns, rows, slices] = size;
-  const rowAt = (y: number, z: number): number => {
-    const j = Math.floor(y + 0.5 + EDGE_TOLERANCE);
-    const k = bounds === undefined ? Math.floor(z + 0.5 + EDGE_TOLERANCE) : countUpTo(bounds, z + EDGE_TOLERANCE);
-    return (Math.min(slices - 1, Math.max(0, k)) * rows + Math.min(rows - 1, Math.max(0, j))) * columns;
-  };
-  // Most grids run along each other's rows.
-  const own = step[1] === 0 && step[2] === 0 ? rowAt(start[1], start[2]) : undefined;
   for (let c = span.first; c < span.end; c++) {
     // A point half-way between two centres goes to the higher one on every row, whatever the rounding of the map.
     const i = Math.floor(start[0] + c * step[0] + 0.5 + EDGE_TOLERANCE);
-    const row = own ?? rowAt(start[1] + c * step[1], start[2] + c * step[2]);
-    out[c] = row + Math.min(columns - 1, Math.max(0, i));
+    const j = Math.floor(start[1] + c * step[1] + 0.5 + EDGE_TOLERANCE);
+    const z = start[2] + c * step[2] + EDGE_TOLERANCE;
+    const k = bounds === undefined ? Math.floor(z + 0.5) : countUpTo(bounds, z);
+    const row = Math.min(slices - 1, Math.max(0, k)) * rows + Math.min(rows - 1, Math.max(0, j));
+    out[c] = row * columns + Math.min(columns - 1, Math.max(0, i));
   }
 }

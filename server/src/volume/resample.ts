@@ -100,12 +100,24 @@ export function nearestVoxels(source: Geometry, target: Geometry): (slice: numbe
   const out = new Int32Array(rows * columns);
   const box = stepBox(source);
   const bounds = sliceBounds(source);
+  // Where axes run along each other, the rows of a slice differ by where they begin alone.
+  const isStraight = map.columns.every((column) => column.filter((part) => part !== 0).length === 1);
   return (slice) => {
     out.fill(-1);
+    let known: Int32Array | undefined;
     for (let j = 0; j < rows; j++) {
       const start = startOfRow(map, j, stepOfSlice(target, slice));
       const span = clipRow(start, map.columns[0], columns, box);
-      nearestRow(source.size, start, map.columns[0], span, out.subarray(j * columns, (j + 1) * columns), bounds);
+      if (span.end === 0) continue;
+      const row = out.subarray(j * columns, (j + 1) * columns);
+      const { first, end } = span;
+      if (known === undefined) nearestRow(source.size, start, map.columns[0], span, row, bounds);
+      else {
+        nearestRow(source.size, start, map.columns[0], { first, end: first + 1 }, row, bounds);
+        const further = row[first]! - known[first]!;
+        for (let c = first; c < end; c++) row[c] = known[c]! + further;
+      }
+      if (isStraight) known = row;
     }
     return out;
   };

@@ -68,3 +68,25 @@ export function unevenGrids(least: number, most: number): fc.Arbitrary<Geometry>
     .tuple(obliqueGrids(least, most), fc.oneof(fc.constant(undefined), gaps))
     .map(([grid, wanted]) => (wanted ? spaceBy(grid, wanted) : grid));
 }
+
+/** A grid whose axes run along those of the patient in any order and sense, or nearly so. */
+export function straightGrids(least: number, most: number): fc.Arbitrary<Geometry> {
+  const count = fc.integer({ min: least, max: most });
+  const spacing = fc.double({ min: 0.5, max: 3, noNaN: true });
+  const order = fc.constantFrom([0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0] as const);
+  return fc
+    .record({
+      size: fc.tuple(count, count, count),
+      spacingMm: fc.tuple(spacing, spacing, spacing),
+      order,
+      senses: fc.tuple(...([0, 1, 2] as const).map(() => fc.constantFrom(1, -1))),
+      shift: fc.double({ min: -3, max: 3, noNaN: true }),
+      angle: fc.constantFrom(0, 0, 0.2),
+    })
+    .map(({ size, spacingMm, order, senses, shift, angle }) => {
+      const axes = turnedDirection(angle, 0, -angle);
+      const axis = (a: number) => axes[order[a]!]!.map((part) => part * senses[a]!) as unknown as Vec3;
+      const grid = centredGrid(size, spacingMm, [axis(0), axis(1), axis(2)]);
+      return { ...grid, origin: [grid.origin[0] + shift, grid.origin[1], grid.origin[2] - shift] };
+    });
+}

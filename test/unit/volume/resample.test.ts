@@ -12,7 +12,15 @@ import {
 import { resample, resampleLabels, sliceMapper } from '../../../server/src/volume/resample.ts';
 import { createVolume, type Volume } from '../../../server/src/volume/volume.ts';
 import { spaceBy } from '../../fixtures/seg-request.ts';
-import { axialDirection, centredGrid, coronalDirection, obliqueGrids, turnedDirection, unevenGrids } from './grids.ts';
+import {
+  axialDirection,
+  centredGrid,
+  coronalDirection,
+  obliqueGrids,
+  straightGrids,
+  turnedDirection,
+  unevenGrids,
+} from './grids.ts';
 
 type Paint = (position: Vec3) => number;
 
@@ -203,6 +211,26 @@ test('values carried slice by slice equal the trilinear values, 0 outside the bo
   }
   const empty = sliceMapper([paint(source, () => 1)], source, target, { low: [0, 0, 0], high: [0, 0, 0] });
   assert.ok(empty(4)[0]!.every((x) => x === 0));
+});
+
+test('the nearest voxel is that of each place by itself, whichever axes run along which', () => {
+  fc.assert(
+    fc.property(straightGrids(2, 9), straightGrids(2, 9), (source, target) => {
+      const labels = Uint8Array.from({ length: voxelCount(source) }, (_, n) => 1 + (n % 250));
+      const seen = resampleLabels(labels, source, target);
+      const [columns, rows, slices] = target.size;
+      for (let n = 0; n < columns * rows * slices; n++) {
+        const at: Vec3 = [n % columns, Math.floor(n / columns) % rows, Math.floor(n / (columns * rows))];
+        const index = patientToIndex(source, indexToPatient(target, at));
+        // On a face, or half-way between two voxels, rounding decides.
+        if (index.some((x) => Math.abs(x - Math.floor(x) - 0.5) < 1e-5)) continue;
+        const [i, j, k] = index.map(Math.round) as [number, number, number];
+        const isIn = [i, j, k].every((x, axis) => x >= 0 && x < source.size[axis]!);
+        assert.equal(seen[n], isIn ? labels[(k * source.size[1] + j) * source.size[0] + i] : 0);
+      }
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test('labels of an uneven grid go to the nearest slice, half a step beyond the outer ones', () => {
