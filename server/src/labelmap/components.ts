@@ -1,5 +1,5 @@
 import type { Vec3 } from '../volume/geometry.ts';
-import { forEachRun } from './runs.ts';
+import { listRuns, type Runs } from './runs.ts';
 
 /** The 26-connected components of one class, as runs of equal voxels along rows. */
 export interface Components {
@@ -17,18 +17,15 @@ export interface Components {
  * `[columns, rows, slices]`. Two passes with union-find over runs, so time and memory follow the runs, not the voxels.
  */
 export function findComponents(labels: Uint8Array, size: Vec3, value: number): Components {
-  const [columns, rows, slices] = size;
-  const runStart: number[] = [];
-  const runLength: number[] = [];
+  return componentsOf(listRuns(labels, size[0]).get(value), size);
+}
+
+function componentsOf(of: Runs = { start: [], length: [] }, [columns, rows, slices]: Vec3): Components {
+  const { start: runStart, length: runLength } = of;
   // Runs of row r are firstRun[r] .. firstRun[r + 1] - 1.
   const firstRun = new Int32Array(rows * slices + 1);
   let row = 0;
-  forEachRun(labels, columns, (label, start, end) => {
-    if (label !== value) return;
-    while (row * columns <= start) firstRun[row++] = runStart.length;
-    runStart.push(start);
-    runLength.push(end - start);
-  });
+  for (let run = 0; run < runStart.length; run++) while (row * columns <= runStart[run]!) firstRun[row++] = run;
   firstRun.fill(runStart.length, row);
   const parent = runStart.map((_, run) => run);
   const runs = { runStart, runLength, parent, firstRun, columns };
@@ -45,14 +42,17 @@ export function findComponents(labels: Uint8Array, size: Vec3, value: number): C
 /**
  * Sets to 0, in place, the voxels of `value` that are in too small a component: below `minVoxels`, or not the largest
  * (the first of equals) when `largestOnly`. A voxel counts as its slice's `shares`; as 1 without.
+ *
+ * @param runs of the labels, where they are known.
  */
 export function removeComponents(
   labels: Uint8Array,
   size: Vec3,
   value: number,
   rule: { readonly largestOnly: boolean; readonly minVoxels: number; readonly shares?: Float64Array },
+  runs = listRuns(labels, size[0]),
 ): void {
-  const { runStart, runLength, runComponent, voxels } = findComponents(labels, size, value);
+  const { runStart, runLength, runComponent, voxels } = componentsOf(runs.get(value), size);
   const extents = new Float64Array(voxels.length);
   for (let run = 0; run < runStart.length; run++) {
     const share = rule.shares?.[Math.floor(runStart[run]! / (size[0] * size[1]))] ?? 1;
@@ -66,7 +66,7 @@ export function removeComponents(
   }
 }
 
-interface Runs {
+interface JoinedRuns {
   readonly runStart: readonly number[];
   readonly runLength: readonly number[];
   readonly parent: number[];
@@ -75,7 +75,7 @@ interface Runs {
 }
 
 /** Joins the runs of `row` with those of `other` that touch them, corners included. */
-function joinRows(runs: Runs, row: number, other: number): void {
+function joinRows(runs: JoinedRuns, row: number, other: number): void {
   const { runStart, runLength, parent, firstRun, columns } = runs;
   const shift = (row - other) * columns;
   let b = firstRun[other]!;

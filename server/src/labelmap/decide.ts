@@ -1,6 +1,7 @@
 import { type Geometry, sliceStepMm, voxelCount } from '../volume/geometry.ts';
 import { sliceShares } from '../volume/slice-steps.ts';
 import { removeComponents } from './components.ts';
+import { listRuns } from './runs.ts';
 
 /** What the card says of one segment beyond its probability. */
 export interface SegmentRule {
@@ -57,9 +58,13 @@ export function applySegmentRules(labels: Uint8Array, geometry: Geometry, rules:
     throw new RangeError(`${labels.length} labels for ${voxelCount(geometry)} voxels`);
   const [di, dj] = geometry.spacingMm;
   const shares = sliceShares(geometry);
+  // What one rule takes away is none of another's.
+  let runs: ReturnType<typeof listRuns> | undefined;
   for (const rule of rules) {
     const minVoxels = (rule.minVolumeMl * 1000) / (di * dj * sliceStepMm(geometry));
     if (!rule.largestComponent && minVoxels <= Math.min(...shares)) continue;
-    removeComponents(labels, geometry.size, rule.number, { largestOnly: rule.largestComponent, minVoxels, shares });
+    runs ??= listRuns(labels, geometry.size[0]);
+    const keep = { largestOnly: rule.largestComponent, minVoxels, shares };
+    removeComponents(labels, geometry.size, rule.number, keep, runs);
   }
 }

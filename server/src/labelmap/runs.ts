@@ -20,6 +20,24 @@ export function forEachRun(
   }
 }
 
+/** Runs of one label: the element number of the first voxel of each, and how many there are of them. */
+export interface Runs {
+  readonly start: number[];
+  readonly length: number[];
+}
+
+/** The runs of each label that occurs, in the order of the voxels. */
+export function listRuns(labels: Uint8Array, columns: number): ReadonlyMap<number, Runs> {
+  const found = new Map<number, Runs>();
+  forEachRun(labels, columns, (label, start, end) => {
+    const own = found.get(label) ?? { start: [], length: [] };
+    found.set(label, own);
+    own.start.push(start);
+    own.length.push(end - start);
+  });
+  return found;
+}
+
 /** Finds the first label from a voxel on that is not 0; the length of the array when there is none. */
 function labelFinder(labels: Uint8Array | Uint16Array): (from: number) => number {
   const voxels = 4 / labels.BYTES_PER_ELEMENT;

@@ -23,28 +23,72 @@ export function alignedSlices(
   const plane = new Float64Array(width * height);
   // The last voxel stands twice, so that each has one behind it.
   const line = new Float64Array(width + 1);
-  let mixed = -1;
   const writeRow: WriteRow = (row, first, end, out, offset) => {
-    if (row !== mixed) {
-      const upper = rows.before[row]! * width;
-      const lower = Math.min(height - 1, rows.before[row]! + 1) * width;
-      mix(plane, upper, lower, rows.share[row]!, line, width);
-      line[width] = line[width - 1]!;
-      mixed = row;
-    }
+    const upper = rows.before[row]! * width;
+    const lower = Math.min(height - 1, rows.before[row]! + 1) * width;
+    mix(plane, upper, lower, rows.share[row]!, line, width);
+    line[width] = line[width - 1]!;
     spread(line, columns, first, end, out, offset);
   };
   return (field, slice) => {
     const near = slices.before[slice]! * strides[sliceAxis];
     const far = Math.min(size[sliceAxis] - 1, slices.before[slice]! + 1) * strides[sliceAxis];
     const share = slices.share[slice]!;
-    mixed = -1;
     for (let j = 0; j < height; j++) {
       const at = j * strides[rowAxis];
       mixAcross(field, near + at, far + at, strides[columnAxis], share, plane.subarray(j * width, (j + 1) * width));
     }
     return writeRow;
   };
+}
+
+/**
+ * The same for runs of columns here and there, where planes and lines would be mixed for little.
+ *
+ * @returns writes the columns of a row of a slice, from `first` on and before `end`, to their place in `out`, `[row, column]`.
+ */
+export function alignedRuns(size: Vec3, target: Geometry, map: IndexMap, axes: Axes) {
+  const strides: Vec3 = [1, size[0], size[0] * size[1]];
+  const places = placesAlong(size, target, map, axes);
+  const [across, down, through] = [0, 1, 2].map((a) => {
+    const [last, stride] = [size[axes[a as Axis]] - 1, strides[axes[a as Axis]]];
+    const { before, share } = places[a as Axis];
+    const next = before.map((n) => Math.min(last, n + 1) * stride);
+    return { before: before.map((n) => n * stride), next, share };
+  }) as [Line, Line, Line];
+  const width = target.size[0];
+  return (field: Float32Array, slice: number, row: number, first: number, end: number, out: Float32Array): void => {
+    const near = through.before[slice]! + down.before[row]!;
+    const nearBelow = through.before[slice]! + down.next[row]!;
+    const far = through.next[slice]! + down.before[row]!;
+    const farBelow = through.next[slice]! + down.next[row]!;
+    const deep = through.share[slice]!;
+    const low = down.share[row]!;
+    let cell = -1;
+    let left = 0;
+    let right = 0;
+    for (let c = first; c < end; c++) {
+      const n = across.before[c]!;
+      if (n !== cell) {
+        const m = across.next[c]!;
+        left = mixFour(field[near + n]!, field[far + n]!, field[nearBelow + n]!, field[farBelow + n]!, deep, low);
+        right = mixFour(field[near + m]!, field[far + m]!, field[nearBelow + m]!, field[farBelow + m]!, deep, low);
+        cell = n;
+      }
+      out[row * width + c] = left + across.share[c]! * (right - left);
+    }
+  };
+}
+
+function mixFour(near: number, far: number, nearBelow: number, farBelow: number, deep: number, low: number): number {
+  const top = near + deep * (far - near);
+  const bottom = nearBelow + deep * (farBelow - nearBelow);
+  return top + low * (bottom - top);
+}
+
+/** Elements of the voxel before each position and of the next one, and how far the position is on the way between. */
+interface Line extends Places {
+  readonly next: Int32Array;
 }
 
 /** The voxel before each position, and how far it is on the way to the next one. */

@@ -1,5 +1,5 @@
 import { type Axes, alignedAxes, positions } from './aligned.ts';
-import { alignedSlices, placesAlong } from './aligned-carry.ts';
+import { alignedRuns, placesAlong } from './aligned-carry.ts';
 import { type Geometry, type IndexMap, indexMap, type Vec3, voxelCount } from './geometry.ts';
 import { type Box, facesOf, type Span } from './interpolate.ts';
 import { sliceMapper } from './resample.ts';
@@ -47,16 +47,14 @@ export function carryDecided(
     return out;
   }
   const values = fields.map(() => new Float32Array(pixels));
-  const open = alignedSlices(source.size, target, map, axes);
+  const interpolate = alignedRuns(source.size, target, map, axes);
   const runsOf = doubtfulRuns(cellsOf(codes, source.size, box), source.size, target, map, axes, box, out);
   for (let k = 0; k < target.size[2]; k++) {
     const { bounds, count } = runsOf(k);
     if (count === 0) continue;
-    for (const [n, field] of fields.entries()) {
-      const writeRow = open(field, k);
+    for (const [n, field] of fields.entries())
       for (let at = 0; at < count; at += 3)
-        writeRow(bounds[at]!, bounds[at + 1]!, bounds[at + 2]!, values[n]!, bounds[at]! * target.size[0]);
-    }
+        interpolate(field, k, bounds[at]!, bounds[at + 1]!, bounds[at + 2]!, values[n]!);
     for (let at = 0; at < count; at += 3) {
       const start = bounds[at]! * target.size[0];
       decide(values, out, k * pixels, start + bounds[at + 1]!, start + bounds[at + 2]!);
