@@ -42,15 +42,12 @@ export async function heldOutFigures(
   domain: Domain,
   isPromoted: boolean,
 ): Promise<Row> {
-  const [count, unseen] = [sizes.old, sizes.unseen].map((of) => (isPromoted ? of.ofPromoted : of.count)) as [
-    number,
-    number,
-  ];
-  const of = (weights: Float32Array, kind: Domain) => world.heldOut(weights, kind, kind === 'base' ? count : unseen);
+  const count = isPromoted ? sizes.old.ofPromoted : sizes.old.count;
+  const of = (weights: Float32Array, kind: Domain) =>
+    world.heldOut(weights, kind, kind === 'base' ? count : sizes.unseen.count);
   const [oldBefore, oldAfter] = [await of(before, 'base'), await of(after, 'base')];
   const { low, high } = interval95(oldAfter.map((dice, n) => dice - (oldBefore[n] ?? Number.NaN)));
   return {
-    unseenSubjects: unseen,
     unseenBefore: round4(meanOf(await of(before, domain))),
     unseenAfter: round4(meanOf(await of(after, domain))),
     ...{ oldSubjects: count, oldBefore: round4(meanOf(oldBefore)), oldAfter: round4(meanOf(oldAfter)) },

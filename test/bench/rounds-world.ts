@@ -7,7 +7,7 @@ import type { Engine } from '../../server/src/engine/ops.ts';
 import { fromHalf } from '../../server/src/engine/vectors.ts';
 import { cardSchema, type SliceCard, seesSlices } from '../../server/src/registry/card.ts';
 import { hashWork } from '../../server/src/round/checkpoint.ts';
-import { type CaseScores, type ComparedCase, refuses } from '../../server/src/round/compare.ts';
+import type { CaseScores, ComparedCase } from '../../server/src/round/compare.ts';
 import { feedOf } from '../../server/src/round/feed.ts';
 import { type LabelledVolume, labelVolume } from '../../server/src/round/labelled-volume.ts';
 import { Measure, scoresOf } from '../../server/src/round/measure.ts';
@@ -33,7 +33,7 @@ export const sizes = {
   unlabelledSubjects: 2,
   /** Subjects that never train, choose or judge. What was promoted is measured on many, since a point is little. */
   old: { from: 60_000, count: 48, ofPromoted: 240 },
-  unseen: { from: 61_000, count: 24, ofPromoted: 96 },
+  unseen: { from: 61_000, count: 24 },
 } as const;
 
 interface WorldParts {
@@ -52,8 +52,7 @@ interface WorldParts {
 export class World {
   readonly parts: WorldParts;
   readonly #heldOut = new Map<string, LabelledVolume>();
-  /** Of the base set, made when they are asked. */
-  readonly #judges: readonly (() => LabelledVolume)[];
+  readonly #judges: readonly { readonly subject: string; readonly judged: LabelledVolume }[];
   /** Both by the hash of the weights: a version is read anew for each round. */
   readonly #seen = new Map<string, readonly CaseScores[]>();
   readonly #dice = new Map<string, number>();
@@ -62,13 +61,10 @@ export class World {
     this.parts = parts;
     const { card, colin } = parts;
     const feed = feedOf(card);
-    this.#judges = card.baseSet.seeds.map((seed) => {
-      let made: LabelledVolume | undefined;
-      return () => {
-        made ??= feed.judgedWhole(prepareSubject(colin, card.baseSet.task, 'sample', seed, card.input));
-        return made;
-      };
-    });
+    this.#judges = card.baseSet.seeds.map((seed) => ({
+      subject: `base-${seed}`,
+      judged: feed.judgedWhole(prepareSubject(colin, card.baseSet.task, 'sample', seed, card.input)),
+    }));
   }
 
   /**
@@ -140,25 +136,20 @@ export class World {
 
   /** Both versions on the subjects of the gate, as a round compares them. */
   async compare(inService: Float32Array, candidate: Float32Array): Promise<readonly ComparedCase[]> {
-    const { gate, segments } = this.parts.card;
-    const labels = segments.map(({ label }) => label);
-    const first = await this.#compareFirst(gate.firstLook, inService, candidate);
-    return refuses(first, gate, labels) ? first : this.#compareFirst(this.#judges.length, inService, candidate);
-  }
-
-  async #compareFirst(count: number, inService: Float32Array, candidate: Float32Array): Promise<ComparedCase[]> {
-    const [before, after] = [await this.#scores(inService, count), await this.#scores(candidate, count)];
-    return this.parts.card.baseSet.seeds.slice(0, count).flatMap((seed, at) => {
+    const [before, after] = [await this.#scores(inService), await this.#scores(candidate)];
+    return this.#judges.flatMap(({ subject }, at) => {
       const [inService, candidate] = [before[at], after[at]];
-      return inService && candidate ? [{ subject: `base-${seed}`, set: 'base' as const, inService, candidate }] : [];
+      return inService && candidate ? [{ subject, set: 'base' as const, inService, candidate }] : [];
     });
   }
 
-  async #scores(weights: Float32Array, count: number): Promise<readonly CaseScores[]> {
+  async #scores(weights: Float32Array): Promise<readonly CaseScores[]> {
     const hash = hashOf(weights);
-    const scores = [...(this.#seen.get(hash) ?? [])];
-    for (const judge of this.#judges.slice(scores.length, count))
-      scores.push(scoresOf(await this.parts.measure.serve(weights, judge()), judge()));
+    const found = this.#seen.get(hash);
+    if (found) return found;
+    const scores: CaseScores[] = [];
+    for (const { judged } of this.#judges)
+      scores.push(scoresOf(await this.parts.measure.serve(weights, judged), judged));
     this.#seen.set(hash, scores);
     return scores;
   }

@@ -76,11 +76,7 @@ export const verdict = z
     comparisons: z.array(comparison).readonly(),
     heldOut: z.object({ patients: z.int(), needed: z.int() }),
     /** What a candidate may lose at most. */
-    rule: z.object({
-      ...{ epsilon: z.number(), margin: z.number(), segmentEpsilon: z.number(), hausdorffMm: z.number() },
-      /** Rounds of before had one look only. */
-      firstLook: z.int().optional(),
-    }),
+    rule: z.object({ epsilon: z.number(), margin: z.number(), segmentEpsilon: z.number(), hausdorffMm: z.number() }),
     /** Which weights won: how they learnt (null: the version in service stays), student or specialized teacher, and the step. */
     chosen: z.object({
       arm: roundArm.nullable(),

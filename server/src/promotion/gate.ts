@@ -43,8 +43,7 @@ const setWords: Readonly<Record<ComparedCase['set'], string>> = {
 };
 
 /**
- * Whether a candidate may serve. It is held against the version in service on the card's base set always (its first
- * subjects alone where these refuse it), and on held-out
+ * Whether a candidate may serve. It is held against the version in service on the card's base set always, and on held-out
  * patients when there are ten or more; on each it must break none of the rules (round/compare.ts), and the base set must
  * show that it does not lose more than the margin: ten patients could hardly ever show it, so it is not asked of them. And
  * it must agree with the corrections it has just learnt from: masks that nothing else bears out (mirrored, inverted, of another patient)

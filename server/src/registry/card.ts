@@ -121,8 +121,6 @@ const fields = z.strictObject({
     segmentEpsilon: z.number().min(0).default(0.02),
     /** Of the 95th percentile Hausdorff distance, mm, median over subjects. */
     hausdorffMm: z.number().min(0).default(2),
-    /** So many subjects of the base set are asked first; the others only where those do not refuse the candidate. */
-    firstLook: z.int().min(2).default(96),
   }),
   weights: z.strictObject({ file: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/), tableHash: z.string() }),
   parent: z.strictObject({ version: z.int(), sha256: z.string() }).nullable(),

@@ -78,15 +78,6 @@ export function compareVersions(
   return { subjects: cases.length, inServiceDice, candidateDice, gain, word, faults };
 }
 
-/**
- * Whether subjects refuse a candidate, or cannot tell: more of them are asked only where they do not. One that has to pass
- * twice passes by luck less often, and what is asked of many subjects is asked of few candidates.
- */
-export function refuses(cases: readonly ComparedCase[], rule: GateRule, segments: readonly string[]): boolean {
-  const { word } = compareVersions(cases, rule, segments);
-  return word === 'worse' || word === 'unclear';
-}
-
 /** Of fewer than two subjects there is no interval, and nothing to be unclear about. */
 function wordOf(low: number, { margin }: GateRule): 'better' | 'not worse' | 'unclear' {
   if (low > 0) return 'better';

@@ -5,15 +5,16 @@ import type { CollaborationProgress } from '../uncol/stage-two.ts';
 import type { GeneralizedTeacher } from '../uncol/teachers/generalized.ts';
 import { armsOf, type Course, type Extra, figuresOf, type OnEvaluated, trainCandidates } from './candidates.ts';
 import type { RoundArm } from './choice.ts';
-import { compareCases } from './compare-cases.ts';
+import type { ComparedCase } from './compare.ts';
 import { hasForeground } from './draw.ts';
 import { describeGuidance, guideRound } from './exam.ts';
 import { type Feed, type Find, feedOf } from './feed.ts';
 import { gatherRound, type RoundData, type RoundSources } from './gather.ts';
-import { Measure } from './measure.ts';
+import { Measure, scoresOf } from './measure.ts';
 import type { ArmOutcome, RoundOutcome } from './outcome.ts';
 import { type RoundPlan, roundSettings } from './plan.ts';
 import { meanOf } from './statistics.ts';
+import { WorstCases } from './worst-cases.ts';
 
 /** How far a round is. */
 export interface RoundProgress {
@@ -75,8 +76,13 @@ export async function runRound(
       onEvaluated: options.onEvaluated,
       ...report.candidates(armsOf(guidance)),
     });
-    const versions = { inService, candidate: weights };
-    const cases = await compareCases(measure, data.judges, card, versions, sources.blobs, report.judging);
+    const cases = await compareCases(
+      measure,
+      data.judges,
+      { inService, candidate: weights },
+      sources.blobs,
+      report.judging,
+    );
     const outcome = {
       ...outcomeOf(data, extra),
       cases,
@@ -97,6 +103,30 @@ function settingsOf(plan: RoundPlan, { method }: Feed) {
     learningRate: roundSettings.learningRate,
     seed: plan.seed,
   });
+}
+
+/** Both versions on every subject of the gate, with pictures of the worst. */
+async function compareCases(
+  measure: Measure,
+  judges: RoundData['judges'],
+  { inService, candidate }: Readonly<Record<'inService' | 'candidate', Float32Array>>,
+  blobs: RoundSources['blobs'],
+  onCase: (share: number) => void,
+): Promise<readonly ComparedCase[]> {
+  const cases: ComparedCase[] = [];
+  const worst = new WorstCases();
+  for (const { judged: make, ...of } of judges) {
+    const judged = make();
+    const before = await measure.serve(inService, judged);
+    // No step was better than the start: then there is nothing else to measure.
+    const after = candidate === inService ? before : await measure.serve(candidate, judged);
+    const compared = { ...of, inService: scoresOf(before, judged), candidate: scoresOf(after, judged) };
+    cases.push(compared);
+    onCase(cases.length / judges.length);
+    worst.see({ compared, judged, inService: before.labels, candidate: after.labels });
+  }
+  const pictures = await worst.draw(blobs);
+  return cases.map((compared) => ({ ...compared, ...pictures.get(compared) }));
 }
 
 /** What the gate is told of the corrections that are new. */
