@@ -1,3 +1,4 @@
+import { concludeVerdict } from '../../server/src/promotion/gate.ts';
 import type { Row } from './record.ts';
 import {
   approve,
@@ -69,7 +70,7 @@ function contrastJob({ seed, domain, slices, isTaught = false, hasReplay = true 
         rows.push({
           ...{ ...key, arm: `${arm}${arm === 'uncol' ? helper : ''}` },
           ...(await measured(candidate.weights, verdict.passed)),
-          verdict: verdict.passed ? 'promoted' : 'refused',
+          verdict: concludeVerdict(verdict, 'auto').outcome,
           word: verdict.word,
           why: whyOf(verdict, candidate.choice),
           ...describeBase(verdict),

@@ -1,3 +1,4 @@
+import { concludeVerdict } from '../../server/src/promotion/gate.ts';
 import { interval95, meanOf } from '../../server/src/round/statistics.ts';
 import type { GeneralizedTeacher } from '../../server/src/uncol/teachers/generalized.ts';
 import type { Row } from './record.ts';
@@ -41,10 +42,10 @@ export async function heldOutFigures(
   [before, after]: readonly [Float32Array, Float32Array],
   domain: Domain,
   isPromoted: boolean,
+  unseen: number = sizes.unseen.count,
 ): Promise<Row> {
   const count = isPromoted ? sizes.old.ofPromoted : sizes.old.count;
-  const of = (weights: Float32Array, kind: Domain) =>
-    world.heldOut(weights, kind, kind === 'base' ? count : sizes.unseen.count);
+  const of = (weights: Float32Array, kind: Domain) => world.heldOut(weights, kind, kind === 'base' ? count : unseen);
   const [oldBefore, oldAfter] = [await of(before, 'base'), await of(after, 'base')];
   const { low, high } = interval95(oldAfter.map((dice, n) => dice - (oldBefore[n] ?? Number.NaN)));
   return {
@@ -63,7 +64,7 @@ export function round4(value: number): number {
 /** What was decided, and on what. */
 export function decisionOf({ verdict, candidate: { choice }, seconds }: Played): Row {
   return {
-    verdict: verdict.passed ? 'promoted' : 'refused',
+    verdict: concludeVerdict(verdict, 'auto').outcome,
     word: verdict.word,
     why: whyOf(verdict, choice),
     ...describeBase(verdict),

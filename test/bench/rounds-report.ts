@@ -21,7 +21,7 @@ export function report(rows: readonly Row[]): string {
     .map(([title, experiment, describe]) => {
       const own = rows.filter((row) => row['experiment'] === experiment);
       const earlier = own.some((row) => row['isEarlier'] === true)
-        ? '*Played when the gate had 12 base subjects and no margin, and the old domain 24 subjects; not played again yet.*\n\n'
+        ? '*Played when what is not worse served by itself, too; not played again yet.*\n\n'
         : '';
       return `## ${title}\n\n${earlier}${own.length > 0 ? describe(own, rows) : 'Not run yet.'}`;
     })
@@ -65,7 +65,7 @@ function describeNothingGained(rows: readonly Row[]): string {
   const claim = share <= 5 ? 'holds' : '**does not hold**';
   return `${table(['candidate', 'rounds', 'promoted', 'called better', 'of them wrongly', 'gain on unseen subjects, mean (sd)', 'last steps that the gate alone would call better'], body)}
 
-Claim: a candidate that gains nothing is called better in at most 5 % of rounds. Called better here: ${better} of ${rows.length} (${share.toFixed(0)} %), so it ${claim}. Wrongly: the gain on the subjects that neither choice nor gate has seen is not above 0. *Not worse* passes the gate, so to be promoted is no fault here. ${boundOf(better, rows.length)}`;
+Claim: a candidate that gains nothing is called better in at most 5 % of rounds. Called better here: ${better} of ${rows.length} (${share.toFixed(0)} %), so it ${claim}. Wrongly: the gain on the subjects that neither choice nor gate has seen is not above 0. *Not worse* passes the gate and waits for a person. ${boundOf(better, rows.length)}`;
 }
 
 /** The part of {@link report} on subjects of another contrast. */
@@ -139,11 +139,17 @@ function describeOld(rows: readonly Row[], all: readonly Row[]): string {
     const over = losses.filter((loss) => loss > allowedLoss).length;
     const shown = passed.filter((row) => Number(row['oldHigh']) < -allowedLoss).length;
     const claim = over === 0 ? 'it holds' : `it **does not hold** for ${over} (for ${shown} by the whole interval)`;
-    return `${replay ? 'with' : 'without'} replay ${losses.length} passed, the largest loss ${Math.max(0, ...losses).toFixed(3)}: ${claim}`;
+    return `${replay ? 'with' : 'without'} replay ${losses.length} of them, the largest loss ${Math.max(0, ...losses).toFixed(3)}: ${claim}`;
   });
   return `${table(['replay', 'shift', 'arm', 'after', 'change (95 %)', 'promoted'], body)}
 
-Claim: what is promoted loses at most ${allowedLoss} on the old domain (mean of ${sizes.old.ofPromoted} subjects, certain to some ${certainty(promoted)}). Of ${judged.length} different candidates the gate passed ${promoted.length}; their change is ${promoted.length > 1 ? interval(bySeed(promoted, (row) => gainOf(row, 'old'))).text : 'not to be told'}. ${verdicts.join('; ')}. Refused ones changed by ${spread(judged.filter((row) => !isPromoted(row)).map((row) => gainOf(row, 'old')))}.`;
+Claim: what is promoted loses at most ${allowedLoss} on the old domain (mean of ${sizes.old.ofPromoted} subjects, certain to some ${certainty(promoted)}). Of ${judged.length} different candidates ${promoted.length} would serve by themselves (better); their change is ${promoted.length > 1 ? interval(bySeed(promoted, (row) => gainOf(row, 'old'))).text : 'not to be told'}. ${verdicts.join('; ')}. ${waitingSentence(judged.filter(isWaiting))} Refused ones changed by ${spread(judged.filter(isRefused).map((row) => gainOf(row, 'old')))}.`;
+}
+
+/** What passes as not worse serves when a person says so. */
+function waitingSentence(rows: readonly Row[]): string {
+  const over = rows.filter((row) => -gainOf(row, 'old') > allowedLoss).length;
+  return `${rows.length} are not worse and wait for a person: ${over} of them lost more than that; the change is ${spread(rows.map((row) => gainOf(row, 'old')))}.`;
 }
 
 /** Half the width of the interval of a change on the old domain, the mean over rows. */
@@ -198,6 +204,8 @@ const boundOf = (events: number, trials: number) =>
   `So few of so many are in keeping with any true rate up to ${(100 * rateAtMost(events, trials)).toFixed(0)} % (95 %).`;
 const isOfSameRound = (a: Row, b: Row) => ['seed', 'domain', 'slices'].every((key) => a[key] === b[key]);
 const isPromoted = (row: Row) => row['verdict'] === 'promoted';
+const isWaiting = (row: Row) => row['verdict'] === 'waiting';
+const isRefused = (row: Row) => !isPromoted(row) && !isWaiting(row);
 const isCalledBetter = (row: Row) => row['word'] === 'better';
 const isPassed = (text: unknown) => String(text).startsWith('no rule broken');
 const nameOf = (row: Row) => `${row['arm']}, seed ${row['seed']} (${row['chosen']})`;

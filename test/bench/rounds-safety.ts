@@ -1,6 +1,6 @@
 import { Random } from '../../server/src/engine/random.ts';
 import { fromHalf, toHalf } from '../../server/src/engine/vectors.ts';
-import { judge } from '../../server/src/promotion/gate.ts';
+import { concludeVerdict, judge } from '../../server/src/promotion/gate.ts';
 import { meanOf } from '../../server/src/round/statistics.ts';
 import type { Row } from './record.ts';
 import { approve, cast, decisionOf, describeBase, type Job, round4 } from './rounds-job.ts';
@@ -110,7 +110,7 @@ function perturbedJob(seed: number): Job {
         {
           ...{ experiment: 'a-a', arm: 'perturbed', seed, subject: null },
           ...(await trueGain(world, shaken)),
-          verdict: verdict.passed ? 'promoted' : 'refused',
+          verdict: concludeVerdict(verdict, 'auto').outcome,
           word: verdict.word,
           ...describeBase(verdict),
         },

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { concludeVerdict } from '../../server/src/promotion/gate.ts';
 import { writeDurably } from '../../server/src/round/checkpoint.ts';
 import { approve, decisionOf, heldOutFigures, type Job, round4 } from './rounds-job.ts';
 import { playRound } from './rounds-play.ts';
@@ -32,13 +33,14 @@ function streamJob(seed: number, round: number): Job {
         world.subject(first + 40 + n, domain),
       );
       const played = await playRound(world, { seed: 100 * seed + round, corrections, uncorrected, inService });
-      const serving = played.verdict.passed ? played.candidate.weights : inService;
+      const isPromoted = concludeVerdict(played.verdict, 'auto').outcome === 'promoted';
+      const serving = isPromoted ? played.candidate.weights : inService;
       const dice = (weights: Float32Array) => world.otherDice(weights, newest.subject, newest.approved);
       const row = {
         ...{ experiment: 'stream', arm: 'round', seed, round, subject: first + round - 1, domain },
         before: round4(await dice(inService)),
         after: round4(await dice(serving)),
-        ...(await heldOutFigures(world, [inService, serving], domain, true)),
+        ...(await heldOutFigures(world, [inService, serving], domain, true, sizes.unseen.inStreams)),
         ...decisionOf(played),
       };
       await writeDurably(versionFile(world, seed, round), [new Uint8Array(Float32Array.from(serving).buffer)]);

@@ -33,7 +33,7 @@ export const sizes = {
   unlabelledSubjects: 2,
   /** Subjects that never train, choose or judge. What was promoted is measured on many, since a point is little. */
   old: { from: 60_000, count: 48, ofPromoted: 240 },
-  unseen: { from: 61_000, count: 24 },
+  unseen: { from: 61_000, count: 24, inStreams: 96 },
 } as const;
 
 interface WorldParts {
@@ -105,7 +105,7 @@ export class World {
   /** Names a state of affairs: rows kept under another name are not of this one. */
   get setup(): string {
     const { weights, gate, baseSet } = this.parts.card;
-    return hashWork({ sizes, weights: weights.sha256, gate, baseSet }).slice(0, 12);
+    return hashWork({ sizes, weights: weights.sha256, gate, baseSet, serves: 'better' }).slice(0, 12);
   }
 
   subject(seed: number, domain: Domain): ShiftedSubject {

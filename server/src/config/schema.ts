@@ -77,7 +77,9 @@ export const settingsSchema = z.strictObject({
   promotion: z
     .enum(['auto', 'ask'])
     .optional()
-    .describe('Whether a candidate that passes the gate serves at once. Default: ask; auto with the own PACS.'),
+    .describe(
+      'Whether a candidate that the gate finds better serves at once (auto), or a person decides. Default: ask; auto with the own PACS.',
+    ),
   threads: int(1, 64).optional().describe('Threads of the network. Default: what affinity and CPU quota allow.'),
   engine: z
     .string()

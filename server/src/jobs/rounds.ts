@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createVersion } from '../candidate/write-version.ts';
 import { code } from '../config/code.ts';
 import { AppError, type ErrorRecord, toErrorRecord } from '../errors/app-error.ts';
-import { type GateVerdict, judge } from '../promotion/gate.ts';
+import { concludeVerdict, type GateVerdict, judge, type Promotion } from '../promotion/gate.ts';
 import { promote } from '../promotion/promote.ts';
 import { seesSlices } from '../registry/card.ts';
 import type { ListedVersion, Registry } from '../registry/registry.ts';
@@ -55,7 +55,7 @@ export interface RoundParts extends Omit<Planning, 'card'> {
   /** Signs what rounds make. */
   readonly signingKey: () => Promise<SigningKey>;
   /** Whether a candidate that passes the gate serves at once, or waits for a person. */
-  readonly promotion: 'auto' | 'ask';
+  readonly promotion: Promotion;
 }
 
 /** The handler of `train` jobs: plan, train in the child, judge, promote; then looks whether the next round is due. */
@@ -151,8 +151,8 @@ async function conclude(
   const labels = segments.map(({ label }) => label);
   const { passed, ...judged } = judge({ ...outcome, isInService }, rule, labels);
   const planned: RoundVerdict = {
-    outcome: !passed ? 'refused' : parts.promotion === 'auto' ? 'promoted' : 'waiting',
     ...judged,
+    ...concludeVerdict({ passed, ...judged }, parts.promotion),
     rule,
     chosen: outcome.chosen,
     cases: outcome.cases,

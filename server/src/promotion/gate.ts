@@ -109,6 +109,23 @@ export function judge(
   return verdict(true, word, `Passed, ${word}: ${figures}.${agreement}${few}`);
 }
 
+/** Whether what passes serves at once where nothing speaks against it (`auto`), or a person decides (`ask`). */
+export type Promotion = 'auto' | 'ask';
+
+/**
+ * What becomes of a judged candidate. By itself only one serves that is shown to be better: of those that pass as not worse
+ * some have lost something, and whether what they have learnt is worth that is for a person to say.
+ */
+export function concludeVerdict(
+  { passed, word, reason }: Pick<GateVerdict, 'passed' | 'word' | 'reason'>,
+  promotion: Promotion,
+): { readonly outcome: 'promoted' | 'refused' | 'waiting'; readonly reason: string } {
+  if (!passed) return { outcome: 'refused', reason };
+  if (promotion === 'ask') return { outcome: 'waiting', reason };
+  if (word === 'better') return { outcome: 'promoted', reason };
+  return { outcome: 'waiting', reason: `${reason} It is not shown to be better: a person decides whether it serves.` };
+}
+
 function overall(comparisons: readonly Comparison[]): Comparison['word'] {
   const words = comparisons.map(({ word }) => word);
   return (['worse', 'unclear', 'better'] as const).find((word) => words.includes(word)) ?? 'not worse';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { countOverlap } from '../../../server/src/labelmap/metrics.ts';
-import { type GateEvidence, judge as judgeBy } from '../../../server/src/promotion/gate.ts';
+import { concludeVerdict, type GateEvidence, judge as judgeBy } from '../../../server/src/promotion/gate.ts';
 import type { ComparedCase } from '../../../server/src/round/compare.ts';
 import { stackSlices } from '../../../server/src/round/labelled-volume.ts';
 import { scoresOf } from '../../../server/src/round/measure.ts';
@@ -131,4 +131,19 @@ test('of subjects that hold nothing, nothing found is right and 500 voxels are a
     Array.from({ length: 10 }, (_, n) => ({ ...withTwo(nothing, nothing)[8]!, subject: `base-${n}` })),
   );
   assert.deepEqual([empty.passed, empty.word, empty.candidateDice], [true, 'not worse', 1]);
+});
+
+test('by itself only one serves that is shown to be better; what is not worse waits for a person, who is told so', () => {
+  const better = judge(cases(0.8, 0.9));
+  assert.deepEqual(concludeVerdict(better, 'auto'), { outcome: 'promoted', reason: better.reason });
+  assert.deepEqual(concludeVerdict(better, 'ask'), { outcome: 'waiting', reason: better.reason });
+  const equal = judge(cases(0.8, 0.8));
+  const { outcome, reason } = concludeVerdict(equal, 'auto');
+  assert.equal(outcome, 'waiting');
+  assert.match(reason, /^Passed, not worse: .* It is not shown to be better: a person decides whether it serves\.$/);
+  const patients = judge([...cases(0.8, 0.8), ...cases(0.8, 0.85, 10, 'held-out')]);
+  assert.equal(concludeVerdict(patients, 'auto').outcome, 'promoted', 'where the patients show it');
+  const worse = judge(cases(0.8, 0.7));
+  for (const promotion of ['auto', 'ask'] as const)
+    assert.deepEqual(concludeVerdict(worse, promotion), { outcome: 'refused', reason: worse.reason });
 });
