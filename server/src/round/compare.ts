@@ -44,7 +44,7 @@ export interface Comparison {
   /** Candidate - in service: mean Dice, with its 95 % interval over the subjects, by Student's t. NaN of fewer than two. */
   readonly gain: { readonly mean: number; readonly low: number; readonly high: number };
   /**
-   * `better`: the interval lies above 0. `not worse`: it lies above -margin. `unclear`: it reaches below, so these subjects
+   * `better`: the interval lies above 0, and the mean gain is more than may be lost (`epsilon`). `not worse`: it lies above -margin. `unclear`: it reaches below, so these subjects
    * cannot tell. `worse`: a rule is broken.
    */
   readonly word: 'better' | 'not worse' | 'unclear' | 'worse';
@@ -74,13 +74,14 @@ export function compareVersions(
     ...missFault(cases),
     ...distanceFault(cases, rule),
   ];
-  const word = faults.length > 0 ? 'worse' : wordOf(gain.low, rule);
+  const word = faults.length > 0 ? 'worse' : wordOf(gain, rule);
   return { subjects: cases.length, inServiceDice, candidateDice, gain, word, faults };
 }
 
 /** Of fewer than two subjects there is no interval, and nothing to be unclear about. */
-function wordOf(low: number, { margin }: GateRule): 'better' | 'not worse' | 'unclear' {
-  if (low > 0) return 'better';
+function wordOf({ mean, low }: Comparison['gain'], { epsilon, margin }: GateRule): 'better' | 'not worse' | 'unclear' {
+  // Weights that were only shaken gain or lose a thousandth on all subjects alike: sure, and nothing to anybody.
+  if (low > 0 && mean > epsilon) return 'better';
   return low < -margin ? 'unclear' : 'not worse';
 }
 

@@ -49,10 +49,12 @@ test('a promoted wrong mask, a candidate called better too often and a loss are 
     { experiment: 'old-domain', ...old },
     // What the round offered is what one way of learning gave: it counts once.
     { experiment: 'old-domain', ...old, arm: 'round' },
+    { experiment: 'old-domain', ...old, seed: 2, oldAfter: 0.7, verdict: 'waiting' },
   ]);
   assert.match(text, /In 1 rounds it \*\*does not hold\*\*: flipped, seed 1/);
   assert.match(text, /Called better here: 1 of 1 \(100 %\), so it \*\*does not hold\*\*/);
-  assert.match(text, /with replay 1 passed, the largest loss 0\.050: it \*\*does not hold\*\* for 1/);
+  assert.match(text, /with replay 1 of them, the largest loss 0\.050: it \*\*does not hold\*\* for 1/);
+  assert.match(text, /1 are not worse and wait for a person: 1 of them lost more than that; the change is -0\.100/);
   assert.match(text, /Ten rounds in a row\n\nNot run yet\./);
 });
 

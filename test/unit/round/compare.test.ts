@@ -47,7 +47,7 @@ test('outlines may not move away, judged by the median where both versions have 
   assert.deepEqual(compare(cases(off(4), off(null))).faults, []);
 });
 
-test('better means that the interval over the subjects lies above 0', () => {
+test('better means that the interval over the subjects lies above 0, and that the gain is more than may be lost', () => {
   const gains = [0.02, 0.01, 0.03, 0.005, 0.02, 0.01, 0.02, 0.015, 0.01, 0.02];
   const steady = gains.map((gain, n) => ({ ...cases(scores(0.8), scores(0.8 + gain))[n]! }));
   const { word, gain } = compare(steady);
@@ -66,7 +66,8 @@ test('a loss as large as the margin must be ruled out: where the subjects cannot
   assert.deepEqual([spread(even(12, 0)).word, spread(even(12, 0)).faults], ['unclear', []]);
   assert.equal(spread(even(100, 0)).word, 'not worse');
   assert.equal(spread(even(12, 0.004)).word, 'not worse');
-  assert.equal(spread(even(100, 0.005)).word, 'better');
+  assert.equal(spread(even(100, 0.0051)).word, 'better');
+  assert.equal(spread(even(1000, 0.0049)).word, 'not worse', 'no more than may be lost');
   assert.equal(spread(even(100, -0.02)).word, 'worse', 'a rule that is broken goes first');
 });
 
