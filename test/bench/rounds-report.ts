@@ -188,12 +188,15 @@ From the first version to the last in service: unseen subjects of the new kind $
 Claim: the version in service never falls more than ${allowedFall} below its best so far, and ends higher than it began. ${fallSentence(rows, 'unseen', 'On unseen subjects of the new kind')} ${fallSentence(rows, 'old', 'On the old domain')} Promotions after which the old domain is lower by the whole interval of the change: ${rows.filter((row) => isPromoted(row) && Number(row['oldHigh']) < 0).length} of ${rows.filter(isPromoted).length}.`;
 }
 
+/** Of two Dice in a record. */
+const rounding = 1.5e-4;
+
 function fallSentence(rows: readonly Row[], what: string, place: string): string {
   const streams = valuesOf(rows, 'seed').map((seed) => {
     const of = where(rows, { seed });
     const dice = [Number(of[0]?.[`${what}Before`]), ...numbersOf(of, `${what}After`)];
     const falls = dice.map((value, at) => Math.max(...dice.slice(0, at + 1)) - value);
-    return { fall: Math.max(...falls), isHigher: (dice.at(-1) ?? 0) > (dice[0] ?? 0) };
+    return { fall: Math.max(...falls), isHigher: (dice.at(-1) ?? 0) - (dice[0] ?? 0) > rounding };
   });
   const fall = Math.max(...streams.map((stream) => stream.fall));
   const higher = streams.filter(({ isHigher }) => isHigher).length;
