@@ -1,49 +1,9 @@
 import { type Axes, type Axis, positions } from './aligned.ts';
 import type { Geometry, IndexMap, Vec3 } from './geometry.ts';
 
-/** Writes columns of a row of the slice that is open, from `first` on and before `end`, to `out[offset + column]`. */
-export type WriteRow = (row: number, first: number, end: number, out: Float32Array, offset: number) => void;
-
 /**
- * Trilinear values of an aligned target, a slice at a time: what two slices of the source and then two of its lines have
- * in common is mixed once. Beyond the outermost voxel centres the value at the centre holds.
- *
- * @returns opens a slice of a field of this size; the function that it gives is of use until the next call.
- */
-export function alignedSlices(
-  size: Vec3,
-  target: Geometry,
-  map: IndexMap,
-  axes: Axes,
-): (field: Float32Array, slice: number) => WriteRow {
-  const strides: Vec3 = [1, size[0], size[0] * size[1]];
-  const [columnAxis, rowAxis, sliceAxis] = axes;
-  const [width, height] = [size[columnAxis], size[rowAxis]];
-  const [columns, rows, slices] = placesAlong(size, target, map, axes);
-  const plane = new Float64Array(width * height);
-  // The last voxel stands twice, so that each has one behind it.
-  const line = new Float64Array(width + 1);
-  const writeRow: WriteRow = (row, first, end, out, offset) => {
-    const upper = rows.before[row]! * width;
-    const lower = Math.min(height - 1, rows.before[row]! + 1) * width;
-    mix(plane, upper, lower, rows.share[row]!, line, width);
-    line[width] = line[width - 1]!;
-    spread(line, columns, first, end, out, offset);
-  };
-  return (field, slice) => {
-    const near = slices.before[slice]! * strides[sliceAxis];
-    const far = Math.min(size[sliceAxis] - 1, slices.before[slice]! + 1) * strides[sliceAxis];
-    const share = slices.share[slice]!;
-    for (let j = 0; j < height; j++) {
-      const at = j * strides[rowAxis];
-      mixAcross(field, near + at, far + at, strides[columnAxis], share, plane.subarray(j * width, (j + 1) * width));
-    }
-    return writeRow;
-  };
-}
-
-/**
- * The same for runs of columns here and there, where planes and lines would be mixed for little.
+ * Trilinear values of an aligned target, a run of columns at a time: what is the same along a row is looked up once. Beyond
+ * the outermost voxel centres the value at the centre holds.
  *
  * @returns writes the columns of a row of a slice, from `first` on and before `end`, to their place in `out`, `[row, column]`.
  */
@@ -111,33 +71,4 @@ export function placesAlong(
 function placesOf(at: Float64Array, count: number): Places {
   const clamped = at.map((x) => Math.min(count - 1, Math.max(0, x)));
   return { before: Int32Array.from(clamped, Math.floor), share: clamped.map((x) => x - Math.floor(x)) };
-}
-
-function mix(from: Float64Array, a: number, b: number, share: number, out: Float64Array, count: number): void {
-  for (let n = 0; n < count; n++) {
-    const value = from[a + n]!;
-    out[n] = value + share * (from[b + n]! - value);
-  }
-}
-
-function mixAcross(from: Float32Array, a: number, b: number, stride: number, share: number, out: Float64Array): void {
-  for (let n = 0, at = 0; n < out.length; n++, at += stride) {
-    const value = from[a + at]!;
-    out[n] = value + share * (from[b + at]! - value);
-  }
-}
-
-function spread(
-  line: Float64Array,
-  { before, share }: Places,
-  first: number,
-  end: number,
-  out: Float32Array,
-  offset: number,
-): void {
-  for (let c = first; c < end; c++) {
-    const n = before[c]!;
-    const value = line[n]!;
-    out[offset + c] = value + share[c]! * (line[n + 1]! - value);
-  }
 }

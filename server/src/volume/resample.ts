@@ -1,5 +1,5 @@
 import { alignedAxes, sampleAligned } from './aligned.ts';
-import { alignedSlices } from './aligned-carry.ts';
+import { alignedRuns } from './aligned-carry.ts';
 import { evenGrid, type Geometry, indexMap, type Vec3, voxelCount } from './geometry.ts';
 import type { IntensityWindow } from './intensity.ts';
 import { type Box, clipRow, interpolateRow, nearestRow, type Span, startOfRow, wholeBox } from './interpolate.ts';
@@ -143,7 +143,7 @@ export function sliceMapper(
   const [columns, rows] = target.size;
   const out = fields.map(() => new Float32Array(rows * columns));
   const axes = alignedAxes(map, target);
-  const open = axes && alignedSlices(source.size, target, map, axes);
+  const interpolate = axes && alignedRuns(source.size, target, map, axes);
   return (slice) => {
     const step = stepOfSlice(target, slice);
     const spans = Array.from({ length: rows }, (_, j) =>
@@ -153,10 +153,9 @@ export function sliceMapper(
       const field = fields[n]!;
       values.fill(0);
       if (spans.every(({ end }) => end === 0)) continue;
-      const writeRow = open?.(field, slice);
       for (const [j, span] of spans.entries()) {
         if (span.end === 0) continue;
-        if (writeRow) writeRow(j, span.first, span.end, values, j * columns);
+        if (interpolate) interpolate(field, slice, j, span.first, span.end, values);
         else interpolateRow(field, source.size, startOfRow(map, j, step), map.columns[0], span, values, j * columns);
       }
     }
