@@ -1,6 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import { diceOf } from '../labelmap/metrics.ts';
-import { forEachRun } from '../labelmap/runs.ts';
+import { RunReader } from '../labelmap/runs.ts';
 
 /** Labels keyed by the source instance of each slice, `rows * columns` bytes a slice in the order of `slices`. */
 export interface KeyedLabels {
@@ -128,30 +128,49 @@ function startTally(): Tally {
 
 /** @param isVouched of each slice. */
 function compareMasks(
-  { rows, columns, labels: model }: KeyedLabels,
-  reader: Uint8Array,
+  { rows, columns, slices, labels: ofModel }: KeyedLabels,
+  ofReader: Uint8Array,
   isVouched: (slice: number) => boolean,
 ) {
   const pixels = rows * columns;
   const [all, vouched] = [startTally(), startTally()];
-  const count = (what: keyof Tally, label: number, start: number, voxels: number): void => {
-    all[what][label]! += voxels;
-    if (isVouched(Math.floor(start / pixels))) vouched[what][label]! += voxels;
-  };
   /** Voxels of two segments, one in each mask. */
   let swapped = 0;
-  forEachRun(model, columns, (label, start, end) => count('model', label, start, end - start));
-  forEachRun(reader, columns, (label, start, end) => {
-    let same = 0;
-    for (let n = start; n < end; n++) {
-      const own = model[n]!;
-      if (own === label) same++;
-      else if (own > 0) swapped++;
-    }
-    count('reader', label, start, end - start);
-    count('both', label, start, same);
-  });
+  for (let slice = 0; slice < slices.length; slice++) {
+    const [model, reader] = [ofModel, ofReader].map((labels) =>
+      labels.subarray(slice * pixels, (slice + 1) * pixels),
+    ) as [Uint8Array, Uint8Array];
+    const own = startTally();
+    for (const runs = new RunReader(model, columns); runs.next(); ) own.model[runs.label]! += runs.end - runs.start;
+    // Most slices are as the model left them.
+    if (Buffer.compare(model, reader) === 0) {
+      own.reader.set(own.model);
+      own.both.set(own.model);
+    } else swapped += compareSlices(model, reader, own);
+    for (const tally of isVouched(slice) ? [all, vouched] : [all]) addTo(tally, own);
+  }
   return { all, vouched, swapped };
+}
+
+/** @returns voxels of two segments, one in each mask. */
+function compareSlices(model: Uint8Array, reader: Uint8Array, tally: Tally): number {
+  let swapped = 0;
+  for (let n = 0; n < reader.length; n++) {
+    const label = reader[n]!;
+    if (label === 0) continue;
+    tally.reader[label]!++;
+    if (model[n] === label) tally.both[label]!++;
+    else if (model[n]! > 0) swapped++;
+  }
+  return swapped;
+}
+
+function addTo(total: Tally, { model, reader, both }: Tally): void {
+  for (let label = 1; label < 256; label++) {
+    total.model[label]! += model[label]!;
+    total.reader[label]! += reader[label]!;
+    total.both[label]! += both[label]!;
+  }
 }
 
 function diceBySegment({ model, reader, both }: Tally, segmentCount: number): readonly (number | null)[] {

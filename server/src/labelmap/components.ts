@@ -7,7 +7,7 @@ export interface Components {
   readonly runStart: readonly number[];
   readonly runLength: readonly number[];
   /** Component of each run, from 0 in the order of the first voxel. */
-  readonly runComponent: readonly number[];
+  readonly runComponent: Int32Array;
   /** Voxels of each component. */
   readonly voxels: readonly number[];
 }
@@ -27,7 +27,8 @@ function componentsOf(of: Runs = { start: [], length: [] }, [columns, rows, slic
   let row = 0;
   for (let run = 0; run < runStart.length; run++) while (row * columns <= runStart[run]!) firstRun[row++] = run;
   firstRun.fill(runStart.length, row);
-  const parent = runStart.map((_, run) => run);
+  const parent = new Int32Array(runStart.length);
+  for (let run = 0; run < parent.length; run++) parent[run] = run;
   const runs = { runStart, runLength, parent, firstRun, columns };
   for (row = 0; row < rows * slices; row++) {
     if (firstRun[row] === firstRun[row + 1]) continue;
@@ -69,7 +70,7 @@ export function removeComponents(
 interface JoinedRuns {
   readonly runStart: readonly number[];
   readonly runLength: readonly number[];
-  readonly parent: number[];
+  readonly parent: Int32Array;
   readonly firstRun: Int32Array;
   readonly columns: number;
 }
@@ -87,7 +88,7 @@ function joinRows(runs: JoinedRuns, row: number, other: number): void {
   }
 }
 
-function join(parent: number[], a: number, b: number): void {
+function join(parent: Int32Array, a: number, b: number): void {
   const rootA = findRoot(parent, a);
   const rootB = findRoot(parent, b);
   // The earlier run is the root, so components are numbered by their first voxel.
@@ -95,7 +96,7 @@ function join(parent: number[], a: number, b: number): void {
   else parent[rootA] = rootB;
 }
 
-function findRoot(parent: number[], run: number): number {
+function findRoot(parent: Int32Array, run: number): number {
   let at = run;
   while (parent[at] !== at) {
     parent[at] = parent[parent[at]!]!;
@@ -105,15 +106,15 @@ function findRoot(parent: number[], run: number): number {
 }
 
 function numberComponents(
-  parent: number[],
+  parent: Int32Array,
   runLength: readonly number[],
-): { runComponent: number[]; voxels: number[] } {
-  const runComponent: number[] = [];
+): { runComponent: Int32Array; voxels: number[] } {
+  const runComponent = new Int32Array(parent.length);
   const voxels: number[] = [];
   for (let run = 0; run < parent.length; run++) {
     const root = findRoot(parent, run);
     const component = root === run ? voxels.push(0) - 1 : runComponent[root]!;
-    runComponent.push(component);
+    runComponent[run] = component;
     voxels[component]! += runLength[run]!;
   }
   return { runComponent, voxels };

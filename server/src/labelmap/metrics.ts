@@ -2,7 +2,7 @@ import { type Geometry, leanDegrees, sameGrid, sliceStepMm, stepsToPatient, type
 import { sliceShares, stepOfSlice } from '../volume/slice-steps.ts';
 import { squaredDistances } from './distance.ts';
 import type { Labelmap } from './labelmap.ts';
-import { forEachRun } from './runs.ts';
+import { RunReader } from './runs.ts';
 
 /** Voxel counts of one class in two labelmaps. */
 export interface Overlap {
@@ -67,7 +67,8 @@ export function measureSegments({ data, geometry, segments }: Labelmap): readonl
   const counts = new Uint32Array(256);
   // Per label, voxels weighted by the share of their slice: how many, and the sums of their indices i and j and of their steps.
   const sums = new Float64Array(256 * 4);
-  forEachRun(data, columns, (label, start, end) => {
+  for (const runs = new RunReader(data, columns); runs.next(); ) {
+    const { label, start, end } = runs;
     const row = Math.floor(start / columns);
     const k = Math.floor(row / rows);
     const weight = shares[k]! * (end - start);
@@ -77,7 +78,7 @@ export function measureSegments({ data, geometry, segments }: Labelmap): readonl
     sums[at + 1]! += weight * ((start + end - 1) / 2 - row * columns);
     sums[at + 2]! += weight * (row - k * rows);
     sums[at + 3]! += weight * stepOfSlice(geometry, k);
-  });
+  }
   return segments.map(({ number }) => {
     const [weight = 0, i = 0, j = 0, step = 0] = sums.subarray(number * 4);
     const centre = weight === 0 ? null : stepsToPatient(geometry, [i / weight, j / weight, step / weight]);

@@ -1,22 +1,80 @@
 /**
- * Calls `visit` for each run of equal labels other than 0 in a row, in the order of the voxels: `labels[start]` to
- * `labels[end - 1]` are `label`. A mask is mostly background, which is passed over a word at a time.
+ * Goes through the runs of equal labels other than 0 in rows, in the order of the voxels: after each `next`,
+ * `labels[start]` to `labels[end - 1]` are `label`. Labels are looked at a word at a time: a mask is mostly background, and
+ * its segments are long runs.
  *
- * @param labels rows of `columns` voxels, one after the other.
+ * A class with loops around it, and no function that is called for each run: V8 forgets what it has compiled of a
+ * function once nobody holds it, and would go through every mask slowly at first.
  */
-export function forEachRun(
-  labels: Uint8Array | Uint16Array,
-  columns: number,
-  visit: (label: number, start: number, end: number) => void,
-): void {
-  const next = labelFinder(labels);
-  for (let start = next(0); start < labels.length; ) {
+export class RunReader {
+  label = 0;
+  start = 0;
+  end = 0;
+  readonly #labels: Uint8Array | Uint16Array;
+  readonly #columns: number;
+  readonly #words: Int32Array;
+  /** Labels of a word. */
+  readonly #voxels: number;
+  /** The first label that begins a word: those that come behind a head may begin anywhere. */
+  readonly #first: number;
+
+  /** @param labels rows of `columns` voxels, one after the other. */
+  constructor(labels: Uint8Array | Uint16Array, columns: number) {
+    const bytes = labels.BYTES_PER_ELEMENT;
+    this.#labels = labels;
+    this.#columns = columns;
+    this.#voxels = 4 / bytes;
+    this.#first = Math.min(labels.length, (-labels.byteOffset & 3) / bytes);
+    const count = Math.floor((labels.length - this.#first) / this.#voxels);
+    const from = labels.byteOffset + this.#first * bytes;
+    this.#words = count > 0 ? new Int32Array(labels.buffer, from, count) : new Int32Array(0);
+  }
+
+  /** Turns to the next run; false when there is none. */
+  next(): boolean {
+    const start = this.#findLabel(this.end);
+    if (start >= this.#labels.length) return false;
+    this.label = this.#labels[start]!;
+    this.start = start;
+    this.end = this.#findEnd(start, (Math.floor(start / this.#columns) + 1) * this.#columns);
+    return true;
+  }
+
+  /** The first voxel from `from` on that is not 0; when there is none, one beyond them all. */
+  #findLabel(from: number): number {
+    const labels = this.#labels;
+    const words = this.#words;
+    let n = from;
+    let word = this.#wordFrom(n);
+    for (const end = Math.min(labels.length, this.#first + word * this.#voxels); n < end; n++)
+      if (labels[n] !== 0) return n;
+    while (word < words.length && words[word] === 0) word++;
+    n = Math.max(n, this.#first + word * this.#voxels);
+    while (n < labels.length && labels[n] === 0) n++;
+    return n;
+  }
+
+  /** The first voxel behind `start` that is another, or `limit`. */
+  #findEnd(start: number, limit: number): number {
+    const labels = this.#labels;
+    const words = this.#words;
     const label = labels[start]!;
-    const rowEnd = (Math.floor(start / columns) + 1) * columns;
-    let end = start + 1;
-    while (end < rowEnd && labels[end] === label) end++;
-    visit(label, start, end);
-    start = labels[end] === 0 ? next(end) : end;
+    let n = start + 1;
+    let word = this.#wordFrom(n);
+    for (const end = Math.min(limit, this.#first + word * this.#voxels); n < end; n++)
+      if (labels[n] !== label) return n;
+    if (n === limit) return n;
+    const all = this.#voxels === 4 ? label * 0x01010101 : label * 0x00010001;
+    const last = Math.floor((limit - this.#first) / this.#voxels);
+    while (word < last && words[word] === (all | 0)) word++;
+    n = Math.max(n, this.#first + word * this.#voxels);
+    while (n < limit && labels[n] === label) n++;
+    return n;
+  }
+
+  /** The first word that begins at voxel `n` or behind it. */
+  #wordFrom(n: number): number {
+    return Math.max(0, Math.ceil((n - this.#first) / this.#voxels));
   }
 }
 
@@ -29,30 +87,16 @@ export interface Runs {
 /** The runs of each label that occurs, in the order of the voxels. */
 export function listRuns(labels: Uint8Array, columns: number): ReadonlyMap<number, Runs> {
   const found = new Map<number, Runs>();
-  forEachRun(labels, columns, (label, start, end) => {
-    const own = found.get(label) ?? { start: [], length: [] };
-    found.set(label, own);
-    own.start.push(start);
-    own.length.push(end - start);
-  });
+  let own: Runs = { start: [], length: [] };
+  let label = 0;
+  for (const runs = new RunReader(labels, columns); runs.next(); ) {
+    if (runs.label !== label) {
+      label = runs.label;
+      own = found.get(label) ?? { start: [], length: [] };
+      found.set(label, own);
+    }
+    own.start.push(runs.start);
+    own.length.push(runs.end - runs.start);
+  }
   return found;
-}
-
-/** Finds the first label from a voxel on that is not 0; the length of the array when there is none. */
-function labelFinder(labels: Uint8Array | Uint16Array): (from: number) => number {
-  const voxels = 4 / labels.BYTES_PER_ELEMENT;
-  // Labels that come behind a head may begin anywhere in a word.
-  const first = (-labels.byteOffset & 3) / labels.BYTES_PER_ELEMENT;
-  const count = Math.max(0, Math.floor((labels.length - first) / voxels));
-  const words =
-    count > 0 ? new Int32Array(labels.buffer, labels.byteOffset + first * labels.BYTES_PER_ELEMENT, count) : [];
-  return (from) => {
-    let n = from;
-    let word = Math.max(0, Math.ceil((n - first) / voxels));
-    for (const end = Math.min(labels.length, first + word * voxels); n < end; n++) if (labels[n] !== 0) return n;
-    while (word < count && words[word] === 0) word++;
-    n = Math.max(n, first + word * voxels);
-    while (n < labels.length && labels[n] === 0) n++;
-    return n;
-  };
 }

@@ -1,7 +1,7 @@
 import { type Geometry, type Vec3, voxelCount } from '../volume/geometry.ts';
 import type { Box } from '../volume/interpolate.ts';
 import type { SegmentRule } from './decide.ts';
-import { forEachRun } from './runs.ts';
+import { RunReader } from './runs.ts';
 
 /**
  * Normalised Shannon entropy, `-sum p log(p + 1e-8) / log C`, 0 sure .. 1 unsure: one value a voxel from the
@@ -80,20 +80,24 @@ function meanAround({ uncertainty, labels, size, reach }: Around, box: Box, isOw
   const { low, size: grown } = growBox(box, reach, size);
   const [columns, rows, slices] = grown;
   const own = Uint8Array.from({ length: 256 }, (_, label) => (isOwn(label) ? 1 : 0));
-  const mask = new Uint8Array(columns * rows * slices);
   const startOf = (row: number): number =>
     low[0] + size[0] * (low[1] + (row % rows) + size[1] * (low[2] + Math.floor(row / rows)));
-  for (let row = 0, n = 0; row < rows * slices; row++)
-    for (let from = startOf(row), end = from + columns; from < end; from++) mask[n++] = own[labels[from]!]!;
-  const dilated = dilate(mask, grown, reach);
+  const mask = createMask(grown);
+  for (let row = 0; row < rows * slices; row++) {
+    const [from, to] = [startOf(row), row * mask.width];
+    for (let i = 0; i < columns; i++) mask.data[to + i] = own[labels[from + i]!]!;
+  }
+  dilate(mask, reach);
   let sum = 0;
   let count = 0;
-  for (let row = 0, n = 0; row < rows * slices; row++)
-    for (let from = startOf(row), end = from + columns; from < end; from++)
-      if (dilated[n++] !== 0) {
-        sum += uncertainty[from]!;
+  for (let row = 0; row < rows * slices; row++) {
+    const [from, at] = [startOf(row), row * mask.width];
+    for (let i = 0; i < columns; i++)
+      if (mask.data[at + i] !== 0) {
+        sum += uncertainty[from + i]!;
         count++;
       }
+  }
   return sum / count;
 }
 
@@ -107,12 +111,51 @@ export function missingSegments(
     .map(({ number }) => number);
 }
 
-/** A mask grown by `reach` voxels along each axis (a box), in place: where it is not 0 afterwards. */
-export function dilate(mask: Uint8Array, size: Vec3, reach: Vec3): Uint8Array {
-  const strides = [1, size[0], size[0] * size[1]] as const;
-  for (const axis of [0, 1, 2] as const)
-    if (reach[axis] > 0) growAxis(mask, size[axis] * strides[axis], strides[axis], Math.min(254, reach[axis]));
-  return mask;
+/** What is marked in a box, `[slice, row, column]`, 0 or 1. */
+export interface Mask {
+  readonly size: Vec3;
+  /** Bytes of a row, whole words: those beyond its columns tell nothing. */
+  readonly width: number;
+  readonly data: Uint8Array;
+}
+
+export function createMask(size: Vec3): Mask {
+  const width = 4 * Math.ceil(size[0] / 4);
+  return { size, width, data: new Uint8Array(width * size[1] * size[2]) };
+}
+
+/** Grows a mask by `reach` voxels along each axis (a box), in place. */
+export function dilate({ size: [columns, rows, slices], width, data }: Mask, reach: Vec3): void {
+  for (let start = 0; start < data.length; start += width) widenRow(data, start, start + columns, reach[0]);
+  // Rows and slices move as a whole: four voxels a word.
+  const words = new Uint32Array(data.buffer);
+  const row = width / 4;
+  for (let k = 0; k < slices; k++) uniteLines(words.subarray(k * rows * row, (k + 1) * rows * row), row, reach[1]);
+  uniteLines(words, rows * row, reach[2]);
+}
+
+function widenRow(data: Uint8Array, start: number, end: number, reach: number): void {
+  if (reach === 0) return;
+  for (let n = start; n < end; ) {
+    if (data[n] === 0) {
+      n++;
+      continue;
+    }
+    data.fill(1, Math.max(start, n - reach), n);
+    while (n < end && data[n] !== 0) n++;
+    // As far as the next voxel that was marked before: it has a reach of its own.
+    for (const last = Math.min(end, n + reach); n < last && data[n] === 0; n++) data[n] = 1;
+  }
+}
+
+/** Each line of `length` words gets the marks of those up to `reach` lines before and behind it. */
+function uniteLines(words: Uint32Array, length: number, reach: number): void {
+  const marked = words.slice();
+  for (let shift = length; shift <= reach * length && shift < words.length; shift += length)
+    for (let n = 0, m = shift; m < words.length; n++, m++) {
+      words[n]! |= marked[m]!;
+      words[m]! |= marked[n]!;
+    }
 }
 
 function reachOf({ spacingMm }: Geometry, radiusMm: number): Vec3 {
@@ -122,16 +165,27 @@ function reachOf({ spacingMm }: Geometry, radiusMm: number): Vec3 {
 
 /** The box of every label that occurs. */
 function boxesOf(labels: Uint8Array, [columns, rows]: Vec3): ReadonlyMap<number, Box> {
-  const boxes = new Map<number, Box>();
-  forEachRun(labels, columns, (label, start, end) => {
-    const row = Math.floor(start / columns);
+  const faces = new Map<number, { low: [number, number, number]; high: [number, number, number] }>();
+  for (const runs = new RunReader(labels, columns); runs.next(); ) {
+    const row = Math.floor(runs.start / columns);
     const slice = Math.floor(row / rows);
-    const at = (n: number): Vec3 => [n - row * columns, row - slice * rows, slice];
-    const run = { low: at(start), high: at(end - 1) };
-    const box = boxes.get(label);
-    boxes.set(label, box ? unite(box, run) : run);
-  });
-  return boxes;
+    const first = runs.start - row * columns;
+    const j = row - slice * rows;
+    const last = first + runs.end - runs.start - 1;
+    const own = faces.get(runs.label);
+    if (own === undefined) {
+      faces.set(runs.label, { low: [first, j, slice], high: [last, j, slice] });
+      continue;
+    }
+    const { low, high } = own;
+    low[0] = Math.min(low[0], first);
+    high[0] = Math.max(high[0], last);
+    low[1] = Math.min(low[1], j);
+    high[1] = Math.max(high[1], j);
+    // Slices come in their order.
+    high[2] = slice;
+  }
+  return faces;
 }
 
 function unite(a: Box, b: Box): Box {
@@ -149,19 +203,4 @@ function growBox({ low, high }: Box, reach: Vec3, size: Vec3): { readonly low: V
   const to = (axis: 0 | 1 | 2): number => Math.min(size[axis] - 1, high[axis] + reach[axis]);
   const count = (axis: 0 | 1 | 2): number => to(axis) - from(axis) + 1;
   return { low: [from(0), from(1), from(2)], size: [count(0), count(1), count(2)] };
-}
-
-/** What a voxel still reaches is carried from one to the next, once forwards and once back. */
-function growAxis(mask: Uint8Array, block: number, stride: number, reach: number): void {
-  for (let n = 0; n < mask.length; n++) if (mask[n] !== 0) mask[n] = reach + 1;
-  for (let start = 0; start < mask.length; start += block) {
-    for (let n = start + stride; n < start + block; n++) {
-      const left = mask[n - stride]!;
-      if (left > mask[n]! + 1) mask[n] = left - 1;
-    }
-    for (let n = start + block - stride - 1; n >= start; n--) {
-      const left = mask[n + stride]!;
-      if (left > mask[n]! + 1) mask[n] = left - 1;
-    }
-  }
 }

@@ -159,18 +159,19 @@ function writeElement(to: ByteWriter, attribute: Attribute, value: unknown): voi
 const pad = { nul: Uint8Array.of(0), blank: Uint8Array.of(0x20) };
 
 function writeSequence(to: ByteWriter, items: readonly DataSet[]): void {
-  const mark = (element: number, length: number) => {
-    to.uint16(0xfffe);
-    to.uint16(element);
-    to.uint32(length);
-  };
   to.uint32(undefinedLength);
   for (const item of items) {
-    mark(0xe000, undefinedLength);
+    mark(to, 0xe000, undefinedLength);
     writeDataSet(to, item);
-    mark(0xe00d, 0);
+    mark(to, 0xe00d, 0);
   }
-  mark(0xe0dd, 0);
+  mark(to, 0xe0dd, 0);
+}
+
+function mark(to: ByteWriter, element: number, length: number): void {
+  to.uint16(0xfffe);
+  to.uint16(element);
+  to.uint32(length);
 }
 
 const numbers: Readonly<Record<string, (to: ByteWriter, value: number) => void>> = {

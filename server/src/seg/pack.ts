@@ -1,5 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
-import { forEachRun } from '../labelmap/runs.ts';
+import { RunReader } from '../labelmap/runs.ts';
 
 /** One frame of a SEG: which slice of the source, and of which segment it tells; a LABELMAP's tells of all. */
 export interface SegFrame {
@@ -22,7 +22,7 @@ const mostBytes = 2 ** 31;
  * segment are left out, but an empty segment keeps one empty frame so that it stays in the object.
  *
  * @param labels `[slice, pixel]`, 0 = background, otherwise one of `numbers`.
- * @throws AppError `image-too-large`
+ * @throws AppError `image-too-large`; `correction-segment-unknown`: a label above them all.
  */
 export function packBinary(
   labels: Uint8Array | Uint16Array,
@@ -41,15 +41,15 @@ export function packBinary(
   // Each run is looked at once, however many segments there are: its label says which frame it belongs to.
   const firstBit = new Float64Array(size);
   let open = -1;
-  forEachRun(labels, pixelsPerSlice, (label, start, end) => {
-    const slice = Math.floor(start / pixelsPerSlice);
+  for (const runs = new RunReader(labels, pixelsPerSlice); runs.next(); ) {
+    const slice = Math.floor(runs.start / pixelsPerSlice);
     if (slice !== open) {
       for (const [segmentNumber, frame] of framesOfSlice[slice] ?? []) firstBit[segmentNumber] = frame * pixelsPerSlice;
       open = slice;
     }
-    const from = firstBit[label]! - slice * pixelsPerSlice;
-    setBits(bytes, from + start, from + end);
-  });
+    const from = firstBit[runs.label]! - slice * pixelsPerSlice;
+    setBits(bytes, from + runs.start, from + runs.end);
+  }
   return { frames, bytes };
 }
 
@@ -72,12 +72,39 @@ function listFrames(
   size: number,
 ): SegmentFrame[] {
   const present = Array.from({ length: slices }, () => new Uint8Array(size));
-  forEachRun(labels, pixels, (label, start) => {
-    present[Math.floor(start / pixels)]![label] = 1;
-  });
+  let highest = 0;
+  for (const runs = new RunReader(labels, pixels); runs.next(); ) {
+    highest = Math.max(highest, runs.label);
+    present[Math.floor(runs.start / pixels)]![runs.label] = 1;
+  }
+  requireKnown(highest, size - 1);
   return numbers.flatMap((segmentNumber) => {
     const own = present.flatMap((seen, slice) => (seen[segmentNumber] ? [{ segmentNumber, slice }] : []));
     return own.length > 0 ? own : [{ segmentNumber, slice: 0 }];
+  });
+}
+
+/**
+ * Labels to LABELMAP pixel data (PS3.3 C.8.20.2): a frame for each slice, as it is.
+ *
+ * @param labels `[slice, pixel]`, 0 = background, otherwise one of `numbers`.
+ * @throws AppError `correction-segment-unknown`: a label above them all.
+ */
+export function packLabelmap(
+  labels: Uint8Array,
+  pixelsPerSlice: number,
+  numbers: readonly number[],
+): { readonly frames: readonly SegFrame[]; readonly bytes: Uint8Array } {
+  let highest = 0;
+  for (const runs = new RunReader(labels, pixelsPerSlice); runs.next(); ) highest = Math.max(highest, runs.label);
+  requireKnown(highest, numbers.length);
+  return { frames: Array.from({ length: labels.length / pixelsPerSlice }, (_, slice) => ({ slice })), bytes: labels };
+}
+
+function requireKnown(highest: number, last: number): void {
+  if (highest <= last) return;
+  throw new AppError('correction-segment-unknown', `Segment ${highest} is not one of the ${last} known.`, {
+    segment: highest,
   });
 }
 

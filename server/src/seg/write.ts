@@ -1,13 +1,12 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
-import { forEachRun } from '../labelmap/runs.ts';
 import { objectsOf, type SourceSeries } from '../study/source-series.ts';
 import type { Geometry } from '../volume/geometry.ts';
 import type { DataSet } from './encode.ts';
 import { isEncodable, type PixelEncoding, plainBinary, type SegEncoding, type SegType, storageOf } from './encoding.ts';
 import { dimensionIndex, frameGroups, sharedGroups } from './functional-groups.ts';
 import { repairCompression, repairHeader } from './header.ts';
-import { maximumFractionalValue, packBinary, packFractional, type SegFrame } from './pack.ts';
+import { maximumFractionalValue, packBinary, packFractional, packLabelmap, type SegFrame } from './pack.ts';
 import { encodePart10, evenly, type PixelData } from './part10.ts';
 import {
   describeEquipment,
@@ -100,11 +99,10 @@ export function writeSeg(request: SegRequest): WrittenSeg {
     });
   }
   const numbers = numbersOf(segments);
-  checkLabels(labelmap);
   const packed =
     encoding.type === 'BINARY'
       ? packBinary(data, columns * rows, numbers)
-      : { frames: source.instances.map((_, slice): SegFrame => ({ slice })), bytes: data };
+      : packLabelmap(data, columns * rows, numbers);
   return build(request, { ...encoding, geometry, segments, ...packed, overlap: false });
 }
 
@@ -164,18 +162,6 @@ function numbersOf(segments: readonly Segment[]): readonly number[] {
   if (gap >= 0) throw new RangeError(`segment ${gap + 1} has number ${segments[gap]?.number}`);
   if (segments.length < 1 || segments.length > 255) throw new RangeError(`${segments.length} segments`);
   return segments.map(({ number }) => number);
-}
-
-function checkLabels({ data, geometry, segments }: Labelmap): void {
-  let highest = 0;
-  forEachRun(data, geometry.size[0], (label) => {
-    highest = Math.max(highest, label);
-  });
-  if (highest > segments.length) {
-    throw new AppError('correction-segment-unknown', `Segment ${highest} is not one of the ${segments.length} known.`, {
-      segment: highest,
-    });
-  }
 }
 
 function identity(making: Making, { type, geometry }: Picture): DataSet {

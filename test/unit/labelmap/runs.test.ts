@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { forEachRun } from '../../../server/src/labelmap/runs.ts';
+import { RunReader } from '../../../server/src/labelmap/runs.ts';
 
 test('runs are found wherever labels lie in memory, and end with their row', () => {
   const labels = fc.array(fc.tuple(fc.constantFrom(0, 0, 0, 1, 2, 255), fc.integer({ min: 1, max: 9 })), {
@@ -18,14 +18,15 @@ test('runs are found wherever labels lie in memory, and end with their row', () 
       for (const memory of [bytes, pairs]) {
         const seen = new Array<number>(whole.length).fill(0);
         let last = -1;
-        forEachRun(memory.subarray(offset, offset + whole.length), columns, (label, start, end) => {
+        for (const runs = new RunReader(memory.subarray(offset, offset + whole.length), columns); runs.next(); ) {
+          const { label, start, end } = runs;
           assert.ok(label > 0 && end > start && start > last);
           assert.equal(Math.floor(start / columns), Math.floor((end - 1) / columns));
           const isLonger = end % columns !== 0 && whole[end] === label;
           assert.ok(!isLonger, 'a run is as long as it can be');
           last = end - 1;
           seen.fill(label, start, end);
-        });
+        }
         assert.deepEqual(seen, whole);
       }
     }),
