@@ -14,7 +14,8 @@ import {
   planeGrid,
   voxelCount,
 } from '../../server/src/volume/geometry.ts';
-import { resample, resampleLabels } from '../../server/src/volume/resample.ts';
+import { resampleLabels } from '../../server/src/volume/nearest.ts';
+import { resample } from '../../server/src/volume/resample.ts';
 import type { VoxelArray } from '../../server/src/volume/volume.ts';
 import { openShipped } from '../bench/shipped-model.ts';
 import { headCtTruth } from '../fixtures/head-ct-truth.ts';

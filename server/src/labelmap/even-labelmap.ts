@@ -1,5 +1,5 @@
 import { evenGrid } from '../volume/geometry.ts';
-import { resampleLabels } from '../volume/resample.ts';
+import { resampleLabels } from '../volume/nearest.ts';
 import type { Labelmap } from './labelmap.ts';
 
 /**

@@ -9,7 +9,7 @@ import {
   type Vec3,
   voxelCount,
 } from '../volume/geometry.ts';
-import { nearestVoxels } from '../volume/resample.ts';
+import { nearestVoxels } from '../volume/nearest.ts';
 import type { PlacedFrame, SegObject } from './read.ts';
 
 /** A frame may lie this far from its slice, as a share of the distance between slices. */

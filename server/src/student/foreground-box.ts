@@ -11,7 +11,7 @@ export function foregroundBox(foreground: readonly Float32Array[], size: Vec3, l
   const [first, ...others] = foreground;
   if (first === undefined) return null;
   if (others.length === 0) return boxAround(size, first, least);
-  const sums = Float32Array.from(first);
+  const sums = first.slice();
   for (const values of others) for (let n = 0; n < sums.length; n++) sums[n]! += values[n]!;
   return boxAround(size, sums, least);
 }

@@ -10,7 +10,8 @@ import {
   voxelCount,
 } from '../volume/geometry.ts';
 import { applyWindow, findIntensityWindow, type IntensityRule, type IntensityWindow } from '../volume/intensity.ts';
-import { nearestVoxels, resample } from '../volume/resample.ts';
+import { nearestVoxels } from '../volume/nearest.ts';
+import { resample } from '../volume/resample.ts';
 import { lastStep, sliceShares, stepOfSlice } from '../volume/slice-steps.ts';
 import type { Volume } from '../volume/volume.ts';
 import type { PreparedVolume } from './prepare-volume.ts';

@@ -1,5 +1,5 @@
 import { type Axes, alignedAxes, positions } from './aligned.ts';
-import { alignedRuns, placesAlong } from './aligned-carry.ts';
+import { AlignedRuns, placesAlong } from './aligned-carry.ts';
 import { type Geometry, type IndexMap, indexMap, type Vec3, voxelCount } from './geometry.ts';
 import { type Box, facesOf, type Span } from './interpolate.ts';
 import { sliceMapper } from './resample.ts';
@@ -27,39 +27,67 @@ export interface Decided {
 }
 
 /**
- * Bytes on another grid, `[slice, row, column]`, decided from values between those of `source` (trilinear); 0 outside
- * `box`. Where the axes of both grids run along each other, values are mixed only between voxels that do not agree: of
- * a mask that is its rim.
+ * Bytes of a slice on another grid, `[row, column]`, decided from values between those of `source` (trilinear); 0 outside
+ * `box`; of use until the next call. Where the axes of both grids run along each other, values are mixed only between
+ * voxels that do not agree: of a mask that is its rim.
  */
-export function carryDecided(
+export function openDecided(
   { fields, codes, decide }: Decided,
   source: Geometry,
   target: Geometry,
   box: Box,
-): Uint8Array {
-  const out = new Uint8Array(voxelCount(target));
+): (slice: number) => Uint8Array {
   const pixels = target.size[0] * target.size[1];
+  const out = new Uint8Array(pixels);
   const map = indexMap(target, source);
   const axes = alignedAxes(map, target);
   if (axes === undefined) {
     const valuesOf = sliceMapper(fields, source, target, box);
-    for (let k = 0; k < target.size[2]; k++) decide(valuesOf(k), out, k * pixels, 0, pixels);
-    return out;
+    return (slice) => {
+      decide(valuesOf(slice), out, 0, 0, pixels);
+      return out;
+    };
   }
   const values = fields.map(() => new Float32Array(pixels));
-  const interpolate = alignedRuns(source.size, target, map, axes);
-  const runsOf = doubtfulRuns(cellsOf(codes, source.size, box), source.size, target, map, axes, box, out);
-  for (let k = 0; k < target.size[2]; k++) {
-    const { bounds, count } = runsOf(k);
-    if (count === 0) continue;
-    for (const [n, field] of fields.entries())
-      for (let at = 0; at < count; at += 3)
-        interpolate(field, k, bounds[at]!, bounds[at + 1]!, bounds[at + 2]!, values[n]!);
-    for (let at = 0; at < count; at += 3) {
-      const start = bounds[at]! * target.size[0];
-      decide(values, out, k * pixels, start + bounds[at + 1]!, start + bounds[at + 2]!);
-    }
+  const aligned = new AlignedRuns(source.size, target, map, axes);
+  const cells = new CellReader(cellsOf(codes, source.size, box), source.size, target, map, axes, box, out);
+  return (slice) => {
+    cells.open(slice);
+    for (const [n, field] of fields.entries()) mixDoubtful(aligned, field, slice, cells, values[n]!);
+    decideDoubtful(decide, values, cells, target.size[0], out);
+    return out;
+  };
+}
+
+function mixDoubtful(
+  aligned: AlignedRuns,
+  field: Float32Array,
+  slice: number,
+  { bounds, count }: Runs,
+  out: Float32Array,
+): void {
+  for (let at = 0; at < count; at += 3) aligned.mix(field, slice, bounds[at]!, bounds[at + 1]!, bounds[at + 2]!, out);
+}
+
+function decideDoubtful(
+  decide: Decided['decide'],
+  values: readonly Float32Array[],
+  { bounds, count }: Runs,
+  width: number,
+  out: Uint8Array,
+): void {
+  for (let at = 0; at < count; at += 3) {
+    const start = bounds[at]! * width;
+    decide(values, out, 0, start + bounds[at + 1]!, start + bounds[at + 2]!);
   }
+}
+
+/** All slices of {@link openDecided}, `[slice, row, column]`. */
+export function carryDecided(decided: Decided, source: Geometry, target: Geometry, box: Box): Uint8Array {
+  const out = new Uint8Array(voxelCount(target));
+  const pixels = target.size[0] * target.size[1];
+  const bytesOf = openDecided(decided, source, target, box);
+  for (let k = 0; k < target.size[2]; k++) out.set(bytesOf(k), k * pixels);
   return out;
 }
 
@@ -89,70 +117,87 @@ interface Runs {
 }
 
 /**
- * Fills in what cells tell of the slices of an aligned target, asked for in their order, and gives the rest; of use until
- * the next call. Slices of one cell are alike, and so are rows.
+ * Fills a slice of an aligned target with what cells tell of it, and names the rest: the {@link Runs} that have to be
+ * decided. Slices of one cell are alike, and so are rows. A class for the reason of {@link AlignedRuns}.
  */
-function doubtfulRuns(
-  cells: Uint8Array,
-  size: Vec3,
-  target: Geometry,
-  map: IndexMap,
-  axes: Axes,
-  box: Box,
-  out: Uint8Array,
-): (slice: number) => Runs {
-  const strides = [1, size[0], size[0] * size[1]] as const;
-  const [columns, rows, slices] = placesAlong(size, target, map, axes).map(({ before }, a) =>
-    before.map((n) => n * strides[axes[a]!]),
-  ) as [Int32Array, Int32Array, Int32Array];
-  const [inColumns, inRows, inSlices] = ([0, 1, 2] as const).map((a) => {
-    const [low, high] = facesOf(box, axes[a]);
-    return spanOf(positions(target, map, a, axes[a]), low, high);
-  }) as [Span, Span, Span];
-  const [width, height] = target.size;
-  const pixels = width * height;
-  const bounds = new Int32Array(3 * pixels);
-  let count = 0;
-  let open = -1;
+class CellReader implements Runs {
+  readonly bounds: Int32Array;
+  count = 0;
+  /** Of the slice that is filled in; -1 outside the box. */
+  #cell = -1;
+  readonly #cells: Uint8Array;
+  readonly #out: Uint8Array;
+  readonly #width: number;
+  /** Where cells begin: elements along the columns, rows and slices of the target. */
+  readonly #starts: readonly [Int32Array, Int32Array, Int32Array];
+  readonly #inside: readonly [Span, Span, Span];
 
-  const readRow = (row: number, cell: number, start: number): void => {
-    for (let first = inColumns.first; first < inColumns.end; ) {
+  constructor(cells: Uint8Array, size: Vec3, target: Geometry, map: IndexMap, axes: Axes, box: Box, out: Uint8Array) {
+    const strides = [1, size[0], size[0] * size[1]] as const;
+    const [columns, rows, slices] = placesAlong(size, target, map, axes);
+    const insideOf = (a: 0 | 1 | 2): Span => {
+      const [low, high] = facesOf(box, axes[a]);
+      return spanOf(positions(target, map, a, axes[a]), low, high);
+    };
+    this.#cells = cells;
+    this.#out = out;
+    this.#width = target.size[0];
+    this.#starts = [
+      columns.before.map((n) => n * strides[axes[0]]),
+      rows.before.map((n) => n * strides[axes[1]]),
+      slices.before.map((n) => n * strides[axes[2]]),
+    ];
+    this.#inside = [insideOf(0), insideOf(1), insideOf(2)];
+    this.bounds = new Int32Array(3 * out.length);
+  }
+
+  open(slice: number): void {
+    const [, inRows, inSlices] = this.#inside;
+    const [, rows, slices] = this.#starts;
+    const isIn = slice >= inSlices.first && slice < inSlices.end;
+    const cell = isIn ? slices[slice]! : -1;
+    if (cell === this.#cell) return;
+    this.#cell = cell;
+    this.count = 0;
+    this.#out.fill(0);
+    if (!isIn) return;
+    let before = 0;
+    for (let row = inRows.first; row < inRows.end; row++) {
+      const from = before;
+      before = this.count;
+      if (row > inRows.first && rows[row] === rows[row - 1]) this.#repeatRow(row, from);
+      else this.#readRow(row, rows[row]! + cell);
+    }
+  }
+
+  #readRow(row: number, cell: number): void {
+    const cells = this.#cells;
+    const columns = this.#starts[0];
+    const { first: begin, end: last } = this.#inside[0];
+    const start = row * this.#width;
+    for (let first = begin; first < last; ) {
       const code = cells[cell + columns[first]!]!;
       let end = first + 1;
-      while (end < inColumns.end && cells[cell + columns[end]!] === code) end++;
-      if (code === undecided) {
-        bounds[count++] = row;
-        bounds[count++] = first;
-        bounds[count++] = end;
-      } else if (code > 0) out.fill(code, start + first, start + end);
+      while (end < last && cells[cell + columns[end]!] === code) end++;
+      if (code === undecided) this.#add(row, first, end);
+      else if (code > 0) this.#out.fill(code, start + first, start + end);
       first = end;
     }
-  };
-  const repeatRow = (row: number, from: number, start: number): void => {
-    out.copyWithin(start, start - width, start);
-    for (const end = count; from < end; from += 3) {
-      bounds[count++] = row;
-      bounds[count++] = bounds[from + 1]!;
-      bounds[count++] = bounds[from + 2]!;
-    }
-  };
-  return (slice) => {
-    if (slice < inSlices.first || slice >= inSlices.end) return { bounds, count: 0 };
-    const start = slice * pixels;
-    if (slice > inSlices.first && slices[slice] === open) {
-      out.copyWithin(start, start - pixels, start);
-      return { bounds, count };
-    }
-    open = slices[slice]!;
-    count = 0;
-    for (let row = inRows.first, before = 0; row < inRows.end; row++) {
-      const from = before;
-      before = count;
-      if (row > inRows.first && rows[row] === rows[row - 1]) repeatRow(row, from, start + row * width);
-      else readRow(row, rows[row]! + open, start + row * width);
-    }
-    return { bounds, count };
-  };
+  }
+
+  /** As the row before, whose runs begin at `from`. */
+  #repeatRow(row: number, from: number): void {
+    const start = row * this.#width;
+    this.#out.copyWithin(start, start - this.#width, start);
+    for (let at = from, end = this.count; at < end; at += 3) this.#add(row, this.bounds[at + 1]!, this.bounds[at + 2]!);
+  }
+
+  #add(row: number, first: number, end: number): void {
+    this.bounds[this.count] = row;
+    this.bounds[this.count + 1] = first;
+    this.bounds[this.count + 2] = end;
+    this.count += 3;
+  }
 }
 
 /** Of positions that rise or fall, those from `low` to `high`. */

@@ -45,9 +45,9 @@ export function findIntensityWindow(volume: Volume, rule: IntensityRule): Intens
   }
   if ('lowHu' in rule) return { low: rule.lowHu, high: rule.highHu };
   const content = collectContent(volume, lowest);
-  if (content.length > 0) {
-    const low = selectRank(content, rankOf(content.length, rule.lowPercentile));
-    const high = selectRank(content, rankOf(content.length, rule.highPercentile));
+  if (content.count > 0) {
+    const ranks = [rule.lowPercentile, rule.highPercentile].map((percentile) => rankOf(content.count, percentile));
+    const [low = 0, high = 0] = content.valuesAt(ranks);
     if (low < high) return { low, high };
   }
   return { low: lowest, high: highest };
@@ -77,26 +77,58 @@ export function findRange(volume: Volume): IntensityWindow {
   return { low, high };
 }
 
+/** Values by rank. */
+interface Content {
+  readonly count: number;
+  /** Of 0-based ranks. */
+  valuesAt(ranks: readonly number[]): readonly number[];
+}
+
 /** The content, as {@link findIntensityWindow} defines it, of every n-th row. */
-function collectContent(volume: Volume, lowest: number): Float64Array {
-  const { data, padding, geometry } = volume;
+function collectContent(volume: Volume, lowest: number): Content {
+  const { data, geometry } = volume;
+  const columns = geometry.size[0];
+  const stride = columns * Math.max(1, Math.ceil(data.length / SAMPLE_LIMIT));
+  const found = new Float64Array(columns);
+  if (data instanceof Int16Array || data instanceof Uint16Array) {
+    // There are few of them: counted, and not put in order.
+    const least = data instanceof Int16Array ? -32768 : 0;
+    const times = new Uint32Array(65536);
+    for (let row = 0; row < data.length; row += stride)
+      for (let n = contentOfRow(volume, row, lowest, found) - 1; n >= 0; n--) times[found[n]! - least]!++;
+    return countedContent(times, least);
+  }
+  const content = new Float64Array(columns * Math.ceil(data.length / stride));
+  let count = 0;
+  for (let row = 0; row < data.length; row += stride)
+    count += contentOfRow(volume, row, lowest, content.subarray(count));
+  const kept = content.subarray(0, count);
+  return { count, valuesAt: (ranks) => ranks.map((rank) => selectRank(kept, rank)) };
+}
+
+function countedContent(times: Uint32Array, least: number): Content {
+  const valueAt = (rank: number): number => {
+    let at = 0;
+    for (let before = times[0]!; before <= rank; before += times[at]!) at++;
+    return at + least;
+  };
+  return { count: times.reduce((sum, n) => sum + n, 0), valuesAt: (ranks) => ranks.map(valueAt) };
+}
+
+/** Writes the content of the row that begins at `row`; returns how many values it has. */
+function contentOfRow({ data, padding, geometry }: Volume, row: number, lowest: number, out: Float64Array): number {
   const columns = geometry.size[0];
   const longest = Math.min(CONSTANT_RUN, columns);
-  const rows = data.length / columns;
-  const stride = Math.max(1, Math.ceil(data.length / SAMPLE_LIMIT));
-  const content = new Float64Array(columns * Math.ceil(rows / stride));
   let kept = 0;
-  for (let row = 0; row < data.length; row += stride * columns) {
-    for (let start = row; start < row + columns; ) {
-      const x = data[start]!;
-      let end = start + 1;
-      while (end < row + columns && data[end] === x) end++;
-      if (end - start < longest && x !== lowest && Number.isFinite(x))
-        for (let n = start; n < end; n++) if (padding === undefined || padding[n] === 0) content[kept++] = x;
-      start = end;
-    }
+  for (let start = row; start < row + columns; ) {
+    const x = data[start]!;
+    let end = start + 1;
+    while (end < row + columns && data[end] === x) end++;
+    if (end - start < longest && x !== lowest && Number.isFinite(x))
+      for (let n = start; n < end; n++) if (padding === undefined || padding[n] === 0) out[kept++] = x;
+    start = end;
   }
-  return content.subarray(0, kept);
+  return kept;
 }
 
 function rankOf(count: number, percentile: number): number {

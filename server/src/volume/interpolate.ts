@@ -1,5 +1,5 @@
-import type { IndexMap, Vec3 } from './geometry.ts';
-import { countUpTo } from './slice-steps.ts';
+import type { Geometry, IndexMap, Vec3 } from './geometry.ts';
+import { lastStep } from './slice-steps.ts';
 
 /** Half-open run of columns `[first, end)`. */
 export interface Span {
@@ -8,7 +8,7 @@ export interface Span {
 }
 
 /** A point this close (voxels) to the outer face of a box still belongs to it: rounding of the index map. */
-const EDGE_TOLERANCE = 1e-6;
+export const EDGE_TOLERANCE = 1e-6;
 
 /** Inclusive index range per axis, voxel centres; a point belongs to it up to half a voxel outside. */
 export interface Box {
@@ -19,6 +19,11 @@ export interface Box {
 /** The box of all voxels of a grid. */
 export function wholeBox(size: Vec3): Box {
   return { low: [0, 0, 0], high: [size[0] - 1, size[1] - 1, size[2] - 1] };
+}
+
+/** The same, along k in steps. */
+export function stepBox(g: Geometry): Box {
+  return wholeBox([g.size[0], g.size[1], lastStep(g) + 1]);
 }
 
 /**
@@ -128,30 +133,5 @@ export function interpolateRow(
     const near = top + fy * (bottom - top);
     const far = nextTop + fy * (nextBottom - nextTop);
     out[outOffset + c] = near + fz * (far - near);
-  }
-}
-
-/**
- * Element numbers of the nearest source voxel for the columns of `span`, written to `out[column]`.
- *
- * @param bounds steps half-way between neighbouring source slices, where their gaps differ.
- */
-export function nearestRow(
-  size: Vec3,
-  start: Vec3,
-  step: Vec3,
-  span: Span,
-  out: Int32Array,
-  bounds?: readonly number[],
-): void {
-  const [columns, rows, slices] = size;
-  for (let c = span.first; c < span.end; c++) {
-    // A point half-way between two centres goes to the higher one on every row, whatever the rounding of the map.
-    const i = Math.floor(start[0] + c * step[0] + 0.5 + EDGE_TOLERANCE);
-    const j = Math.floor(start[1] + c * step[1] + 0.5 + EDGE_TOLERANCE);
-    const z = start[2] + c * step[2] + EDGE_TOLERANCE;
-    const k = bounds === undefined ? Math.floor(z + 0.5) : countUpTo(bounds, z);
-    const row = Math.min(slices - 1, Math.max(0, k)) * rows + Math.min(rows - 1, Math.max(0, j));
-    out[c] = row * columns + Math.min(columns - 1, Math.max(0, i));
   }
 }

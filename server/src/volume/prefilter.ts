@@ -60,10 +60,14 @@ export function openSlices(volume: Volume, window?: IntensityWindow): Slices {
       const start = slice * pixels;
       if (table !== undefined) lookUp(data, start, table, opened);
       else for (let n = 0; n < pixels; n++) opened[n] = shown(data[start + n]!);
-      if (padding !== undefined) for (let n = 0; n < pixels; n++) if (padding[start + n] !== 0) opened[n] = shown(fill);
+      if (padding !== undefined) fillPadding(padding, start, shown(fill), opened);
       return opened;
     },
   };
+}
+
+function fillPadding(padding: Uint8Array, start: number, value: number, out: Float32Array): void {
+  for (let n = 0; n < out.length; n++) if (padding[start + n] !== 0) out[n] = value;
 }
 
 /** The slices of a field. */

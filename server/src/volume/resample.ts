@@ -1,10 +1,10 @@
 import { alignedAxes, sampleAligned } from './aligned.ts';
-import { alignedRuns } from './aligned-carry.ts';
+import { AlignedRuns } from './aligned-carry.ts';
 import { evenGrid, type Geometry, indexMap, type Vec3, voxelCount } from './geometry.ts';
 import type { IntensityWindow } from './intensity.ts';
-import { type Box, clipRow, interpolateRow, nearestRow, type Span, startOfRow, wholeBox } from './interpolate.ts';
+import { type Box, clipRow, interpolateRow, type Span, startOfRow, stepBox, wholeBox } from './interpolate.ts';
 import { type Field, findFootprint, openSlices, shrink, slicesOf, smoothAxis, spreadSlices } from './prefilter.ts';
-import { lastStep, sliceBounds, stepOfSlice } from './slice-steps.ts';
+import { stepOfSlice } from './slice-steps.ts';
 import { createVolume, type Volume } from './volume.ts';
 
 /** Smoothing on the source's own voxels stops here; more is first averaged in blocks, which saves memory and time. */
@@ -75,55 +75,6 @@ function smooth(field: Field, widths: Vec3): Field {
 }
 
 /**
- * Class indices on another grid, nearest voxel; 0 outside the source. Labels are `[slice, row, column]` uint8.
- */
-export function resampleLabels(labels: Uint8Array, source: Geometry, target: Geometry): Uint8Array {
-  createVolume(labels, source);
-  const [columns, rows, slices] = target.size;
-  const out = new Uint8Array(voxelCount(target));
-  const nearest = nearestVoxels(source, target);
-  for (let k = 0; k < slices; k++) {
-    const elements = nearest(k);
-    const first = k * rows * columns;
-    for (let n = 0; n < elements.length; n++) if (elements[n]! >= 0) out[first + n] = labels[elements[n]!]!;
-  }
-  return out;
-}
-
-/**
- * For each slice of `target`, the element number of the nearest voxel of `source`, `[row, column]` int32, -1 outside.
- * The array is used again by the next call.
- */
-export function nearestVoxels(source: Geometry, target: Geometry): (slice: number) => Int32Array {
-  const map = indexMap(target, source);
-  const [columns, rows] = target.size;
-  const out = new Int32Array(rows * columns);
-  const box = stepBox(source);
-  const bounds = sliceBounds(source);
-  // Where axes run along each other, the rows of a slice differ by where they begin alone.
-  const isStraight = map.columns.every((column) => column.filter((part) => part !== 0).length === 1);
-  return (slice) => {
-    out.fill(-1);
-    let known: Int32Array | undefined;
-    for (let j = 0; j < rows; j++) {
-      const start = startOfRow(map, j, stepOfSlice(target, slice));
-      const span = clipRow(start, map.columns[0], columns, box);
-      if (span.end === 0) continue;
-      const row = out.subarray(j * columns, (j + 1) * columns);
-      const { first, end } = span;
-      if (known === undefined) nearestRow(source.size, start, map.columns[0], span, row, bounds);
-      else {
-        nearestRow(source.size, start, map.columns[0], { first, end: first + 1 }, row, bounds);
-        const further = row[first]! - known[first]!;
-        for (let c = first; c < end; c++) row[c] = known[c]! + further;
-      }
-      if (isStraight) known = row;
-    }
-    return out;
-  };
-}
-
-/**
  * Carries arrays from one grid to another a slice at a time, trilinear, without smoothing: for probabilities, which are
  * then decided where the reader looks. Memory is one target slice for each array.
  *
@@ -143,7 +94,7 @@ export function sliceMapper(
   const [columns, rows] = target.size;
   const out = fields.map(() => new Float32Array(rows * columns));
   const axes = alignedAxes(map, target);
-  const interpolate = axes && alignedRuns(source.size, target, map, axes);
+  const aligned = axes && new AlignedRuns(source.size, target, map, axes);
   return (slice) => {
     const step = stepOfSlice(target, slice);
     const spans = Array.from({ length: rows }, (_, j) =>
@@ -155,7 +106,7 @@ export function sliceMapper(
       if (spans.every(({ end }) => end === 0)) continue;
       for (const [j, span] of spans.entries()) {
         if (span.end === 0) continue;
-        if (interpolate) interpolate(field, slice, j, span.first, span.end, values);
+        if (aligned) aligned.mix(field, slice, j, span.first, span.end, values);
         else interpolateRow(field, source.size, startOfRow(map, j, step), map.columns[0], span, values, j * columns);
       }
     }
@@ -190,9 +141,4 @@ function forEachRow(
     const span = { first: spans[2 * row]!, end: spans[2 * row + 1]! };
     if (span.end > span.first) visit(row % rows, Math.floor(row / rows), span, row * columns);
   }
-}
-
-/** The box of all voxels of a grid, along k in steps. */
-function stepBox(g: Geometry): Box {
-  return wholeBox([g.size[0], g.size[1], lastStep(g) + 1]);
 }

@@ -9,7 +9,8 @@ import {
   type Vec3,
   voxelCount,
 } from '../../../server/src/volume/geometry.ts';
-import { resample, resampleLabels, sliceMapper } from '../../../server/src/volume/resample.ts';
+import { resampleLabels } from '../../../server/src/volume/nearest.ts';
+import { resample, sliceMapper } from '../../../server/src/volume/resample.ts';
 import { createVolume, type Volume } from '../../../server/src/volume/volume.ts';
 import { spaceBy } from '../../fixtures/seg-request.ts';
 import {

@@ -3,7 +3,7 @@ import { AppError } from '../../errors/app-error.ts';
 import type { Labelmap } from '../../labelmap/labelmap.ts';
 import type { StudentInput } from '../../student/input.ts';
 import type { LabelledSlice } from '../../uncol/feed.ts';
-import { nearestVoxels } from '../../volume/resample.ts';
+import { nearestVoxels } from '../../volume/nearest.ts';
 import type { Volume } from '../../volume/volume.ts';
 import { type LabelledVolume, labelVolume } from '../labelled-volume.ts';
 
