@@ -4,6 +4,7 @@ import { packEnvelope } from '../labelmap/envelope.ts';
 import type { ModelVersion } from '../registry/registry.ts';
 import { openBlobStore } from '../store/blobs.ts';
 import type { PredictionResult } from '../store/inferences.ts';
+import { packDoubt } from '../student/doubt.ts';
 import { createPacs, type PacsOptions } from '../study/dicomweb.ts';
 import type { RetrieveProgress } from '../study/retrieve.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
@@ -35,7 +36,7 @@ export interface InferProgress {
 export interface InferResult {
   /** Blob of the gzip envelope. */
   readonly labelmapSha256: string;
-  /** The same of the uncertainty. */
+  /** Of {@link packDoubt}. */
   readonly uncertaintySha256: string;
   readonly result: PredictionResult;
 }
@@ -68,14 +69,26 @@ serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
     };
     const series = await readSeriesFromPacs(pacs, task, { maxVoxels: setUp.maxVoxels, onProgress });
     const decodeMs = performance.now() - retrievedAt;
-    const { labelmap, uncertaintyMap, result } = await segmenter.segment(series, task.model, { onProgress: show });
-    show('save', 0);
-    const saveStarted = performance.now();
-    const [columns, rows] = labelmap.geometry.size;
+    const { geometry } = series.volume;
+    const [columns, rows] = geometry.size;
     const head = { columns, rows, slices: series.instances.map(sliceId) };
     const blobs = await openBlobStore(setUp.blobFolder);
-    const keep = async (voxels: Uint8Array) => blobs.put(await packEnvelope(head, voxels));
-    const [labelmapSha256, uncertaintySha256] = await Promise.all([keep(labelmap.data), keep(uncertaintyMap)]);
+    const keep = async (packed: Promise<Uint8Array>) => blobs.put(await packed);
+    let labelmapKept = Promise.resolve('');
+    const { doubt, result } = await segmenter.segment(series, task.model, {
+      onProgress: show,
+      onLabelmap({ data }) {
+        labelmapKept = keep(packEnvelope(head, data));
+        // Its fault is met below, unless segmenting meets another first.
+        labelmapKept.catch(() => undefined);
+      },
+    });
+    show('save', 0);
+    const saveStarted = performance.now();
+    const [labelmapSha256, uncertaintySha256] = await Promise.all([
+      labelmapKept,
+      keep(packDoubt(doubt, geometry, head)),
+    ]);
     const timingsMs = {
       retrieve: Math.round(retrievedAt - started),
       decode: Math.round(decodeMs),

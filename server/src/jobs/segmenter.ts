@@ -7,8 +7,9 @@ import { type ModelVersion, readWeights, requireFit } from '../registry/registry
 import { foreseeSeg } from '../seg/foresee.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
 import { studentOf } from '../student/architecture.ts';
+import type { Doubt } from '../student/doubt.ts';
 import { sampleSpace, samplesPerRun } from '../student/input.ts';
-import { isStrange, segmentVolume } from '../student/segment.ts';
+import { isStrange, type SegmentOptions, segmentVolume } from '../student/segment.ts';
 import type { SourceSeries } from '../study/source-series.ts';
 
 /** Stages of an inference that are shown, in order. */
@@ -16,8 +17,7 @@ export type InferStage = 'retrieve' | 'decode' | 'resample' | 'segment' | 'decid
 
 export interface Segmented {
   readonly labelmap: Labelmap;
-  /** Hundredths of normalised entropy on the grid of the labelmap. */
-  readonly uncertaintyMap: Uint8Array;
+  readonly doubt: Doubt;
   readonly result: PredictionResult;
   /** Of slice k, `[segment][pixel]` float32 on the grid of the labelmap, as the network gave them. */
   readonly probabilitiesOf: (slice: number) => readonly Float32Array[];
@@ -36,7 +36,7 @@ export interface Segmenter {
     options?: {
       readonly onProgress?: (stage: InferStage, percent: number) => void;
       readonly signal?: AbortSignal;
-    },
+    } & Pick<SegmentOptions, 'onLabelmap'>,
   ): Promise<Segmented>;
   close(): Promise<void>;
 }
@@ -71,7 +71,7 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
     return loaded;
   };
   return {
-    async segment(series, model, { onProgress = () => {}, signal } = {}) {
+    async segment(series, model, { onProgress = () => {}, signal, ...hearers } = {}) {
       const { name, version, segments: cardSegments, weights: file } = model.card;
       requireFit(model.card, series);
       const notes = [...series.notes, ...foreseeSeg(series, { name, version, sha256: file.sha256 }, cardSegments)];
@@ -82,17 +82,11 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
       const segmented = await segmentVolume(series.volume, model.card, predict, {
         batch,
         onProgress,
+        ...hearers,
         ...(signal ? { signal } : {}),
       });
-      const {
-        labelmap,
-        uncertaintyMap,
-        probabilitiesOf,
-        uncertainty,
-        uncertaintyBySegment,
-        missingSegments,
-        strangeness,
-      } = segmented;
+      const { labelmap, doubt, probabilitiesOf, uncertainty, uncertaintyBySegment, missingSegments, strangeness } =
+        segmented;
       if (strangeness && isStrange(strangeness)) notes.push(describeStrange(name, strangeness));
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
       const segments = measure(labelmap);
@@ -103,7 +97,7 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
         uncertainty,
         uncertaintyBySegment,
       };
-      return { labelmap, uncertaintyMap, probabilitiesOf, result: { ...figures, timingsMs, notes } };
+      return { labelmap, doubt, probabilitiesOf, result: { ...figures, timingsMs, notes } };
     },
     async close() {
       await loaded?.predictor.dispose();

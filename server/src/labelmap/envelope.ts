@@ -5,25 +5,39 @@ import { AppError } from '../errors/app-error.ts';
 /** Largest head accepted: 3,000 slices of 64-character UIDs, twice, with room. */
 const longestHead = 1 << 20;
 
+/** A head, which is not judged here, and labels. */
+export interface Envelope {
+  readonly head: unknown;
+  readonly labels: Uint8Array;
+}
+
 /**
  * Labels with a head, as sent on the wire (see `labelmapHead` of the contract) and kept in blobs, before gzip: four
  * bytes little-endian length of the JSON head, the head as UTF-8, the labels.
  */
 export function encodeEnvelope(head: unknown, labels: Uint8Array): Uint8Array {
+  const start = encodeHead(head);
+  const bytes = new Uint8Array(start.length + labels.length);
+  bytes.set(start);
+  bytes.set(labels, start.length);
+  return bytes;
+}
+
+/** What stands before the labels in {@link encodeEnvelope}. */
+export function encodeHead(head: unknown): Uint8Array {
   const text = new TextEncoder().encode(JSON.stringify(head));
-  const bytes = new Uint8Array(4 + text.length + labels.length);
+  const bytes = new Uint8Array(4 + text.length);
   new DataView(bytes.buffer).setUint32(0, text.length, true);
   bytes.set(text, 4);
-  bytes.set(labels, 4 + text.length);
   return bytes;
 }
 
 /**
- * The inverse of {@link encodeEnvelope}; the head is not judged here.
+ * The inverse of {@link encodeEnvelope}.
  *
  * @throws AppError `request-invalid`: cut short, or the head is not JSON.
  */
-export function decodeEnvelope(bytes: Uint8Array): { readonly head: unknown; readonly labels: Uint8Array } {
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
   if (bytes.length < 4) throw new AppError('request-invalid', `The labelmap has only ${bytes.length} bytes.`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
   if (length > longestHead || 4 + length > bytes.length) {
@@ -37,13 +51,16 @@ export function decodeEnvelope(bytes: Uint8Array): { readonly head: unknown; rea
   }
 }
 
-/** {@link encodeEnvelope} and gzip. A mask is runs of one label: to look for nothing else halves size and time. */
+/** For gzip: a mask is runs of one label, and to look for nothing else halves size and time. */
+export const forRuns = { level: 1, strategy: constants.Z_RLE, chunkSize: 1 << 18 } as const;
+
+/** {@link encodeEnvelope} and gzip. */
 export function packEnvelope(head: unknown, labels: Uint8Array): Promise<Uint8Array> {
-  return promisify(gzip)(encodeEnvelope(head, labels), { level: 1, strategy: constants.Z_RLE, chunkSize: 1 << 18 });
+  return promisify(gzip)(encodeEnvelope(head, labels), forRuns);
 }
 
 /** The inverse of {@link packEnvelope}, for what this server has packed. */
-export function unpackEnvelope(packed: Uint8Array): ReturnType<typeof decodeEnvelope> {
+export function unpackEnvelope(packed: Uint8Array): Envelope {
   // The last four bytes of gzip tell the size. In one piece: by the usual 16 kB a volume takes four times as long.
   const size = new DataView(packed.buffer, packed.byteOffset + packed.length - 4).getUint32(0, true);
   return decodeEnvelope(gunzipSync(packed, { chunkSize: Math.max(64, size + 1) }));

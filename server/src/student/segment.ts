@@ -1,15 +1,15 @@
 import type { SegmentRule } from '../labelmap/decide.ts';
 import type { Labelmap, Segment } from '../labelmap/labelmap.ts';
 import { meanUncertainty, missingSegments, uncertaintyBySegment } from '../labelmap/uncertainty.ts';
-import { resampleLabels } from '../volume/resample.ts';
+import { resampleLabels } from '../volume/nearest.ts';
 import type { Volume } from '../volume/volume.ts';
 import { decideVolume } from './decide-volume.ts';
+import { type Doubt, keepDoubt } from './doubt.ts';
 import { type Familiar, imageTraits, strangeness } from './familiarity.ts';
 import { askStudent, prepareInput, type StudentInput } from './input.ts';
 import { type Predict, type PredictOptions, throwIfCancelled } from './predict.ts';
 import type { PreparedVolume } from './prepare-volume.ts';
 import { mapProbabilities } from './probability-map.ts';
-import { mapUncertainty } from './uncertainty-map.ts';
 
 /** What segmenting needs of a model card. */
 export interface SegmentCard {
@@ -21,6 +21,8 @@ export interface SegmentCard {
 
 export interface SegmentOptions extends Omit<PredictOptions, 'onProgress'> {
   readonly onProgress?: (stage: 'resample' | 'segment' | 'decide', percent: number) => void;
+  /** Hears of the mask once it is decided, while its uncertainty is still to be worked out. */
+  readonly onLabelmap?: (labelmap: Labelmap) => void;
 }
 
 export interface SegmentedVolume {
@@ -34,8 +36,7 @@ export interface SegmentedVolume {
   readonly uncertainty: number;
   /** Mean normalised entropy in and around the segments, 0..1; with an empty mask, of all that the network saw. */
   readonly meanEntropy: number;
-  /** Where the network doubts, on the grid of the volume: see {@link mapUncertainty}. */
-  readonly uncertaintyMap: Uint8Array;
+  readonly doubt: Doubt;
   /** The same in and around each segment, in the order of the card: 1 for one in `missingSegments`, null for any other that was not found. */
   readonly uncertaintyBySegment: readonly (number | null)[];
   /** What was decided from, see {@link mapProbabilities}: before the rules of the card. */
@@ -61,7 +62,7 @@ export async function segmentVolume(
   predict: Predict,
   options: SegmentOptions,
 ): Promise<SegmentedVolume> {
-  const { onProgress = () => {} } = options;
+  const { onProgress = () => {}, onLabelmap = () => {} } = options;
   const timingsMs: Record<string, number> = {};
   let last = performance.now();
   const finish = (stage: 'resample' | 'segment' | 'decide'): void => {
@@ -83,9 +84,10 @@ export async function segmentVolume(
   throwIfCancelled(options.signal);
   onProgress('decide', 0);
   const data = decideVolume(answer.foreground, prepared.grid, volume.geometry, card.segments);
+  const labelmap = { data, geometry: volume.geometry, segments: card.segments };
+  onLabelmap(labelmap);
   const onGrid = resampleLabels(data, volume.geometry, prepared.grid);
   const missing = missingSegments(data, card.segments);
-  const uncertaintyMap = mapUncertainty(answer.entropy, prepared.grid, volume.geometry);
   const numbers = card.segments.map(({ number }) => number);
   const bySegment = uncertaintyBySegment(answer.entropy, onGrid, prepared.grid, RIM_MM, numbers);
   const [only, ...others] = bySegment;
@@ -95,13 +97,13 @@ export async function segmentVolume(
       : meanUncertainty(answer.entropy, onGrid, prepared.grid, RIM_MM, answer.seen);
   finish('decide');
   return {
-    labelmap: { data, geometry: volume.geometry, segments: card.segments },
+    labelmap,
     missingSegments: missing,
     strangeness: strange,
     // A network that sees nothing it knows is sure of its background: the entropy would call an empty mask certain.
     uncertainty: missing.length > 0 || isStrange(strange) ? 1 : meanEntropy,
     meanEntropy,
-    uncertaintyMap,
+    doubt: keepDoubt(answer.entropy, prepared.grid),
     uncertaintyBySegment: bySegment.map((mean, at) => {
       const number = numbers[at] ?? 0;
       if (missing.includes(number)) return 1;

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Random } from '../../../server/src/engine/random.ts';
 import { decideLabels } from '../../../server/src/labelmap/decide.ts';
+import { keepDoubt, mapDoubt } from '../../../server/src/student/doubt.ts';
 import { foregroundBox } from '../../../server/src/student/foreground-box.ts';
-import { mapUncertainty } from '../../../server/src/student/uncertainty-map.ts';
 import { carryDecided } from '../../../server/src/volume/carry.ts';
 import { type Geometry, indexToPatient, voxelCount } from '../../../server/src/volume/geometry.ts';
 import { sliceMapper } from '../../../server/src/volume/resample.ts';
@@ -58,14 +58,15 @@ test('labels carried by cells are those of every voxel decided by itself, and so
           for (let k = 0; k < to.size[2]; k++) decideLabels(valuesOf(k), expected, k * pixels);
           assert.deepEqual(carried, expected);
 
-          const [entropy] = fields;
-          const rounded = new Uint8Array(voxelCount(to));
-          const entropyOf = sliceMapper([entropy!], source, to);
-          for (let k = 0; k < to.size[2]; k++)
-            entropyOf(k)[0]!.forEach((value, n) => {
-              rounded[k * pixels + n] = 100 * value + 0.5;
-            });
-          assert.deepEqual(mapUncertainty(entropy!, source, to), rounded);
+          const doubt = keepDoubt(fields[0]!, source);
+          const inSteps = fields[0]!.map((entropy) => Math.round(255 * entropy) / 255);
+          const entropyOf = sliceMapper([inSteps], source, to);
+          const mapped = mapDoubt(doubt, to);
+          // Backwards: nothing may hang on the slice before.
+          for (let k = to.size[2] - 1; k >= 0; k--) {
+            const hundredths = Uint8Array.from(entropyOf(k)[0]!, (value) => 100 * value + 0.5);
+            assert.deepEqual(mapped(k), hundredths);
+          }
         }
       },
     ),

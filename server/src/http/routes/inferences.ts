@@ -9,11 +9,13 @@ import type { Database } from '../../store/database.ts';
 import { isForgotten } from '../../store/forget.ts';
 import { type PredictionRow, readPrediction, readPredictionByKey } from '../../store/inferences.ts';
 import { readJob } from '../../store/job-progress.ts';
+import { unpackDoubt } from '../../student/doubt.ts';
 import type { Pacs } from '../../study/pacs.ts';
 import type { Caller } from '../auth.ts';
 import { acceptedJob, type Inference, id, inference, type StartInference, startInference } from '../contract.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { listFitting } from './models.ts';
+import { sendDoubt } from './send-doubt.ts';
 
 export interface InferenceParts {
   readonly database: Database;
@@ -84,7 +86,10 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
             'cache-control': 'private, max-age=31536000, immutable',
             etag: `"${sha256}"`,
           };
-          return { status: 200, headers, bytes: await blobs.get(sha256) };
+          const bytes = await blobs.get(sha256);
+          const doubt = what === 'uncertainty' ? unpackDoubt(bytes) : undefined;
+          if (doubt) return { status: 200, headers, write: (response) => sendDoubt(doubt, response) };
+          return { status: 200, headers, bytes };
         },
       }),
     ),
