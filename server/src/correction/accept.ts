@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID, webcrypto } from 'node:crypto';
 import { AppError } from '../errors/app-error.ts';
 import { packEnvelope, unpackEnvelope } from '../labelmap/envelope.ts';
 import { createUid } from '../seg/uid.ts';
@@ -109,7 +109,7 @@ function openLabels(blob: Uint8Array): KeyedLabels {
   return { columns, rows, slices, labels };
 }
 
-/** sha256 of a body, hex: tells a repeated request from another one under the same key. */
-export function hashBody(body: Uint8Array): string {
-  return createHash('sha256').update(body).digest('hex');
+/** sha256 of a body, hex: tells a repeated request from another one under the same key. On a thread: a mask has millions of bytes. */
+export async function hashBody(body: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', body)).toString('hex');
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
-import { unpackEnvelope } from '../labelmap/envelope.ts';
+import type { Envelope } from '../labelmap/envelope.ts';
 import type { Segment } from '../labelmap/labelmap.ts';
 import type { SegEncoding } from '../seg/encoding.ts';
 import type { SegRequest } from '../seg/write.ts';
@@ -14,8 +14,8 @@ export interface CorrectionMaking {
   readonly correction: CorrectionRow;
   readonly model: { readonly name: string; readonly version: number; readonly sha256: string };
   readonly segments: readonly Segment[];
-  /** Gzip envelope of the reader's labels. */
-  readonly envelope: Uint8Array;
+  /** The reader's labels. */
+  readonly envelope: Envelope;
 }
 
 /**
@@ -46,12 +46,11 @@ export function requestSeg(
 }
 
 /**
- * The labels of a gzip envelope in the order of `slices` (see `sliceId`), `[slice, pixel]`.
+ * The labels of an envelope in the order of `slices` (see `sliceId`), `[slice, pixel]`.
  *
  * @throws AppError `correction-geometry-mismatch` when the envelope lacks a slice or has another size.
  */
-export function orderLabels(envelope: Uint8Array, slices: readonly string[], pixels: number): Uint8Array {
-  const { head, labels } = unpackEnvelope(envelope);
+export function orderLabels({ head, labels }: Envelope, slices: readonly string[], pixels: number): Uint8Array {
   const known = (head as { readonly slices: readonly string[] }).slices;
   if (labels.length === slices.length * pixels && slices.every((id, k) => id === known[k])) return labels;
   const position = new Map(known.map((id, k) => [id, k]));

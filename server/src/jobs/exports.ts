@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { requestSeg } from '../correction/store-seg.ts';
 import { addressSr, requestSr } from '../correction/store-sr.ts';
 import { AppError } from '../errors/app-error.ts';
+import { unpackEnvelope } from '../labelmap/envelope.ts';
 import type { Registry } from '../registry/registry.ts';
 import { labelmapStorage, type SegEncoding } from '../seg/encoding.ts';
 import { type SegRequest, writeSeg } from '../seg/write.ts';
@@ -60,21 +62,26 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
         if (instances === expected) clock.begin('write');
       };
       const { request, modality } = await requestMask(parts, correction, stored, { onProgress, signal });
+      let segStored: Promise<void> | undefined;
       if (lacksSeg) {
         const { bytes, notes } = writeSeg(request);
         const sha256 = createHash('sha256').update(bytes).digest('hex');
         await keepSeg(database, correction.id, sha256, [...new Set([...correction.notes, ...notes])]);
         report({ stage: 'store', percent: 60 });
         clock.begin('store');
-        await pacs.store(bytes, signal);
+        segStored = pacs.store(bytes, signal);
+        // Its fault is met below.
+        segStored.catch(() => undefined);
+        await setImmediate();
       }
-      // After the SEG, which it points at. What was repaired in the source attributes the SEG has told already.
-      if (lacksSr) {
-        clock.begin('write');
-        const { bytes } = writeSr(requestSr(correction, sr, request, modality));
+      // Written while the PACS takes the SEG. What was repaired in the source attributes the SEG has told already.
+      const srObject = lacksSr ? writeSr(requestSr(correction, sr, request, modality)) : undefined;
+      await segStored;
+      if (srObject) {
+        // After the SEG, which it points at.
         report({ stage: 'store', percent: 80 });
         clock.begin('store');
-        await pacs.store(bytes, signal);
+        await pacs.store(srObject.bytes, signal);
       }
     }
     clock.end();
@@ -129,9 +136,11 @@ async function requestMask(
 ): Promise<{ readonly request: SegRequest; readonly modality: string }> {
   const { modelName, modelVersion, labelmapSha256 } = correction;
   const { card } = await registry.resolve(`${modelName}@${modelVersion}`);
-  const series = await readSeriesFromPacs(pacs, correction, { ...options, maxVoxels });
+  const [series, envelope] = await Promise.all([
+    readSeriesFromPacs(pacs, correction, { ...options, maxVoxels }),
+    blobs.get(labelmapSha256).then(unpackEnvelope),
+  ]);
   const model = { name: card.name, version: card.version, sha256: card.weights.sha256 };
-  const envelope = await blobs.get(labelmapSha256);
   const encoding = stored ? ({ type: stored, pixels: 'native' } as const) : segEncoding;
   const request = requestSeg({ correction, model, segments: card.segments, envelope }, series, encoding);
   return { request, modality: series.modality };

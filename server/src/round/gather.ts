@@ -2,6 +2,7 @@ import { orderLabels } from '../correction/store-seg.ts';
 import { Random } from '../engine/random.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { ErrorCode } from '../errors/table.ts';
+import { unpackEnvelope } from '../labelmap/envelope.ts';
 import type { Card } from '../registry/card.ts';
 import type { Colin27 } from '../sample/colin27.ts';
 import type { BlobStore } from '../store/blobs.ts';
@@ -171,7 +172,7 @@ async function readCorrected(
   const { geometry } = series.volume;
   const ids = series.instances.map(sliceId);
   const envelope = await blobs.get(correction.labelmapSha256);
-  const data = orderLabels(envelope, ids, geometry.size[0] * geometry.size[1]);
+  const data = orderLabels(unpackEnvelope(envelope), ids, geometry.size[0] * geometry.size[1]);
   const vouched = new Set(correction.approvedSlices);
   const approved = new Set([...ids.keys()].filter((k) => vouched.has(ids[k] ?? '')));
   return labelVolume(series.volume, { data, geometry, segments: [] }, card.input, approved);

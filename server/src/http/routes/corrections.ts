@@ -81,11 +81,11 @@ async function submit(
   idempotencyKey: string,
 ): Promise<CorrectionRow> {
   const { database, registry } = parts;
-  const bodySha256 = hashBody(body);
+  const hashing = hashBody(body);
+  const { submission, inferenceId } = readSubmission(body);
+  const [bodySha256, prediction] = await Promise.all([hashing, readPrediction(database, inferenceId)]);
   const before = await answeredBefore(database, caller.subject, idempotencyKey, bodySha256);
   if (before) return before;
-  const { submission, inferenceId } = readSubmission(body);
-  const prediction = await readPrediction(database, inferenceId);
   if (!prediction) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
   const { card } = await registry.resolve(`${prediction.modelName}@${prediction.modelVersion}`);
   return keepCorrection(parts, { submission, prediction, reader: caller.subject, idempotencyKey, bodySha256 }, card);

@@ -100,7 +100,7 @@ async function importMask(
 ): Promise<CorrectionRow | OpenImport> {
   signal.throwIfAborted();
   const { database, registry, pacs, maxVoxels } = parts;
-  const bodySha256 = hashBody(Buffer.from(JSON.stringify(body)));
+  const bodySha256 = await hashBody(Buffer.from(JSON.stringify(body)));
   const before = await answeredBefore(database, caller.subject, idempotencyKey, bodySha256);
   if (before) return before;
   const { card } = await chooseModel(registry, pacs, body, signal);
