@@ -1,6 +1,7 @@
 import type { Geometry } from '../volume/geometry.ts';
+import { boxAround } from '../volume/interpolate.ts';
 import { sliceMapper } from '../volume/resample.ts';
-import { foregroundBox } from './foreground-box.ts';
+import { sumForeground } from './foreground.ts';
 
 /** A byte rounds less to 0. */
 const least = 1 / 510;
@@ -28,7 +29,7 @@ function open(
   grid: Geometry,
   source: Geometry,
 ): (slice: number) => readonly Float32Array[] {
-  const box = foregroundBox(foreground, grid.size, least);
+  const box = boxAround(grid.size, sumForeground(foreground), least);
   if (box !== null) return sliceMapper(foreground, grid, source, box);
   const nothing = foreground.map(() => new Float32Array(source.size[0] * source.size[1]));
   return () => nothing;

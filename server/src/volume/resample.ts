@@ -57,7 +57,8 @@ export function resample(volume: Volume, target: Geometry, options: ResampleOpti
     const { data, strides, first } = sampleAligned(slices, widths, target, map, axes);
     forEachRow(target, spans, (j, k, span, offset) => {
       let from = (j - first[1]) * strides[1] + (k - first[2]) * strides[2] + (span.first - first[0]) * strides[0];
-      for (let n = offset + span.first; n < offset + span.end; n++, from += strides[0]) out[n] = data[from]!;
+      if (strides[0] === 1) out.set(data.subarray(from, from + span.end - span.first), offset + span.first);
+      else for (let n = offset + span.first; n < offset + span.end; n++, from += strides[0]) out[n] = data[from]!;
     });
   }
   return { volume: createVolume(out, target), outside };

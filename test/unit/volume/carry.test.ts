@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { Random } from '../../../server/src/engine/random.ts';
 import { decideLabels } from '../../../server/src/labelmap/decide.ts';
 import { keepDoubt, mapDoubt } from '../../../server/src/student/doubt.ts';
-import { foregroundBox } from '../../../server/src/student/foreground-box.ts';
+import { sumForeground } from '../../../server/src/student/foreground.ts';
 import { carryDecided } from '../../../server/src/volume/carry.ts';
 import { type Geometry, indexToPatient, voxelCount } from '../../../server/src/volume/geometry.ts';
+import { boxAround } from '../../../server/src/volume/interpolate.ts';
 import { sliceMapper } from '../../../server/src/volume/resample.ts';
 import { spaceBy } from '../../fixtures/seg-request.ts';
 import { straightGrids } from './grids.ts';
@@ -36,7 +37,7 @@ test('labels carried by cells are those of every voxel decided by itself, and so
       fc.integer(),
       (source, target, segments, seed) => {
         const fields = balls(source, segments, seed);
-        const box = foregroundBox(fields, source.size, 0.5 - 1e-6);
+        const box = boxAround(source.size, sumForeground(fields), 0.5 - 1e-6);
         if (box === null) return;
         const uneven = spaceBy(
           target,
