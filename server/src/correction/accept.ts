@@ -7,7 +7,7 @@ import type { BlobStore } from '../store/blobs.ts';
 import type { Imported, NewCorrection } from '../store/corrections.ts';
 import type { PredictionRow } from '../store/inferences.ts';
 import type { Subject } from '../store/subjects.ts';
-import { checkSubmission, type KeyedLabels, type Submission } from './submission.ts';
+import { checkSubmission, inOrderOf, type KeyedLabels, type Submission } from './submission.ts';
 
 /** What the row of a new correction is made of. */
 export interface Acceptance {
@@ -39,9 +39,12 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
     throw new AppError('inference-not-ready', `The inference is ${prediction.state}.`, { state: prediction.state });
   }
   const predicted = openLabels(await blobs.get(prediction.labelmapSha256));
-  const checked = checkSubmission(submission, predicted, acceptance.segmentCount);
   const { columns, rows, slices } = predicted;
-  const labelmapSha256 = await blobs.put(await packEnvelope({ columns, rows, slices }, checked.labels));
+  const ordered = { ...submission, slices, labels: inOrderOf(submission, predicted) };
+  const check = async () => checkSubmission(ordered, predicted, acceptance.segmentCount);
+  // Packed on a thread while it is checked; what does not pass is not kept.
+  const [packed, checked] = await Promise.all([packEnvelope({ columns, rows, slices }, ordered.labels), check()]);
+  const labelmapSha256 = await blobs.put(packed);
   return {
     id: randomUUID(),
     predictionId: prediction.id,

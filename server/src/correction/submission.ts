@@ -41,7 +41,7 @@ export function checkSubmission(
   prediction: KeyedLabels,
   segmentCount: number,
 ): CheckedSubmission {
-  const labels = reorder(submission, prediction);
+  const labels = inOrderOf(submission, prediction);
   const approved = [...new Set(submission.approvedSlices)];
   const vouched = new Set(approved);
   const isVouched = prediction.slices.map((slice) => vouched.has(slice));
@@ -81,8 +81,12 @@ export function checkSubmission(
   };
 }
 
-/** The submission's labels in the prediction's slice order; every slice exactly once. */
-function reorder(submission: KeyedLabels, prediction: KeyedLabels): Uint8Array {
+/**
+ * The submission's labels in the prediction's slice order; every slice exactly once.
+ *
+ * @throws AppError `correction-geometry-mismatch`
+ */
+export function inOrderOf(submission: KeyedLabels, prediction: KeyedLabels): Uint8Array {
   const { rows, columns, slices } = prediction;
   const pixels = rows * columns;
   const seen = {

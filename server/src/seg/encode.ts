@@ -125,11 +125,24 @@ export class ByteWriter {
  * @throws AppError `series-not-writable`: a value does not fit its value representation.
  */
 export function writeDataSet(to: ByteWriter, dataSet: DataSet): void {
-  const present = Object.entries(dataSet)
-    .filter(([, value]) => value !== undefined)
-    .map(([keyword, value]) => ({ ...attributeOf(keyword), value }))
-    .sort((a, b) => a.group - b.group || a.element - b.element);
-  for (const attribute of present) writeElement(to, attribute, attribute.value);
+  for (const attribute of orderOf(Object.keys(dataSet))) {
+    const value = dataSet[attribute.keyword];
+    if (value !== undefined) writeElement(to, attribute, value);
+  }
+}
+
+const orders = new Map<string, readonly Attribute[]>();
+/** Items of sequences, which are alike in every frame, have fewer attributes; of larger data sets there is no end. */
+const mostKept = 12;
+
+/** Attributes by tag. */
+function orderOf(keywords: readonly string[]): readonly Attribute[] {
+  const name = keywords.length <= mostKept ? keywords.join(' ') : '';
+  const known = orders.get(name);
+  if (known) return known;
+  const order = keywords.map(attributeOf).sort((a, b) => a.group - b.group || a.element - b.element);
+  if (name !== '') orders.set(name, order);
+  return order;
 }
 
 function writeElement(to: ByteWriter, attribute: Attribute, value: unknown): void {
