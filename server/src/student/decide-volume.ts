@@ -2,40 +2,40 @@ import { applySegmentRules, decideLabels, type SegmentRule } from '../labelmap/d
 import { carryDecided } from '../volume/carry.ts';
 import { type Geometry, voxelCount } from '../volume/geometry.ts';
 import { boxAround } from '../volume/interpolate.ts';
-import { sumForeground } from './foreground.ts';
+import type { Answer } from './predict.ts';
 
-/** A segment can only win where all together have one half or more; sums of a hundred float32 are off by less than the rest. */
+/** A segment can only win where all together have one half or more; float32 sums of a hundred are off by less than the rest. */
 const least = 0.5 - 1e-5;
 
 /**
  * Labels on the source grid, `[slice, row, column]` uint8, decided from interpolated probabilities where they
  * do not agree, then by the rules of the segments.
  *
- * @param foreground probability of each segment on `grid`, `[slice, row, column]` float32, by number - 1.
+ * @param answer of the network, on `grid`.
  */
 export function decideVolume(
-  foreground: readonly Float32Array[],
+  answer: Pick<Answer, 'foreground' | 'any'>,
   grid: Geometry,
   source: Geometry,
   rules: readonly SegmentRule[],
 ): Uint8Array {
-  const sums = sumForeground(foreground);
-  const box = boxAround(grid.size, sums, least);
+  const { foreground, any } = answer;
+  const box = boxAround(grid.size, any, least);
   if (box === null) return new Uint8Array(voxelCount(source));
   // What wins at all corners of a cell wins in it: each probability in it is the same mean of those at its corners.
-  const codes = decideGrid(foreground, sums);
+  const codes = decideGrid(foreground, any);
   const labels = carryDecided({ fields: foreground, codes, decide: decideLabels }, grid, source, box);
   applySegmentRules(labels, source, rules);
   return labels;
 }
 
 /** Labels on the network's grid: where no segment can win there is nothing to compare. */
-function decideGrid(foreground: readonly Float32Array[], sums: Float32Array): Uint8Array {
-  const labels = new Uint8Array(sums.length);
-  for (let n = 0; n < sums.length; n++) {
-    if (!(sums[n]! >= least)) continue;
+function decideGrid(foreground: readonly Float32Array[], any: Float32Array): Uint8Array {
+  const labels = new Uint8Array(any.length);
+  for (let n = 0; n < any.length; n++) {
+    if (!(any[n]! >= least)) continue;
     const from = n;
-    while (n < sums.length && sums[n]! >= least) n++;
+    while (n < any.length && any[n]! >= least) n++;
     decideLabels(foreground, labels, 0, from, n);
   }
   return labels;

@@ -1,5 +1,6 @@
 import { normalisedEntropy } from '../labelmap/uncertainty.ts';
 import { type Geometry, type Vec3, voxelCount } from '../volume/geometry.ts';
+import { sumForeground } from './foreground.ts';
 import { type Answer, askInBatches, type Predict, type PredictOptions } from './predict.ts';
 import { holdsContent } from './prepare.ts';
 import type { PreparedVolume } from './prepare-volume.ts';
@@ -42,7 +43,8 @@ export async function predictWindows(
   finishBlend(blend);
   const seen = new Uint8Array(blend.weight.length);
   for (let n = 0; n < seen.length; n++) seen[n] = blend.weight[n]! > 0 ? 1 : 0;
-  return { foreground: blend.fields, entropy: blendedEntropy(blend, grid), seen };
+  const any = sumForeground(blend.fields);
+  return { foreground: blend.fields, any, entropy: blendedEntropy(blend, grid), seen };
 }
 
 /** A slice at a time, written over the weights, which nobody needs any more: a grid of a body takes hundreds of MB. */

@@ -83,7 +83,7 @@ export async function segmentVolume(
   finish('segment');
   throwIfCancelled(options.signal);
   onProgress('decide', 0);
-  const data = decideVolume(answer.foreground, prepared.grid, volume.geometry, card.segments);
+  const data = decideVolume(answer, prepared.grid, volume.geometry, card.segments);
   const labelmap = { data, geometry: volume.geometry, segments: card.segments };
   onLabelmap(labelmap);
   const onGrid = resampleLabels(data, volume.geometry, prepared.grid);
@@ -110,7 +110,7 @@ export async function segmentVolume(
       // A segment of a few voxels may be none on the network's coarser grid.
       return mean ?? (data.includes(number) ? meanEntropy : null);
     }),
-    probabilitiesOf: mapProbabilities(answer.foreground, prepared.grid, volume.geometry),
+    probabilitiesOf: mapProbabilities(answer, prepared.grid, volume.geometry),
     timingsMs,
   };
 }
