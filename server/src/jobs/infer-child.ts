@@ -73,22 +73,25 @@ serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
     const [columns, rows] = geometry.size;
     const head = { columns, rows, slices: series.instances.map(sliceId) };
     const blobs = await openBlobStore(setUp.blobFolder);
-    const keep = async (packed: Promise<Uint8Array>) => blobs.put(await packed);
-    let labelmapKept = Promise.resolve('');
-    const { doubt, result } = await segmenter.segment(series, task.model, {
+    // Packed on threads while this one goes on; a fault is met at the end, unless segmenting meets another first.
+    const keep = (packed: Promise<Uint8Array>): Promise<string> => {
+      const kept = packed.then(blobs.put);
+      kept.catch(() => undefined);
+      return kept;
+    };
+    const kept = { labelmap: Promise.resolve(''), uncertainty: Promise.resolve('') };
+    const { result } = await segmenter.segment(series, task.model, {
       onProgress: show,
+      onDoubt(doubt) {
+        kept.uncertainty = keep(packDoubt(doubt, geometry, head));
+      },
       onLabelmap({ data }) {
-        labelmapKept = keep(packEnvelope(head, data));
-        // Its fault is met below, unless segmenting meets another first.
-        labelmapKept.catch(() => undefined);
+        kept.labelmap = keep(packEnvelope(head, data));
       },
     });
     show('save', 0);
     const saveStarted = performance.now();
-    const [labelmapSha256, uncertaintySha256] = await Promise.all([
-      labelmapKept,
-      keep(packDoubt(doubt, geometry, head)),
-    ]);
+    const [labelmapSha256, uncertaintySha256] = await Promise.all([kept.labelmap, kept.uncertainty]);
     const timingsMs = {
       retrieve: Math.round(retrievedAt - started),
       decode: Math.round(decodeMs),

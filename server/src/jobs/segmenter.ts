@@ -7,7 +7,6 @@ import { type ModelVersion, readWeights, requireFit } from '../registry/registry
 import { foreseeSeg } from '../seg/foresee.ts';
 import type { PredictionResult, SegmentFigure } from '../store/inferences.ts';
 import { studentOf } from '../student/architecture.ts';
-import type { Doubt } from '../student/doubt.ts';
 import { sampleSpace, samplesPerRun } from '../student/input.ts';
 import { isStrange, type SegmentOptions, segmentVolume } from '../student/segment.ts';
 import type { SourceSeries } from '../study/source-series.ts';
@@ -17,7 +16,6 @@ export type InferStage = 'retrieve' | 'decode' | 'resample' | 'segment' | 'decid
 
 export interface Segmented {
   readonly labelmap: Labelmap;
-  readonly doubt: Doubt;
   readonly result: PredictionResult;
   /** Of slice k, `[segment][pixel]` float32 on the grid of the labelmap, as the network gave them. */
   readonly probabilitiesOf: (slice: number) => readonly Float32Array[];
@@ -36,7 +34,7 @@ export interface Segmenter {
     options?: {
       readonly onProgress?: (stage: InferStage, percent: number) => void;
       readonly signal?: AbortSignal;
-    } & Pick<SegmentOptions, 'onLabelmap'>,
+    } & Pick<SegmentOptions, 'onDoubt' | 'onLabelmap'>,
   ): Promise<Segmented>;
   close(): Promise<void>;
 }
@@ -85,8 +83,7 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
         ...hearers,
         ...(signal ? { signal } : {}),
       });
-      const { labelmap, doubt, probabilitiesOf, uncertainty, uncertaintyBySegment, missingSegments, strangeness } =
-        segmented;
+      const { labelmap, probabilitiesOf, uncertainty, uncertaintyBySegment, missingSegments, strangeness } = segmented;
       if (strangeness && isStrange(strangeness)) notes.push(describeStrange(name, strangeness));
       const timingsMs = roundAll({ load: loadMs, ...segmented.timingsMs });
       const segments = measure(labelmap);
@@ -97,7 +94,7 @@ export function createSegmenter(openEngine: () => Promise<Engine>): Segmenter {
         uncertainty,
         uncertaintyBySegment,
       };
-      return { labelmap, doubt, probabilitiesOf, result: { ...figures, timingsMs, notes } };
+      return { labelmap, probabilitiesOf, result: { ...figures, timingsMs, notes } };
     },
     async close() {
       await loaded?.predictor.dispose();

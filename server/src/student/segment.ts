@@ -21,6 +21,8 @@ export interface SegmentCard {
 
 export interface SegmentOptions extends Omit<PredictOptions, 'onProgress'> {
   readonly onProgress?: (stage: 'resample' | 'segment' | 'decide', percent: number) => void;
+  /** Hears where the network doubts, before the mask is decided. */
+  readonly onDoubt?: (doubt: Doubt) => void;
   /** Hears of the mask once it is decided, while its uncertainty is still to be worked out. */
   readonly onLabelmap?: (labelmap: Labelmap) => void;
 }
@@ -62,7 +64,7 @@ export async function segmentVolume(
   predict: Predict,
   options: SegmentOptions,
 ): Promise<SegmentedVolume> {
-  const { onProgress = () => {}, onLabelmap = () => {} } = options;
+  const { onProgress = () => {}, onDoubt = () => {}, onLabelmap = () => {} } = options;
   const timingsMs: Record<string, number> = {};
   let last = performance.now();
   const finish = (stage: 'resample' | 'segment' | 'decide'): void => {
@@ -83,6 +85,8 @@ export async function segmentVolume(
   finish('segment');
   throwIfCancelled(options.signal);
   onProgress('decide', 0);
+  const doubt = keepDoubt(answer.entropy, prepared.grid);
+  onDoubt(doubt);
   const data = decideVolume(answer, prepared.grid, volume.geometry, card.segments);
   const labelmap = { data, geometry: volume.geometry, segments: card.segments };
   onLabelmap(labelmap);
@@ -103,7 +107,7 @@ export async function segmentVolume(
     // A network that sees nothing it knows is sure of its background: the entropy would call an empty mask certain.
     uncertainty: missing.length > 0 || isStrange(strange) ? 1 : meanEntropy,
     meanEntropy,
-    doubt: keepDoubt(answer.entropy, prepared.grid),
+    doubt,
     uncertaintyBySegment: bySegment.map((mean, at) => {
       const number = numbers[at] ?? 0;
       if (missing.includes(number)) return 1;

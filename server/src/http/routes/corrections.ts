@@ -84,10 +84,13 @@ async function submit(
   const hashing = hashBody(body);
   const { submission, inferenceId } = readSubmission(body);
   const [bodySha256, prediction] = await Promise.all([hashing, readPrediction(database, inferenceId)]);
-  const before = await answeredBefore(database, caller.subject, idempotencyKey, bodySha256);
+  const [before, version] = await Promise.all([
+    answeredBefore(database, caller.subject, idempotencyKey, bodySha256),
+    prediction && registry.resolve(`${prediction.modelName}@${prediction.modelVersion}`),
+  ]);
   if (before) return before;
-  if (!prediction) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
-  const { card } = await registry.resolve(`${prediction.modelName}@${prediction.modelVersion}`);
+  if (!prediction || !version) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
+  const { card } = version;
   return keepCorrection(parts, { submission, prediction, reader: caller.subject, idempotencyKey, bodySha256 }, card);
 }
 
@@ -136,12 +139,15 @@ export async function present(
   { database, policy }: Pick<CorrectionParts, 'database' | 'policy'>,
   row: CorrectionRow,
 ): Promise<Receipt> {
-  const open = await readOpenRound(database, row.modelName);
-  const { unused } = await countPool(database, row.modelName);
+  const [open, { unused }, storing] = await Promise.all([
+    readOpenRound(database, row.modelName),
+    countPool(database, row.modelName),
+    storingOf(database, row),
+  ]);
   return {
     id: row.id,
     inferenceId: row.predictionId,
-    ...(await storingOf(database, row)),
+    ...storing,
     seg: {
       sopInstanceUid: row.segSopInstanceUid,
       seriesInstanceUid: row.segSeriesInstanceUid,
