@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import express, { type Request, type RequestHandler } from 'express';
 import { AppError } from '../errors/app-error.ts';
+import { pieceOf } from '../labelmap/envelope.ts';
 import { isBinary, type Route } from './route.ts';
 
 const jsonLimit = '64kb';
@@ -39,7 +40,7 @@ function parseBinary(mediaType: string, limit: number): RequestHandler {
 }
 
 async function inflate(request: Request, limit: number): Promise<void> {
-  const chunkSize = Math.min(limit, 1 << 20);
+  const chunkSize = Math.min(limit, pieceOf(request.body));
   request.body = await promisify(gunzip)(request.body, { chunkSize, maxOutputLength: limit });
 }
 

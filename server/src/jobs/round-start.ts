@@ -40,6 +40,9 @@ export async function openRoundIfDue(
   policy: RoundPolicy,
 ): Promise<void> {
   await lockModel(tx, start.modelName);
+  // Mostly corrections are missing, and then nothing else is asked.
+  const { unused } = await countPool(tx, start.modelName);
+  if (unused < policy.correctionsPerRound) return;
   const { start: isDue } = await decideNow(tx, start.modelName, policy);
   if (isDue) await openRound(tx, queue, { ...start, owner: 'server' });
 }
