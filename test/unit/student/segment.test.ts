@@ -212,12 +212,14 @@ test('cancelling stops before the next batch', async () => {
   assert.equal(runs, 2);
 });
 
-test('progress names the stages in order and ends each at 100', async () => {
+test('progress names the stages in order and ends each at 100; doubt and mask are heard of as they are there', async () => {
   const { volume } = ballVolume(centredGrid([40, 40, 16], [2, 2, 2], axialDirection), [0, 0, 0], 24);
   const seen: string[] = [];
   await segmentVolume(volume, card, idealPredict, {
     ...batch,
     onProgress: (stage, percent) => void seen.push(`${stage} ${percent}`),
+    onDoubt: ({ steps }) => void seen.push(steps.some((step) => step > 0) ? 'doubt' : 'no doubt'),
+    onLabelmap: ({ data }) => void seen.push(data.includes(1) ? 'mask' : 'no mask'),
   });
   assert.deepEqual(seen, [
     'resample 0',
@@ -226,6 +228,8 @@ test('progress names the stages in order and ends each at 100', async () => {
     'segment 50',
     'segment 100',
     'decide 0',
+    'doubt',
+    'mask',
     'decide 100',
   ]);
 });

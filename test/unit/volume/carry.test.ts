@@ -27,7 +27,7 @@ function balls(grid: Geometry, segments: number, seed: number): Float32Array[] {
   return fields;
 }
 
-test('labels carried by cells are those of every voxel decided by itself, and so is the uncertainty', () => {
+test('labels carried by cells are those of every voxel decided by itself, and so is doubt', () => {
   let certain = 0;
   fc.assert(
     fc.property(
