@@ -129,7 +129,7 @@ export const storedSeg: Bench = {
   name: 'stored-seg',
   title: 'Study to stored SEG',
   about:
-    'Sample studies by REST on a server as `npm start` runs it: the inference from the request to its last event, then the mask, changed by one stroke, handed in until the PACS holds SEG and SR; nine times after five that warm the process; what the viewer does between is not in it. Transfer: from the first request for the series until its last instance is here, once for the mask and once for the SEG, and the answers to the two STOW requests.',
+    'Sample studies by REST on a server as `npm start` runs it: the inference from the request to its last event, then the mask, changed by one stroke, handed in until the PACS holds SEG and SR; nine times after five that warm the process; what the viewer does between is not in it. Transfer: from the first request for the series until its last instance is here, once for the mask and once for the SEG, and the answers to the two STOW requests; the SR is written while the PACS takes the SEG, and that time is not transfer.',
   run,
   report,
 };

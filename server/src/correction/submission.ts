@@ -18,9 +18,8 @@ export interface Submission extends KeyedLabels {
   readonly approvedSlices: readonly string[];
 }
 
-/** A submission that fits its prediction, brought into the prediction's slice order. */
+/** What a submission that fits its prediction says. */
 export interface CheckedSubmission {
-  readonly labels: Uint8Array;
   readonly approvedSlices: readonly string[];
   readonly changedVoxels: number;
   /** Dice between the model's own mask and the reader's, all segments as one; 1 when both are empty. */
@@ -73,7 +72,6 @@ export function checkSubmission(
     });
   }
   return {
-    labels,
     approvedSlices: approved,
     changedVoxels,
     dice: diceOf({ a: model, b: reader, both }),

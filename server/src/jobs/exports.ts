@@ -20,7 +20,7 @@ import {
 } from '../store/corrections.ts';
 import type { Database } from '../store/database.ts';
 import type { Pacs, SeriesAddress } from '../study/pacs.ts';
-import type { RetrieveOptions, RetrieveProgress } from '../study/retrieve.ts';
+import type { RetrieveProgress } from '../study/retrieve.ts';
 import { readSeriesFromPacs } from '../study/series.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { JobHandler } from './attempt.ts';
@@ -58,30 +58,33 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
     const lacksSeg = stored === undefined;
     const lacksSr = sr !== undefined && !(await pacs.has(sr, signal));
     if (lacksSeg || lacksSr) {
-      const onProgress = ({ instances, expected }: RetrieveProgress) => {
-        if (instances === expected) clock.begin('write');
-      };
-      const { request, modality } = await requestMask(parts, correction, stored, { onProgress, signal });
-      let segStored: Promise<void> | undefined;
+      const { request, modality } = await requestMask(parts, correction, stored, clock, signal);
+      let storing: Promise<void> | undefined;
       if (lacksSeg) {
         const { bytes, notes } = writeSeg(request);
         const sha256 = createHash('sha256').update(bytes).digest('hex');
         await keepSeg(database, correction.id, sha256, [...new Set([...correction.notes, ...notes])]);
         report({ stage: 'store', percent: 60 });
         clock.begin('store');
-        segStored = pacs.store(bytes, signal);
+        storing = pacs.store(bytes, signal);
         // Its fault is met below.
-        segStored.catch(() => undefined);
+        storing.catch(() => undefined);
+        // On its way, before this thread has something else to do.
         await setImmediate();
       }
-      // Written while the PACS takes the SEG. What was repaired in the source attributes the SEG has told already.
-      const srObject = lacksSr ? writeSr(requestSr(correction, sr, request, modality)) : undefined;
-      await segStored;
-      if (srObject) {
-        // After the SEG, which it points at.
-        report({ stage: 'store', percent: 80 });
+      // Written while the PACS takes the SEG, stored after it, because it points at it. What was repaired in the source
+      // attributes the SEG has told already.
+      let written: ReturnType<typeof writeSr> | undefined;
+      try {
+        clock.begin('write');
+        if (lacksSr) written = writeSr(requestSr(correction, sr, request, modality));
         clock.begin('store');
-        await pacs.store(srObject.bytes, signal);
+      } finally {
+        await storing;
+      }
+      if (written) {
+        report({ stage: 'store', percent: 80 });
+        await pacs.store(written.bytes, signal);
       }
     }
     clock.end();
@@ -97,7 +100,7 @@ export function exportHandler(parts: ExportParts): JobHandler<JobPayload<'export
   };
 }
 
-/** Measures stages that follow each other, from `retrieve` on; one that comes again counts on. */
+/** Measures stages that follow each other, from `retrieve` on; one that comes again counts on. What this process does counts as `write`, also while the PACS is at work. */
 function stageClock({ exportSeconds }: Metrics) {
   const took = { retrieve: 0, write: 0, store: 0 };
   let stage: keyof typeof took = 'retrieve';
@@ -116,6 +119,8 @@ function stageClock({ exportSeconds }: Metrics) {
   };
 }
 
+type StageClock = ReturnType<typeof stageClock>;
+
 /** The type of a SEG that the PACS holds. The setting may have changed since, and a report has to name its SOP class. */
 async function storedSegType(
   pacs: Pacs,
@@ -132,14 +137,18 @@ async function requestMask(
   { registry, blobs, pacs, maxVoxels, segEncoding }: ExportParts,
   correction: CorrectionRow,
   stored: 'BINARY' | 'LABELMAP' | undefined,
-  options: Omit<RetrieveOptions, 'maxVoxels'>,
+  clock: StageClock,
+  signal: AbortSignal,
 ): Promise<{ readonly request: SegRequest; readonly modality: string }> {
   const { modelName, modelVersion, labelmapSha256 } = correction;
+  clock.begin('write');
   const { card } = await registry.resolve(`${modelName}@${modelVersion}`);
-  const [series, envelope] = await Promise.all([
-    readSeriesFromPacs(pacs, correction, { ...options, maxVoxels }),
-    blobs.get(labelmapSha256).then(unpackEnvelope),
-  ]);
+  const envelope = unpackEnvelope(await blobs.get(labelmapSha256));
+  clock.begin('retrieve');
+  const onProgress = ({ instances, expected }: RetrieveProgress) => {
+    if (instances === expected) clock.begin('write');
+  };
+  const series = await readSeriesFromPacs(pacs, correction, { maxVoxels, onProgress, signal });
   const model = { name: card.name, version: card.version, sha256: card.weights.sha256 };
   const encoding = stored ? ({ type: stored, pixels: 'native' } as const) : segEncoding;
   const request = requestSeg({ correction, model, segments: card.segments, envelope }, series, encoding);

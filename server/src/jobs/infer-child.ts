@@ -79,7 +79,7 @@ serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
       kept.catch(() => undefined);
       return kept;
     };
-    const kept = { labelmap: Promise.resolve(''), uncertainty: Promise.resolve('') };
+    const kept: { labelmap?: Promise<string>; uncertainty?: Promise<string> } = {};
     const { result } = await segmenter.segment(series, task.model, {
       onProgress: show,
       onDoubt(doubt) {
@@ -91,6 +91,7 @@ serveTasks<InferSetUp, InferTask, InferProgress, InferResult>((setUp, note) => {
     });
     show('save', 0);
     const saveStarted = performance.now();
+    if (!kept.labelmap || !kept.uncertainty) throw new TypeError('nothing was heard of mask or doubt');
     const [labelmapSha256, uncertaintySha256] = await Promise.all([kept.labelmap, kept.uncertainty]);
     const timingsMs = {
       retrieve: Math.round(retrievedAt - started),

@@ -16,20 +16,19 @@ export interface SegmentRule {
 }
 
 /**
- * Class indices from probabilities, written to `out[offset + n]`, by default of all there are. `foreground[c - 1][n]` is the probability of class c;
+ * Class indices from probabilities, written to `out[n]`, by default of all there are. `foreground[c - 1][n]` is the probability of class c;
  * the background has what is missing to 1. The largest wins; a tie goes to the foreground (so with one foreground
  * class: p >= 0.5) and, between segments, to the lower number.
  */
 export function decideLabels(
   foreground: readonly ArrayLike<number>[],
   out: Uint8Array,
-  offset = 0,
   from = 0,
   end = foreground[0]?.length ?? 0,
 ): void {
   const single = foreground.length === 1 ? foreground[0]! : undefined;
   if (single !== undefined) {
-    for (let n = from; n < end; n++) out[offset + n] = single[n]! >= 0.5 ? 1 : 0;
+    for (let n = from; n < end; n++) out[n] = single[n]! >= 0.5 ? 1 : 0;
     return;
   }
   for (let n = from; n < end; n++) {
@@ -45,7 +44,7 @@ export function decideLabels(
       }
     }
     // float32 probabilities add up to 1 within about 1e-7 only.
-    out[offset + n] = best >= background - 1e-6 ? label : 0;
+    out[n] = best >= background - 1e-6 ? label : 0;
   }
 }
 

@@ -64,13 +64,16 @@ export function unpackEnvelope(packed: Uint8Array): Envelope {
   return decodeEnvelope(gunzipSync(packed, { chunkSize: pieceOf(packed) }));
 }
 
+/** Sizes of the pieces that gzip is inflated in: by fewer bytes a volume takes many times as long. */
+const [leastPiece, largestPiece] = [1 << 20, 1 << 26];
+
 /**
- * For the inflation of gzip: so many bytes that the whole becomes one piece. By the usual 16 kB a volume takes four times
- * as long. The last four bytes tell the size, and where they do not tell the truth it becomes several pieces.
+ * For the inflation of gzip: so many bytes that most masks become one piece, which need not be joined. The last four bytes
+ * tell the size, but whoever sends them may say anything.
  */
 export function pieceOf(packed: Uint8Array): number {
   const told =
     packed.length < 4 ? 0 : new DataView(packed.buffer, packed.byteOffset + packed.length - 4).getUint32(0, true);
   // Deflate makes of a byte at most 1032.
-  return Math.max(64, 1 + Math.min(told, 1032 * packed.length));
+  return Math.max(leastPiece, Math.min(largestPiece, told + 1, 1032 * packed.length));
 }

@@ -5,7 +5,7 @@ import type { PersonName } from './header.ts';
 const { nameMap } = dcmjs.data.DicomMetaDictionary;
 
 /**
- * A data set by DICOM keywords; `undefined` values are left out. Sequences are lists of data sets, binary values are
+ * A data set by DICOM keywords, known ones; `undefined` values are left out. Sequences are lists of data sets, binary values are
  * `Uint8Array`, attribute tags eight hex digits, names lists of their three parts.
  */
 export type DataSet = Readonly<Record<string, unknown>>;
@@ -132,7 +132,7 @@ export function writeDataSet(to: ByteWriter, dataSet: DataSet): void {
 }
 
 const orders = new Map<string, readonly Attribute[]>();
-/** Items of sequences, which are alike in every frame, have fewer attributes; of larger data sets there is no end. */
+/** Orders of more attributes are not kept: items of sequences, which come back in every frame, have fewer. */
 const mostKept = 12;
 
 /** Attributes by tag. */

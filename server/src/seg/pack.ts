@@ -103,7 +103,7 @@ export function packLabelmap(
 
 function requireKnown(highest: number, last: number): void {
   if (highest <= last) return;
-  throw new AppError('correction-segment-unknown', `Segment ${highest} is not one of the ${last} known.`, {
+  throw new AppError('correction-segment-unknown', `Segment ${highest} is above the last one, ${last}.`, {
     segment: highest,
   });
 }

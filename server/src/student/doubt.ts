@@ -1,9 +1,13 @@
-import { packEnvelope, unpackEnvelope } from '../labelmap/envelope.ts';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { encodeHead, forRuns, packEnvelope, unpackEnvelope } from '../labelmap/envelope.ts';
 import { type Decided, openDecided, undecided } from '../volume/carry.ts';
 import { type Geometry, voxelCount } from '../volume/geometry.ts';
 import { boxAround } from '../volume/interpolate.ts';
 
-/** Where a network doubts, on its own grid: what is kept of it until a reader asks to see it. */
+/** Where a network doubts, on its own grid: what is kept of it until a reader asks to see it, so hundredths are told to about one. */
 export interface Doubt {
   /** Even. */
   readonly grid: Geometry;
@@ -30,8 +34,8 @@ const least = 0.005;
  */
 export function mapDoubt({ grid, steps }: Doubt, target: Geometry): (slice: number) => Uint8Array {
   if (steps.length !== voxelCount(grid)) throw new RangeError(`${steps.length} steps for ${voxelCount(grid)} voxels`);
-  const entropy = Float32Array.from(steps);
-  for (let n = 0; n < entropy.length; n++) entropy[n]! /= stepsOfOne;
+  const entropy = new Float32Array(steps.length);
+  for (let n = 0; n < entropy.length; n++) entropy[n] = steps[n]! / stepsOfOne;
   const box = boxAround(grid.size, entropy, least);
   if (box === null) {
     const nothing = new Uint8Array(target.size[0] * target.size[1]);
@@ -42,9 +46,9 @@ export function mapDoubt({ grid, steps }: Doubt, target: Geometry): (slice: numb
   return openDecided({ fields: [entropy], codes, decide: writeHundredths }, grid, target, box);
 }
 
-const writeHundredths: Decided['decide'] = (fields, out, offset, from, end) => {
+const writeHundredths: Decided['decide'] = (fields, out, from, end) => {
   const values = fields[0]!;
-  for (let n = from; n < end; n++) out[offset + n] = 100 * values[n]! + 0.5;
+  for (let n = from; n < end; n++) out[n] = 100 * values[n]! + 0.5;
 };
 
 /** Head of a doubt that was packed: that of the reader's map, and both grids. */
@@ -64,10 +68,26 @@ export function packDoubt({ grid, steps }: Doubt, source: Geometry, head: { read
   return packEnvelope({ ...head, grid, source } satisfies KeptHead, steps);
 }
 
-/** A doubt that {@link packDoubt} packed, ready to be mapped; undefined of an envelope that holds the map itself, as versions before this one packed it. */
-export function unpackDoubt(packed: Uint8Array) {
+/**
+ * The reader's map of a doubt that {@link packDoubt} packed, packed as a labelmap is. Slice by slice: the thread is free in
+ * between, and the map is never there as a whole. Versions before this one packed the map itself, which stays as it is.
+ *
+ * @throws the reason of `signal`.
+ */
+export async function packMap(packed: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
   const { head, labels: steps } = unpackEnvelope(packed);
-  if (!('grid' in (head as object))) return undefined;
+  if (!('grid' in (head as object))) return packed;
   const { grid, source, ...rest } = head as KeptHead;
-  return { head: rest, slices: source.size[2], sliceOf: mapDoubt({ grid, steps }, source) };
+  const sliceOf = mapDoubt({ grid, steps }, source);
+  function* envelope() {
+    yield encodeHead(rest);
+    for (let k = 0; k < source.size[2]; k++) {
+      signal?.throwIfAborted();
+      // A copy, because the next slice is written over this one while it still waits.
+      yield sliceOf(k).slice();
+    }
+  }
+  const map = createGzip(forRuns);
+  const [bytes] = await Promise.all([buffer(map), pipeline(Readable.from(envelope()), map)]);
+  return bytes;
 }

@@ -16,7 +16,7 @@ export async function predictSlices(
 ): Promise<Answer> {
   const voxels = grid.size[0] * grid.size[1];
   const foreground = Array.from({ length: segments }, () => new Float32Array(voxelCount(grid)));
-  const any = segments === 1 ? foreground[0]! : new Float32Array(voxelCount(grid));
+  const anySegment = segments === 1 ? foreground[0]! : new Float32Array(voxelCount(grid));
   const entropy = new Float32Array(voxelCount(grid));
   const seen = new Uint8Array(voxelCount(grid));
   const slice = (k: number) => image.subarray(k * voxels, (k + 1) * voxels);
@@ -30,13 +30,13 @@ export async function predictSlices(
       const from = wanted[index]! * voxels;
       for (const [s, values] of foreground.entries())
         values.set(probabilities.subarray((s + 1) * voxels, (s + 2) * voxels), from);
-      if (segments > 1) writeRest(probabilities.subarray(0, voxels), any, from);
+      if (segments > 1) writeRest(probabilities.subarray(0, voxels), anySegment, from);
       entropy.set(entropyOfSlice, from);
       seen.fill(1, from, from + voxels);
     },
   };
   await askInBatches(samples, predict, options);
-  return { foreground, any, entropy, seen };
+  return { foreground, anySegment, entropy, seen };
 }
 
 /** What a probability leaves. */

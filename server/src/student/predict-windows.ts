@@ -11,7 +11,7 @@ import { addWindow, type Blend, cutWindow, finishBlend, placeWindows, startBlend
  * a voxel in all of them. Windows that show nothing but air never reach the network: they have no say where another
  * window looked, and what lies in them alone is background. The entropy is that of the blended probabilities.
  *
- * Memory beside the volume itself: for S segments S + 1 float32 arrays and a byte array as large as the grid, and what
+ * Memory beside the volume itself: for S segments S + 1 float32 arrays (of several segments one more) and a byte array as large as the grid, and what
  * the network takes for one batch of windows.
  *
  * Throws what {@link askInBatches} throws.
@@ -43,8 +43,8 @@ export async function predictWindows(
   finishBlend(blend);
   const seen = new Uint8Array(blend.weight.length);
   for (let n = 0; n < seen.length; n++) seen[n] = blend.weight[n]! > 0 ? 1 : 0;
-  const any = sumForeground(blend.fields);
-  return { foreground: blend.fields, any, entropy: blendedEntropy(blend, grid), seen };
+  const anySegment = sumForeground(blend.fields);
+  return { foreground: blend.fields, anySegment, entropy: blendedEntropy(blend, grid), seen };
 }
 
 /** A slice at a time, written over the weights, which nobody needs any more: a grid of a body takes hundreds of MB. */

@@ -28,7 +28,7 @@ export interface Answer {
   /** Probability of each segment, float32, by number - 1; 0 where the network did not look. */
   readonly foreground: readonly Float32Array[];
   /** Probability of any segment: of one alone the same array. */
-  readonly any: Float32Array;
+  readonly anySegment: Float32Array;
   /** Normalised entropy, float32; 0 where the network did not look. */
   readonly entropy: Float32Array;
   /** 1 where the network looked. */

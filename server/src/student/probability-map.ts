@@ -3,8 +3,8 @@ import { boxAround } from '../volume/interpolate.ts';
 import { sliceMapper } from '../volume/resample.ts';
 import type { Answer } from './predict.ts';
 
-/** A byte rounds less to 0. */
-const least = 1 / 510;
+/** A byte rounds less to 0; float32 sums are off by less than the rest. */
+const least = 1 / 510 - 1e-5;
 
 /**
  * Probabilities of the segments on the grid of the source, a slice at a time, `[segment][pixel]` float32, trilinear; 0
@@ -13,7 +13,7 @@ const least = 1 / 510;
  * @param answer of the network, on `grid`.
  */
 export function mapProbabilities(
-  answer: Pick<Answer, 'foreground' | 'any'>,
+  answer: Pick<Answer, 'foreground' | 'anySegment'>,
   grid: Geometry,
   source: Geometry,
 ): (slice: number) => readonly Float32Array[] {
@@ -25,11 +25,11 @@ export function mapProbabilities(
 }
 
 function open(
-  { foreground, any }: Pick<Answer, 'foreground' | 'any'>,
+  { foreground, anySegment }: Pick<Answer, 'foreground' | 'anySegment'>,
   grid: Geometry,
   source: Geometry,
 ): (slice: number) => readonly Float32Array[] {
-  const box = boxAround(grid.size, any, least);
+  const box = boxAround(grid.size, anySegment, least);
   if (box !== null) return sliceMapper(foreground, grid, source, box);
   const nothing = foreground.map(() => new Float32Array(source.size[0] * source.size[1]));
   return () => nothing;

@@ -38,8 +38,7 @@ export interface SegmentedVolume {
   readonly uncertainty: number;
   /** Mean normalised entropy in and around the segments, 0..1; with an empty mask, of all that the network saw. */
   readonly meanEntropy: number;
-  readonly doubt: Doubt;
-  /** The same in and around each segment, in the order of the card: 1 for one in `missingSegments`, null for any other that was not found. */
+  /** Mean normalised entropy in and around each segment, in the order of the card: 1 for one in `missingSegments`, null for any other that was not found. */
   readonly uncertaintyBySegment: readonly (number | null)[];
   /** What was decided from, see {@link mapProbabilities}: before the rules of the card. */
   readonly probabilitiesOf: (slice: number) => readonly Float32Array[];
@@ -85,8 +84,7 @@ export async function segmentVolume(
   finish('segment');
   throwIfCancelled(options.signal);
   onProgress('decide', 0);
-  const doubt = keepDoubt(answer.entropy, prepared.grid);
-  onDoubt(doubt);
+  onDoubt(keepDoubt(answer.entropy, prepared.grid));
   const data = decideVolume(answer, prepared.grid, volume.geometry, card.segments);
   const labelmap = { data, geometry: volume.geometry, segments: card.segments };
   onLabelmap(labelmap);
@@ -107,7 +105,6 @@ export async function segmentVolume(
     // A network that sees nothing it knows is sure of its background: the entropy would call an empty mask certain.
     uncertainty: missing.length > 0 || isStrange(strange) ? 1 : meanEntropy,
     meanEntropy,
-    doubt,
     uncertaintyBySegment: bySegment.map((mean, at) => {
       const number = numbers[at] ?? 0;
       if (missing.includes(number)) return 1;

@@ -16,14 +16,8 @@ export interface Decided {
    * hold. The array is used up.
    */
   readonly codes: Uint8Array;
-  /** Writes what values `[field][n]` stand for to `out[offset + n]`, from `from` on and before `end`. */
-  readonly decide: (
-    values: readonly Float32Array[],
-    out: Uint8Array,
-    offset: number,
-    from: number,
-    end: number,
-  ) => void;
+  /** Writes what values `[field][n]` stand for to `out[n]`, from `from` on and before `end`. */
+  readonly decide: (values: readonly Float32Array[], out: Uint8Array, from: number, end: number) => void;
 }
 
 /**
@@ -44,7 +38,7 @@ export function openDecided(
   if (axes === undefined) {
     const valuesOf = sliceMapper(fields, source, target, box);
     return (slice) => {
-      decide(valuesOf(slice), out, 0, 0, pixels);
+      decide(valuesOf(slice), out, 0, pixels);
       return out;
     };
   }
@@ -78,7 +72,7 @@ function decideDoubtful(
 ): void {
   for (let at = 0; at < count; at += 3) {
     const start = bounds[at]! * width;
-    decide(values, out, 0, start + bounds[at + 1]!, start + bounds[at + 2]!);
+    decide(values, out, start + bounds[at + 1]!, start + bounds[at + 2]!);
   }
 }
 

@@ -21,10 +21,13 @@ test('of several classes the most probable wins, ties going to the segment with 
   assert.deepEqual(decided([0.2, 0.5, 0.3, 0.4, 0], [0.3, 0.3, 0.4, 0.4, 0]), [0, 1, 2, 1, 0]);
 });
 
-test('labels are written from the offset on', () => {
-  const out = new Uint8Array(4).fill(9);
-  decideLabels([Float32Array.from([1, 0])], out, 1);
-  assert.deepEqual([...out], [9, 1, 0, 9]);
+test('labels are written to the part that is asked for', () => {
+  for (const segments of [1, 2]) {
+    const out = new Uint8Array(4).fill(9);
+    const none = new Array<number>(4).fill(0);
+    decideLabels([[1, 1, 0, 1], none].slice(0, segments), out, 1, 3);
+    assert.deepEqual([...out], [9, 1, 0, 9]);
+  }
 });
 
 test('the least volume is in millilitres of the grid, and rules hold per segment', () => {

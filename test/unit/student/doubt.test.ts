@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../server/src/engine/random.ts';
-import { packEnvelope } from '../../../server/src/labelmap/envelope.ts';
-import { keepDoubt, mapDoubt, packDoubt, unpackDoubt } from '../../../server/src/student/doubt.ts';
+import { packEnvelope, unpackEnvelope } from '../../../server/src/labelmap/envelope.ts';
+import { keepDoubt, mapDoubt, packDoubt, packMap } from '../../../server/src/student/doubt.ts';
 import { type Geometry, voxelCount } from '../../../server/src/volume/geometry.ts';
 import { spaceBy } from '../../fixtures/seg-request.ts';
 import { axialDirection, centredGrid } from '../volume/grids.ts';
@@ -24,9 +24,9 @@ const mapOf = (sliceOf: (slice: number) => Uint8Array, { size }: Geometry): numb
 
 test('what was packed is mapped as what was kept, on an uneven grid too', async () => {
   const doubt = drawn(1);
-  const opened = unpackDoubt(await packDoubt(doubt, source, head)) ?? assert.fail('it is not told from a map');
-  assert.deepEqual([opened.head, opened.slices], [head, 5]);
-  const map = mapOf(opened.sliceOf, source);
+  const sent = unpackEnvelope(await packMap(await packDoubt(doubt, source, head)));
+  assert.deepEqual(sent.head, head);
+  const map = [...sent.labels];
   assert.deepEqual(map, mapOf(mapDoubt(doubt, source), source));
   assert.ok(map.some((x) => x > 60) && map.every((x) => x <= 100));
 });
@@ -42,7 +42,12 @@ test('steps are the nearest, and certainty everywhere is a map of nothing', () =
   assert.throws(() => mapDoubt({ grid, steps: certain.steps.subarray(1) }, source), RangeError);
 });
 
-test('an envelope that holds the map itself is told from a doubt', async () => {
-  const map = new Uint8Array(30 * 28 * 5).fill(7);
-  assert.equal(unpackDoubt(await packEnvelope(head, map)), undefined);
+test('a map that an earlier version packed is sent as it is', async () => {
+  const packed = await packEnvelope(head, new Uint8Array(30 * 28 * 5).fill(7));
+  assert.equal(await packMap(packed), packed);
+});
+
+test('nothing is mapped for a reader who has gone', async () => {
+  const gone = AbortSignal.abort(new Error('gone'));
+  await assert.rejects(packMap(await packDoubt(drawn(2), source, head), gone), /gone/);
 });

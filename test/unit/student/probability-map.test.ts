@@ -18,14 +18,14 @@ test('what is decided from the mapped probabilities is the mask, and nothing is 
   const foreground = [1, 2].map((number) =>
     Float32Array.from({ length: 11 * 9 * 8 }, (_, n) => (n % 3 === number ? random.uniform(0, 1) : 0)),
   );
-  const answer = { foreground, any: sumForeground(foreground) };
+  const answer = { foreground, anySegment: sumForeground(foreground) };
   const wanted = decideVolume(answer, grid, source, []);
   assert.ok(wanted.includes(1) && wanted.includes(2));
   const probabilitiesOf = mapProbabilities(answer, grid, source);
   const labels = new Uint8Array(22 * 18 * 8);
-  for (let k = 0; k < 8; k++) decideLabels(probabilitiesOf(k), labels, k * 22 * 18);
+  for (let k = 0; k < 8; k++) decideLabels(probabilitiesOf(k), labels.subarray(k * 22 * 18));
   assert.deepEqual(labels, wanted);
   const zero = new Float32Array(11 * 9 * 8);
-  const nothing = mapProbabilities({ foreground: [zero, zero], any: zero }, grid, source)(4);
+  const nothing = mapProbabilities({ foreground: [zero, zero], anySegment: zero }, grid, source)(4);
   assert.ok(nothing.every((values) => values.length === 22 * 18 && values.every((value) => value === 0)));
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../../server/src/engine/random.ts';
 import { AppError } from '../../../server/src/errors/app-error.ts';
 import { countOverlap, diceOf } from '../../../server/src/labelmap/metrics.ts';
-import { mapDoubt } from '../../../server/src/student/doubt.ts';
+import { type Doubt, mapDoubt } from '../../../server/src/student/doubt.ts';
 import type { Predict } from '../../../server/src/student/predict.ts';
 import { segmentVolume } from '../../../server/src/student/segment.ts';
 import { type Geometry, indexToPatient, patientToIndex, type Vec3 } from '../../../server/src/volume/geometry.ts';
@@ -32,15 +32,18 @@ for (const [name, geometry] of [
 ] as [string, Geometry][])
   test(`a ball comes back through the network's grid with Dice above 0.97: ${name}`, async () => {
     const { volume, truth } = ballVolume(geometry, [2, -2, 1], 29);
-    const segmented = await segmentVolume(volume, card, idealPredict, batch);
-    const { labelmap, uncertainty, doubt, timingsMs } = segmented;
+    let doubt: Doubt | undefined;
+    const onDoubt = (told: Doubt) => {
+      doubt = told;
+    };
+    const { labelmap, uncertainty, timingsMs } = await segmentVolume(volume, card, idealPredict, { ...batch, onDoubt });
     const score = diceWith(truth, labelmap.data);
     assert.ok(score > 0.97, `${score}`);
     assert.equal(labelmap.geometry, geometry);
     assert.ok(uncertainty > 0 && uncertainty < 0.5, `${uncertainty}`);
     assert.deepEqual(Object.keys(timingsMs), ['resample', 'segment', 'decide']);
     const [columns, rows, slices] = geometry.size;
-    const sliceOf = mapDoubt(doubt, geometry);
+    const sliceOf = mapDoubt(doubt ?? assert.fail('no doubt was told'), geometry);
     const map = new Uint8Array(labelmap.data.length);
     for (let k = 0; k < slices; k++) map.set(sliceOf(k), k * rows * columns);
     const unsure = [...map.keys()].filter((n) => (map[n] ?? 0) >= 30);

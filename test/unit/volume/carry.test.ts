@@ -48,15 +48,16 @@ test('labels carried by cells are those of every voxel decided by itself, and so
           const codes = new Uint8Array(voxelCount(source));
           decideLabels(fields, codes);
           let looked = 0;
-          const decide: typeof decideLabels = (values, out, offset, from, end) => {
+          const decide: typeof decideLabels = (values, out, from, end) => {
             looked += end! - from!;
-            decideLabels(values, out, offset, from, end);
+            decideLabels(values, out, from, end);
           };
           const carried = carryDecided({ fields, codes, decide }, source, to, box);
           certain += voxelCount(to) - looked;
           const expected = new Uint8Array(voxelCount(to));
           const valuesOf = sliceMapper(fields, source, to, box);
-          for (let k = 0; k < to.size[2]; k++) decideLabels(valuesOf(k), expected, k * pixels);
+          for (let k = 0; k < to.size[2]; k++)
+            decideLabels(valuesOf(k), expected.subarray(k * pixels, (k + 1) * pixels));
           assert.deepEqual(carried, expected);
 
           const doubt = keepDoubt(fields[0]!, source);

@@ -49,6 +49,22 @@ test('the window is the percentiles of the content', () => {
   assert.ok(Math.abs(high - 3686.4) < 2, `${high}`);
 });
 
+test('stored integers of two bytes have the window of the same values as numbers', () => {
+  const random = new Random(11);
+  const drawn = Array.from({ length: columns * columns * 5 }, () => Math.round(random.normal(900)));
+  const rules = [rule, { lowPercentile: 0, highPercentile: 100 }, { lowPercentile: 37, highPercentile: 38 }];
+  for (const rule of rules) {
+    for (const data of [Int16Array.from(drawn), Uint16Array.from(drawn, (x) => x + 40_000)]) {
+      const padding = Uint8Array.from(data, (_, n) => (n % 11 === 0 ? 1 : 0));
+      for (const hidden of [undefined, padding])
+        assert.deepEqual(
+          findIntensityWindow(asVolume(data, hidden), rule),
+          findIntensityWindow(asVolume(Float32Array.from(data), hidden), rule),
+        );
+    }
+  }
+});
+
 test('scale and offset of the values do not change the result, down to slopes of 1e-8', () => {
   const data = noise(6);
   const expected = scale(data);

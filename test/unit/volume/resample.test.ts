@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Random } from '../../../server/src/engine/random.ts';
 import {
   type Geometry,
   indexToPatient,
@@ -174,6 +175,25 @@ test('a window maps values to 0..1 before they are mixed', () => {
   const { volume } = resample(createVolume(Int16Array.from([-2000, 100, 100, 900]), source), target, options);
   // Box of width 2 (1/4, 1/2, 1/4) and half-way interpolation: 1/8, 3/8, 3/8, 1/8 with the edge repeated.
   assert.deepEqual([...volume.data], [0.5, 1]);
+});
+
+test('stored integers of two bytes are seen through a window as the same values are', () => {
+  const random = new Random(5);
+  const source = centredGrid([9, 7, 5], [1, 1, 2], axialDirection);
+  const target = centredGrid([5, 4, 6], [1.7, 1.9, 1.6], axialDirection);
+  const drawn = Array.from({ length: 9 * 7 * 5 }, () => Math.round(random.uniform(-20_000, 20_000)));
+  for (const [data, low] of [
+    [Int16Array.from(drawn), -15_000],
+    [Uint16Array.from(drawn, (x) => x + 30_000), 15_000],
+  ] as const) {
+    const options = { outside: 0, window: { low, high: low + 30_000 } };
+    const padding = Uint8Array.from(data, (_, n) => (n % 13 === 0 ? 1 : 0));
+    for (const hidden of [undefined, padding]) {
+      const of = (values: Volume['data']) =>
+        resample(createVolume(values, source, hidden), target, options).volume.data;
+      assert.deepEqual(of(data), of(Float32Array.from(data)));
+    }
+  }
 });
 
 test('labels go to the nearest voxel and are 0 outside', () => {

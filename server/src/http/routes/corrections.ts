@@ -81,16 +81,12 @@ async function submit(
   idempotencyKey: string,
 ): Promise<CorrectionRow> {
   const { database, registry } = parts;
-  const hashing = hashBody(body);
   const { submission, inferenceId } = readSubmission(body);
-  const [bodySha256, prediction] = await Promise.all([hashing, readPrediction(database, inferenceId)]);
-  const [before, version] = await Promise.all([
-    answeredBefore(database, caller.subject, idempotencyKey, bodySha256),
-    prediction && registry.resolve(`${prediction.modelName}@${prediction.modelVersion}`),
-  ]);
+  const [bodySha256, prediction] = await Promise.all([hashBody(body), readPrediction(database, inferenceId)]);
+  const before = await answeredBefore(database, caller.subject, idempotencyKey, bodySha256);
   if (before) return before;
-  if (!prediction || !version) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
-  const { card } = version;
+  if (!prediction) throw new AppError('inference-not-found', `There is no inference ${inferenceId}.`);
+  const { card } = await registry.resolve(`${prediction.modelName}@${prediction.modelVersion}`);
   return keepCorrection(parts, { submission, prediction, reader: caller.subject, idempotencyKey, bodySha256 }, card);
 }
 

@@ -22,6 +22,7 @@ import { defineRoute, type Route } from '../route.ts';
 import { type CorrectionParts, present } from './corrections.ts';
 import { chooseModel } from './inferences.ts';
 import { answeredBefore, keepCorrection, refuseKnown } from './keep-correction.ts';
+import { createLine } from './line.ts';
 
 export interface ImportParts extends CorrectionParts {
   readonly pacs: Pacs;
@@ -79,16 +80,6 @@ async function listMasks(
     masks.push(...objects.map(({ sopInstanceUid }) => ({ seriesInstanceUid, sopInstanceUid, modality, description })));
   }
   return masks;
-}
-
-/** One after the other: each holds a whole series in memory. */
-function createLine(): <Result>(work: () => Promise<Result>) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const mine = last.then(work, work);
-    last = mine;
-    return mine;
-  };
 }
 
 async function importMask(

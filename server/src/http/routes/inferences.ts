@@ -9,13 +9,13 @@ import type { Database } from '../../store/database.ts';
 import { isForgotten } from '../../store/forget.ts';
 import { type PredictionRow, readPrediction, readPredictionByKey } from '../../store/inferences.ts';
 import { readJob } from '../../store/job-progress.ts';
-import { unpackDoubt } from '../../student/doubt.ts';
+import { packMap } from '../../student/doubt.ts';
 import type { Pacs } from '../../study/pacs.ts';
 import type { Caller } from '../auth.ts';
 import { acceptedJob, type Inference, id, inference, type StartInference, startInference } from '../contract.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { createLine } from './line.ts';
 import { listFitting } from './models.ts';
-import { sendDoubt } from './send-doubt.ts';
 
 export interface InferenceParts {
   readonly database: Database;
@@ -29,12 +29,13 @@ const params = z.strictObject({ id });
 const summaries = { labelmap: 'Mask of a finished inference', uncertainty: 'Where the model was unsure' };
 const envelopes = {
   labelmap: 'Envelope of LabelmapHead and one byte a voxel, always with Content-Encoding gzip.',
-  uncertainty: 'The same with hundredths of normalised entropy, 0 sure .. 100 unsure.',
+  uncertainty: 'The same with hundredths of normalised entropy, to about one: 0 sure .. 100 unsure.',
 };
 
 /** Segmenting a series: start, state and result, mask. Nothing of it is stored in the PACS. */
 export function inferenceRoutes(parts: InferenceParts): Route[] {
   const { database, blobs } = parts;
+  const inLine = createLine();
   const find = async (inferenceId: string): Promise<PredictionRow> => {
     const row = await readPrediction(database, inferenceId);
     if (!row || (await isForgotten(database, row.studyInstanceUid)))
@@ -77,7 +78,7 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
         role: 'reader',
         params,
         replies: { 200: { mediaType: 'application/octet-stream', description: envelopes[what] } },
-        async handle({ params }) {
+        async handle({ params, signal }) {
           const row = await find(params.id);
           const sha256 = row[`${what}Sha256`];
           if (sha256 === null) throw await notReady(database, row);
@@ -86,9 +87,8 @@ export function inferenceRoutes(parts: InferenceParts): Route[] {
             'cache-control': 'private, max-age=31536000, immutable',
             etag: `"${sha256}"`,
           };
-          const bytes = await blobs.get(sha256);
-          const doubt = what === 'uncertainty' ? unpackDoubt(bytes) : undefined;
-          if (doubt) return { status: 200, headers, write: (response) => sendDoubt(doubt, response) };
+          const blob = await blobs.get(sha256);
+          const bytes = what === 'labelmap' ? blob : await inLine(() => packMap(blob, signal));
           return { status: 200, headers, bytes };
         },
       }),

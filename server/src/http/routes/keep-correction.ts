@@ -30,11 +30,9 @@ export async function keepCorrection(
 ): Promise<CorrectionRow> {
   const { database, registry, metrics, blobs } = parts;
   const { subjectKey } = submitted.prediction;
-  const [subject, inService] = await Promise.all([
-    subjectKey === null ? undefined : readSubject(database, subjectKey),
-    registry.resolve(modelName),
-  ]);
+  const subject = subjectKey === null ? undefined : await readSubject(database, subjectKey);
   const row = await acceptSubmission({ ...submitted, segmentCount: segments.length, subject }, blobs);
+  const inService = await registry.resolve(modelName);
   const isNew = await insertWhole(parts, row, inService.card.version).then(
     () => true,
     (error: unknown) => {
