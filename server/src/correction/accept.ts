@@ -38,7 +38,7 @@ export async function acceptSubmission(acceptance: Acceptance, blobs: BlobStore)
   if (prediction.labelmapSha256 === null || !subject) {
     throw new AppError('inference-not-ready', `The inference is ${prediction.state}.`, { state: prediction.state });
   }
-  const predicted = openLabels(await blobs.get(prediction.labelmapSha256));
+  const predicted = await openLabels(await blobs.get(prediction.labelmapSha256));
   const { columns, rows, slices } = predicted;
   const ordered = { ...submission, slices, labels: inOrderOf(submission, predicted) };
   const check = async () => checkSubmission(ordered, predicted, acceptance.segmentCount);
@@ -106,8 +106,8 @@ function nameImported({ sopInstanceUid, seriesInstanceUid, sha256 }: Imported): 
   };
 }
 
-function openLabels(blob: Uint8Array): KeyedLabels {
-  const { head, labels } = unpackEnvelope(blob);
+async function openLabels(blob: Uint8Array): Promise<KeyedLabels> {
+  const { head, labels } = await unpackEnvelope(blob);
   const { columns, rows, slices } = head as Omit<KeyedLabels, 'labels'>;
   return { columns, rows, slices, labels };
 }

@@ -143,12 +143,15 @@ async function requestMask(
   const { modelName, modelVersion, labelmapSha256 } = correction;
   clock.begin('write');
   const { card } = await registry.resolve(`${modelName}@${modelVersion}`);
-  const envelope = unpackEnvelope(await blobs.get(labelmapSha256));
+  const blob = await blobs.get(labelmapSha256);
   clock.begin('retrieve');
   const onProgress = ({ instances, expected }: RetrieveProgress) => {
     if (instances === expected) clock.begin('write');
   };
-  const series = await readSeriesFromPacs(pacs, correction, { maxVoxels, onProgress, signal });
+  const [series, envelope] = await Promise.all([
+    readSeriesFromPacs(pacs, correction, { maxVoxels, onProgress, signal }),
+    unpackEnvelope(blob),
+  ]);
   const model = { name: card.name, version: card.version, sha256: card.weights.sha256 };
   const encoding = stored ? ({ type: stored, pixels: 'native' } as const) : segEncoding;
   const request = requestSeg({ correction, model, segments: card.segments, envelope }, series, encoding);

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { constants, gunzipSync, gzip } from 'node:zlib';
+import { constants, gunzip, gzip } from 'node:zlib';
 import { AppError } from '../errors/app-error.ts';
 
 /** Largest head accepted: 3,000 slices of 64-character UIDs, twice, with room. */
@@ -60,8 +60,8 @@ export function packEnvelope(head: unknown, labels: Uint8Array): Promise<Uint8Ar
 }
 
 /** The inverse of {@link packEnvelope}, for what this server has packed. */
-export function unpackEnvelope(packed: Uint8Array): Envelope {
-  return decodeEnvelope(gunzipSync(packed, { chunkSize: pieceOf(packed) }));
+export async function unpackEnvelope(packed: Uint8Array): Promise<Envelope> {
+  return decodeEnvelope(await promisify(gunzip)(packed, { chunkSize: pieceOf(packed) }));
 }
 
 /** Sizes of the pieces that gzip is inflated in: by fewer bytes a volume takes many times as long. */

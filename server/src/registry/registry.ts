@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError } from '../errors/app-error.ts';
 import { type Card, cardSchema } from './card.ts';
@@ -45,12 +45,15 @@ export interface RegistryOptions {
 export const seedFolder = new URL('../../../models/', import.meta.url);
 
 export function createRegistry(options: RegistryOptions): Registry {
+  const kept: KeptVersions = new Map();
   const list = async () => {
-    const found = [
-      ...(await readVersions(options.seedFolder, 'seed')),
-      ...(await readVersions(options.serviceFolder, 'service')),
-    ];
-    const serving = servingVersions(found, await options.aliases());
+    const [seeds, made, aliases] = await Promise.all([
+      readVersions(options.seedFolder, 'seed', kept),
+      readVersions(options.serviceFolder, 'service', kept),
+      options.aliases(),
+    ]);
+    const found = [...seeds, ...made];
+    const serving = servingVersions(found, aliases);
     return found
       .map((version) => ({ ...version, inService: serving.get(version.card.name) === version.card.version }))
       .sort((a, b) => compare(a.card.name, b.card.name) || b.card.version - a.card.version);
@@ -143,16 +146,33 @@ export async function readVersion(folder: string, origin: ModelVersion['origin']
   return { card: parsed.data, folder, origin };
 }
 
-async function readVersions(root: string, origin: ModelVersion['origin']): Promise<ModelVersion[]> {
-  const found: ModelVersion[] = [];
-  for (const name of await subfolders(root)) {
-    for (const version of await subfolders(join(root, name))) {
-      if (!/^\d+$/.test(version)) continue;
-      const read = await readVersion(join(root, name, version), origin);
-      if (read) found.push(read);
-    }
-  }
-  return found;
+/** Versions as they were read, by folder: a card is read again when its file is another. */
+type KeptVersions = Map<string, { readonly file: string; readonly version: ModelVersion }>;
+
+async function readVersions(
+  root: string,
+  origin: ModelVersion['origin'],
+  kept: KeptVersions,
+): Promise<readonly ModelVersion[]> {
+  const ofNames = (await subfolders(root)).map(async (name) => {
+    const numbers = (await subfolders(join(root, name))).filter((version) => /^\d+$/.test(version));
+    return Promise.all(numbers.map((version) => readKept(join(root, name, version), origin, kept)));
+  });
+  return (await Promise.all(ofNames)).flat().filter((version) => version !== undefined);
+}
+
+async function readKept(
+  folder: string,
+  origin: ModelVersion['origin'],
+  kept: KeptVersions,
+): Promise<ModelVersion | undefined> {
+  const found = await stat(join(folder, 'card.json'), { bigint: true }).catch(() => undefined);
+  const file = `${found?.ino} ${found?.size} ${found?.ctimeNs}`;
+  const known = kept.get(folder);
+  if (found && known?.file === file) return known.version;
+  const version = await readVersion(folder, origin);
+  if (version) kept.set(folder, { file, version });
+  return version;
 }
 
 async function subfolders(folder: string): Promise<string[]> {

@@ -172,7 +172,7 @@ async function readCorrected(
   const { geometry } = series.volume;
   const ids = series.instances.map(sliceId);
   const envelope = await blobs.get(correction.labelmapSha256);
-  const data = orderLabels(unpackEnvelope(envelope), ids, geometry.size[0] * geometry.size[1]);
+  const data = orderLabels(await unpackEnvelope(envelope), ids, geometry.size[0] * geometry.size[1]);
   const vouched = new Set(correction.approvedSlices);
   const approved = new Set([...ids.keys()].filter((k) => vouched.has(ids[k] ?? '')));
   return labelVolume(series.volume, { data, geometry, segments: [] }, card.input, approved);

@@ -75,7 +75,7 @@ export function packDoubt({ grid, steps }: Doubt, source: Geometry, head: { read
  * @throws the reason of `signal`.
  */
 export async function packMap(packed: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
-  const { head, labels: steps } = unpackEnvelope(packed);
+  const { head, labels: steps } = await unpackEnvelope(packed);
   if (!('grid' in (head as object))) return packed;
   const { grid, source, ...rest } = head as KeptHead;
   const sliceOf = mapDoubt({ grid, steps }, source);

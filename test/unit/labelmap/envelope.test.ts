@@ -8,7 +8,7 @@ const head = { columns: 3, rows: 2, slices: ['1.2'] };
 test('labels and head come back, however large they are', async () => {
   for (const voxels of [0, 1, 6, 300_000]) {
     const labels = Uint8Array.from({ length: voxels }, (_, n) => n % 7);
-    const opened = unpackEnvelope(await packEnvelope(head, labels));
+    const opened = await unpackEnvelope(await packEnvelope(head, labels));
     assert.deepEqual(opened.head, head);
     assert.deepEqual(Buffer.from(opened.labels), Buffer.from(labels));
   }

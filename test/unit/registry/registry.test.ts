@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -38,6 +38,18 @@ describe('registry', () => {
       ],
     );
     aliases.clear();
+  });
+
+  it('keeps a card that it has read, until its file is another or gone', async () => {
+    await makeModel(join(root, 'made'), { name: 'kept', version: 1 });
+    const registry = open();
+    const [first, second] = [await registry.resolve('kept@1'), await registry.resolve('kept@1')];
+    assert.equal(first.card, second.card);
+    const file = join(first.folder, 'card.json');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(first.card.title, 'Another title'));
+    assert.equal((await registry.resolve('kept@1')).card.title, 'Another title');
+    await rm(join(root, 'made', 'kept'), { recursive: true });
+    await assert.rejects(registry.resolve('kept@1'), { code: 'model-not-found' });
   });
 
   it('an unknown model or version is refused with what there is', async () => {

@@ -24,7 +24,7 @@ const mapOf = (sliceOf: (slice: number) => Uint8Array, { size }: Geometry): numb
 
 test('what was packed is mapped as what was kept, on an uneven grid too', async () => {
   const doubt = drawn(1);
-  const sent = unpackEnvelope(await packMap(await packDoubt(doubt, source, head)));
+  const sent = await unpackEnvelope(await packMap(await packDoubt(doubt, source, head)));
   assert.deepEqual(sent.head, head);
   const map = [...sent.labels];
   assert.deepEqual(map, mapOf(mapDoubt(doubt, source), source));
