@@ -47,6 +47,8 @@ export function observe({ metrics }: Surroundings): RequestHandler {
 /** Answers any thrown value as problem+json; what is not ours stays out of the answer and shows its place in the log. */
 export function answerProblems(log: Log) {
   return (thrown: unknown, request: Request, response: Response, next: NextFunction): void => {
+    // The client has gone and its work was given up: there is nobody to answer, and no fault.
+    if (response.destroyed && (thrown as Error | undefined)?.name === 'AbortError') return;
     const error = asAppError(thrown);
     const requestId = String(response.locals['requestId'] ?? '');
     const route = (request.route as { path?: string } | undefined)?.path ?? 'other';
