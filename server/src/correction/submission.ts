@@ -139,9 +139,8 @@ function compareMasks(
   /** Voxels of two segments, one in each mask. */
   let swapped = 0;
   for (let slice = 0; slice < slices.length; slice++) {
-    const [model, reader] = [ofModel, ofReader].map((labels) =>
-      labels.subarray(slice * pixels, (slice + 1) * pixels),
-    ) as [Uint8Array, Uint8Array];
+    const [from, to] = [slice * pixels, (slice + 1) * pixels];
+    const [model, reader] = [ofModel.subarray(from, to), ofReader.subarray(from, to)];
     const own = startTally();
     for (const runs = new RunReader(model, columns); runs.next(); ) own.model[runs.label]! += runs.end - runs.start;
     // Most slices are as the model left them.

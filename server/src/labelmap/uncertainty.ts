@@ -134,6 +134,7 @@ export function dilate({ size: [columns, rows, slices], width, data }: Mask, rea
   uniteLines(words, rows * row, reach[2]);
 }
 
+/** Each marked voxel of a row marks those up to `reach` before and behind it. */
 function widenRow(data: Uint8Array, start: number, end: number, reach: number): void {
   if (reach === 0) return;
   for (let n = start; n < end; ) {
