@@ -156,6 +156,21 @@ export class ViewerPage {
     );
   }
 
+  /**
+   * Has the viewer fetch every slice of the active viewport, as turning to each would: what it fetches by itself ends where
+   * it replaces the viewport meanwhile.
+   */
+  async fetchAllSlices(): Promise<void> {
+    await this.page.evaluate(
+      `(async () => {
+        const { viewportGridService, cornerstoneViewportService } = services;
+        const viewport = cornerstoneViewportService.getCornerstoneViewport(viewportGridService.getActiveViewportId());
+        const load = (imageId) => cornerstone.imageLoader.loadAndCacheImage(imageId);
+        await Promise.all(viewport.getImageIds().map(load));
+      })()`,
+    );
+  }
+
   /** Saves the newest segmentation as a file with the viewer's own means, by default a LABELMAP SEG. */
   async saveMask(path: string): Promise<void> {
     const saved = this.page.waitForEvent('download');

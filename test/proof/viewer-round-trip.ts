@@ -52,6 +52,7 @@ export async function viewerRoundTrip(
         wrongLoaded += countWrong(labelsOn(one, loaded), one.labels);
         const saved = join(folder, `${n}-saved.dcm`);
         // OHIF refuses to save while a slice is on its way.
+        await viewer.fetchAllSlices();
         await viewer.waitForAllSlices();
         await viewer.saveMask(saved);
         await handIn(viewer, loaded);
